@@ -1,0 +1,27 @@
+# Warnings and hardening in one place. Release binaries carry the flags of docs/security (5.6).
+add_library(moot_flags INTERFACE)
+target_include_directories(moot_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
+target_compile_options(moot_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wno-missing-field-initializers)
+if(MOOT_WERROR)
+  target_compile_options(moot_flags INTERFACE -Werror)
+endif()
+target_compile_definitions(moot_flags INTERFACE
+  $<$<CONFIG:Debug>:_GLIBCXX_ASSERTIONS>)
+
+set(MOOT_SANITIZE "" CACHE STRING "address,undefined | thread | empty")
+if(MOOT_SANITIZE)
+  add_compile_options(-fsanitize=${MOOT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${MOOT_SANITIZE})
+  add_compile_definitions(_GLIBCXX_ASSERTIONS)
+elseif(NOT CMAKE_CXX_COMPILER_TARGET MATCHES wasm)
+  add_compile_options($<$<CONFIG:Release>:-D_FORTIFY_SOURCE=3> $<$<CONFIG:Release>:-D_GLIBCXX_ASSERTIONS>
+    -fstack-protector-strong -fstack-clash-protection -fcf-protection)
+  add_link_options(-Wl,-z,relro,-z,now)
+  add_link_options($<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:-pie>)
+endif()
+option(MOOT_COVERAGE "Instrument for gcov" OFF)
+if(MOOT_COVERAGE)
+  add_compile_options(--coverage -O0)
+  add_link_options(--coverage)
+endif()
