@@ -1,0 +1,121 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+// Every limit of the protocol, named once (protocol.md 9). What happens at a limit stands beside it.
+namespace moot::limits {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+// Frames (protocol.md 1). Over: the connection closes.
+inline constexpr std::size_t kCommandBytesMax = 24;
+inline constexpr std::size_t kLenDigitsMax = 7;
+inline constexpr std::size_t kSigHexDigits = 128;
+inline constexpr std::size_t kHeaderBytesMax = kCommandBytesMax + 1 + kLenDigitsMax + 1 + kSigHexDigits + 1;
+inline constexpr std::uint32_t kFrameBytesBeforeCnn = 1024;
+inline constexpr std::uint32_t kFrameBytesMax = 262'144;
+inline constexpr std::uint32_t kFrameBytesCeiling = 9'999'999;
+
+// The msgpack profile (protocol.md 2). Over: the connection closes.
+inline constexpr unsigned kMapKeysMax = 64;
+inline constexpr unsigned kDepthMax = 8;
+inline constexpr unsigned kNodesMax = 16'384;
+
+// Fields (protocol.md 4, 6). Over: ERR bad_payload; `msg` over its own limit: ERR too_large.
+inline constexpr std::size_t kUserIdBytesMax = 32;
+inline constexpr unsigned kNameCodePointsMax = 64;
+inline constexpr std::uint32_t kMsgBytesMax = 16'384;
+inline constexpr std::size_t kUserKeysBytesMax = 2'048;
+inline constexpr std::size_t kHandshakeBytesMax = 1'024;
+inline constexpr std::size_t kProofBytesMax = 256;
+inline constexpr std::size_t kCertBytesMax = 8'192;
+inline constexpr std::size_t kStampBytesMax = 64;
+inline constexpr std::size_t kLabelBytesMax = 64;
+inline constexpr std::size_t kTopicBytesMax = 1'024;
+inline constexpr std::size_t kSrvBytesMax = 255;
+inline constexpr std::size_t kBatchCommandsMax = 512;
+inline constexpr std::size_t kWantMax = 256;
+inline constexpr std::size_t kRolesMax = 63;
+inline constexpr std::size_t kAcksListedMax = 32;
+
+// Pages (protocol.md 6).
+inline constexpr std::size_t kUsersPerPage = 500;
+inline constexpr std::size_t kChannelsPerPage = 200;
+inline constexpr std::size_t kMembersPerPage = 500;
+inline constexpr std::size_t kRecordsPerPage = 256;
+inline constexpr std::size_t kPageBytesSlack = 1'024;
+inline constexpr std::size_t kPageNodesMax = 12'000;
+inline constexpr std::size_t kStatusListMax = 1'000;
+
+// Life of a connection (protocol.md 5, security.md 1.6 and 5.1).
+inline constexpr seconds kTimeout{180};
+inline constexpr seconds kTimeoutGrace{10};
+inline constexpr seconds kCnnTimeout{10};
+inline constexpr seconds kHeaderDeadline{5};
+inline constexpr std::uint32_t kPayloadBytesPerSecondMin = 1'024;
+inline constexpr seconds kInfoAnswerTimeout{20};
+inline constexpr seconds kReceiveSilenceMin{5};
+inline constexpr seconds kClockWindow{900};         // R9: CNN with a challenge; over: DCNN clock
+inline constexpr seconds kClockDriftWindow{300};    // R9: later frames; over: DCNN stale
+inline constexpr seconds kStrictClockWindow{120};   // R8: CNN without a challenge
+inline constexpr seconds kReplayKeep{240};          // R8: how long a literal CNN is remembered
+inline constexpr std::size_t kReplayPerCredential = 1'024;
+inline constexpr std::size_t kCnnNoncesPerCredential = 256;  // R6
+inline constexpr std::uint64_t kFramesPerConnectionMax = 1ull << 32;  // R5; over: DCNN proto
+inline constexpr unsigned kSenselessPerMinuteMax = 20;  // protocol.md 7; the 20th: DCNN proto
+inline constexpr seconds kWriteStall{30};
+
+// Send queue of a connection. Soft: no bulk pages. Hard: DCNN sendq.
+inline constexpr std::size_t kSendQueueSoftBytes = 256 * 1024;
+inline constexpr std::size_t kSendQueueHardBytes = 1024 * 1024;
+inline constexpr std::size_t kSendQueueReplicaBytes = 4 * 1024 * 1024;
+inline constexpr std::size_t kSendQueueReplicaFrames = 10'000;
+
+// Accounts.
+inline constexpr std::size_t kCredentialsPerUser = 8;
+inline constexpr std::size_t kChannelsPerUser = 256;
+inline constexpr std::size_t kMembersServerKept = 10'000;
+inline constexpr std::size_t kMembersMemberKept = 1'000;
+
+// Private messages (protocol.md 6.2).
+inline constexpr std::size_t kOfflineMessages = 1'000;
+inline constexpr std::size_t kOfflineBytes = 8 * 1024 * 1024;
+inline constexpr hours kOfflineAge{24 * 30};
+inline constexpr hours kCredentialFreshAge{24 * 30};
+inline constexpr std::size_t kKeptAcksPerAuthor = 4'096;
+inline constexpr std::size_t kRecentAckedPerAuthor = 4'096;
+inline constexpr minutes kRecentMemory{10};
+inline constexpr seconds kUnackedStoreAfter{1};
+inline constexpr seconds kIdAheadMax{120};   // private messages; over: bad_time
+inline constexpr hours kIdAgeMax{24 * 30};   // over: expired
+inline constexpr seconds kSeenWithin{5};
+
+// Presence (protocol.md 6.1).
+inline constexpr milliseconds kPresenceBurst{250};
+inline constexpr std::size_t kPresenceAllMax = 1'000;
+
+// Channels (protocol.md 6.3, replication.md 2).
+inline constexpr unsigned kMembersMin = 3;
+inline constexpr seconds kChannelIdAhead{2};
+inline constexpr seconds kChannelIdAge{120};
+inline constexpr milliseconds kStatusCoalesce{100};
+
+// Rates of what a client starts (protocol.md 9). Bucket empty: stop reading; 60 s: DCNN limit.
+inline constexpr unsigned kCommandsPerSecond = 20;
+inline constexpr unsigned kCommandsBurst = 200;
+inline constexpr std::uint64_t kBytesPerSecond = 262'144;
+inline constexpr std::uint64_t kBytesBurst = 2'097'152;
+inline constexpr unsigned kListsPerSecond = 1;
+inline constexpr unsigned kListsBurst = 10;
+inline constexpr seconds kStarvedMax{60};
+
+// Before CNN, per source address.
+inline constexpr unsigned kConnsPerIp = 64;
+inline constexpr unsigned kConnsNewPer10Min = 256;
+
+}  // namespace moot::limits
