@@ -33,3 +33,12 @@ function(moot_test name)
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
     PROPERTIES TIMEOUT ${T_TIMEOUT})
 endfunction()
+
+# moot_fuzz(NAME SOURCES ... LIBS ...): a libFuzzer target, `fuzz_NAME`. Its corpus is
+# fuzz/corpus/fuzz_NAME; `./dev fuzz` runs every one it finds.
+function(moot_fuzz name)
+  cmake_parse_arguments(F "" "" "SOURCES;LIBS" ${ARGN})
+  add_executable(fuzz_${name} ${F_SOURCES})
+  target_link_libraries(fuzz_${name} PRIVATE ${F_LIBS} moot_flags)
+  target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+endfunction()

@@ -1,0 +1,15 @@
+# The cores as WebAssembly (wasm32-wasi) with Debian's clang 19, libc++ 19 and wasi-libc.
+set(CMAKE_SYSTEM_NAME Generic)
+set(CMAKE_SYSTEM_PROCESSOR wasm32)
+set(CMAKE_C_COMPILER clang-19)
+set(CMAKE_CXX_COMPILER clang++-19)
+set(CMAKE_C_COMPILER_TARGET wasm32-wasi)
+set(CMAKE_CXX_COMPILER_TARGET wasm32-wasi)
+set(CMAKE_AR llvm-ar-19 CACHE FILEPATH "")
+set(CMAKE_RANLIB llvm-ranlib-19 CACHE FILEPATH "")
+set(CMAKE_CXX_FLAGS_INIT "-fno-exceptions -DMOOT_NO_HIGHWAY")
+# The deepest recursion is in the vector reader; wasm-ld's 64 KiB would do for the cores alone.
+set(CMAKE_EXE_LINKER_FLAGS_INIT "-Wl,-z,stack-size=1048576")
+set(CMAKE_EXECUTABLE_SUFFIX_CXX .wasm)
+set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
+set(MOOT_WASM ON)
