@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "crypto/keccak_constants.h"
+#include "crypto/keccak_targets.h"
 
 #define MOOT_KECCAK_INLINE [[gnu::always_inline]] inline
 
@@ -52,6 +53,9 @@ void permute_each(KeccakLanes<N>& states) {
 void keccak_permute(KeccakLanes<4>& states) { permute_each(states); }
 void keccak_permute(KeccakLanes<8>& states) { permute_each(states); }
 int keccak_lanes() { return 1; }
+
+std::vector<std::string> keccak_targets() { return {"portable"}; }
+bool keccak_use_target(std::string_view name) { return name.empty() || name == "portable"; }
 
 #endif
 
