@@ -1,0 +1,118 @@
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "model/commands.h"
+#include "model/ids.h"
+#include "model/store_ops.h"
+
+// What a record of a channel's history is: identity, order, fingerprint, stamp
+// (replication.md 2.1).
+namespace moot {
+
+// Where a record stands in history, for ever: a pure function of its content (replication.md D1).
+struct RecordKey {
+  MsgId id;
+  Digest digest;
+  friend constexpr auto operator<=>(const RecordKey&, const RecordKey&) = default;
+};
+
+Digest record_digest(const ChannelId& channel, const MsgId& id, const UserId& from, Bytes msg);
+
+// Msg id and the first 8 octets of the digest: how a record is named in ranges and `want`.
+Element element_of(const RecordKey& key);
+
+// Who acknowledged. Not part of identity: two copies of a record unite theirs.
+// Invariant: at most limits::kAcksListedMax listed, no one twice, n >= list.size().
+struct Acks {
+  std::vector<UserId> list;
+  std::uint64_t n = 0;
+
+  static Acks of(Users listed, std::uint64_t n);
+  bool lists(const UserId& user) const;
+  // Adds who is missing, in the order given, as far as there is room. Says whether anything
+  // changed.
+  bool unite(Users listed, std::uint64_t other_n);
+  bool unite(const Acks& other) { return unite(other.list, other.n); }
+  friend bool operator==(const Acks&, const Acks&) = default;
+};
+
+// A record that owns its memory. `digest` is that of the other fields and of the channel.
+struct StoredRecord {
+  MsgId id;
+  UserId from;
+  ByteBuf msg;
+  ByteBuf stamp;  // empty: none known yet
+  Acks acks;
+  ByteBuf cert;
+  Digest digest;
+
+  RecordKey key() const { return {id, digest}; }
+  friend bool operator==(const StoredRecord&, const StoredRecord&) = default;
+};
+
+// From the wire; computes the digest. What the views of the result of `record_view` show belongs
+// to `record`.
+StoredRecord stored_record(const ChannelId& channel, const Record& from);
+Record record_view(const StoredRecord& record);
+// Is `timestamp` the ULID's own time, `from` a person or the server, `msg` not empty?
+bool plausible(const Record& record);
+// Octets and nodes that it takes in a page, never too few (protocol.md 6.3).
+struct PageCost {
+  std::size_t bytes = 0;
+  std::size_t nodes = 0;
+};
+PageCost page_cost(const StoredRecord& record);
+
+// A set of records as the sum of its digests modulo 2^256 and their number: sets add and subtract.
+class Fingerprint {
+ public:
+  void add(const Digest& element);
+  void add(const Fingerprint& set);
+  // REQUIRES: `set` is a subset.
+  void subtract(const Fingerprint& set);
+  std::uint64_t count() const { return count_; }
+  Fp fp() const;
+
+  // The sum, big endian: how a store keeps it.
+  Digest sum() const;
+  static Fingerprint of(const Digest& sum, std::uint64_t count);
+  friend bool operator==(const Fingerprint&, const Fingerprint&) = default;
+
+ private:
+  std::array<std::uint64_t, 4> limbs_{};  // least significant first
+  std::uint64_t count_ = 0;
+};
+
+// ---- stamps (replication.md D3) -----------------------------------------------------------
+inline constexpr std::size_t kStampBytes = 20;
+using Stamp = std::array<std::uint8_t, kStampBytes>;
+enum class StampCheck : std::uint8_t { valid, bad, unknown_key };
+
+Stamp make_stamp(const StampKey& key, const ChannelId& channel, const MsgId& id, const UserId& from,
+                 Bytes msg);
+// `unknown_key`: of 20 octets, but no key of `keys` has its id; it proves nothing (hole 31).
+StampCheck check_stamp(std::span<const StampKey> keys, Bytes stamp, const ChannelId& channel,
+                       const MsgId& id, const UserId& from, Bytes msg);
+
+// ---- numbers ------------------------------------------------------------------------------
+constexpr std::size_t majority(std::size_t users) { return users / 2 + 1; }
+// Acknowledgements that commit a message relayed to so many users (replication.md D4).
+constexpr std::size_t quorum(std::size_t users) {
+  return majority(users) < 2 ? 2 : majority(users);
+}
+// The coordinator's n-th election of an epoch; greater epochs make greater numbers whatever n was.
+constexpr unsigned kElectionBits = 20;
+constexpr std::uint64_t election_number(std::uint64_t epoch, std::uint32_t n) {
+  return epoch << kElectionBits | n;
+}
+constexpr std::uint64_t election_epoch(std::uint64_t election) { return election >> kElectionBits; }
+
+}  // namespace moot
