@@ -54,8 +54,12 @@ MacKey::~MacKey() {
   wipe(&outer_, sizeof outer_);
 }
 
-MacLane::MacLane(const MacKey& key, Bytes a, Bytes b) : key_(&key), a_(a), b_(b), done_(false) {
+void MacLane::begin(const MacKey& key, Bytes a, Bytes b) {
   MOOT_CHECK(key.keyed_);  // all-zero states would make a MAC that anybody can make
+  key_ = &key;
+  a_ = a;
+  b_ = b;
+  done_ = false;
 }
 
 const std::uint8_t* MacLane::next_block() {
@@ -85,7 +89,8 @@ const std::uint8_t* MacLane::next_block() {
 }
 
 Mac MacKey::sign(Bytes a, Bytes b) const {
-  MacLane lane(*this, a, b);
+  MacLane lane;
+  lane.begin(*this, a, b);
   KeccakState state = lane.inner();
   while (!lane.done()) {
     const std::uint8_t* block = lane.next_block();

@@ -75,7 +75,7 @@ TEST(Hmac, AgreesWithOpensslAtEveryLengthOnEveryTarget) {
 
 TEST(Hmac, SignsTwoPartsAsTheirConcatenation) {
   const MacKey key(key_for_test(2));
-  for (const std::size_t size : {0, 1, 71, 72, 73, 143, 144, 145, 300}) {
+  for (const std::size_t size : {0u, 1u, 71u, 72u, 73u, 143u, 144u, 145u, 300u}) {
     const ByteBuf octets = octets_for_test(size, 3);
     const Mac whole = key.sign(octets);
     for (std::size_t split = 0; split <= size; ++split) {

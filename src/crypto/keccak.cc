@@ -43,9 +43,10 @@ template <int N>
 void permute_each(KeccakLanes<N>& states) {
   for (int lane = 0; lane < N; ++lane) {
     KeccakState one;
-    for (int i = 0; i < 25; ++i) one[static_cast<std::size_t>(i)] = states.at(i, lane);
+    std::uint64_t* words = states.lane(lane);
+    for (std::size_t i = 0; i < 25; ++i) one[i] = words[i * N];
     keccak_permute_scalar(one);
-    for (int i = 0; i < 25; ++i) states.at(i, lane) = one[static_cast<std::size_t>(i)];
+    for (std::size_t i = 0; i < 25; ++i) words[i * N] = one[i];
   }
 }
 }  // namespace

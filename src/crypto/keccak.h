@@ -23,7 +23,8 @@ template <int N>
 struct alignas(64) KeccakLanes {
   std::array<std::uint64_t, 25 * N> words;
 
-  std::uint64_t& at(int word, int lane) { return words[static_cast<std::size_t>(word * N + lane)]; }
+  // The lane's word 0; word i stands i * N further on.
+  std::uint64_t* lane(int n) { return words.data() + n; }
 };
 
 void keccak_permute(KeccakLanes<4>& states);

@@ -20,17 +20,16 @@ void expect_lanes_agree(std::mt19937_64& random) {
   KeccakLanes<N> lanes;
   std::array<KeccakState, N> singles;
   for (int n = 0; n < N; ++n) {
-    singles[static_cast<std::size_t>(n)] = random_state(random);
-    for (int i = 0; i < 25; ++i) {
-      lanes.at(i, n) = singles[static_cast<std::size_t>(n)][static_cast<std::size_t>(i)];
-    }
+    KeccakState& single = singles[static_cast<std::size_t>(n)];
+    single = random_state(random);
+    for (std::size_t i = 0; i < 25; ++i) lanes.lane(n)[i * N] = single[i];
   }
   keccak_permute(lanes);
   for (int n = 0; n < N; ++n) {
-    keccak_permute_scalar(singles[static_cast<std::size_t>(n)]);
-    for (int i = 0; i < 25; ++i) {
-      ASSERT_EQ(lanes.at(i, n), singles[static_cast<std::size_t>(n)][static_cast<std::size_t>(i)])
-          << N << " lanes, lane " << n << ", word " << i;
+    KeccakState& single = singles[static_cast<std::size_t>(n)];
+    keccak_permute_scalar(single);
+    for (std::size_t i = 0; i < 25; ++i) {
+      ASSERT_EQ(lanes.lane(n)[i * N], single[i]) << N << " lanes, lane " << n << ", word " << i;
     }
   }
 }

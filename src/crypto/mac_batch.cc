@@ -87,7 +87,7 @@ class Lanes {
       if (job == nullptr) return false;
       lane.phase = Phase::inner;
       lane.out = job->out;
-      lane.message = MacLane(*job->key, job->part_a, job->part_b);
+      lane.message.begin(*job->key, job->part_a, job->part_b);
       load(n, lane.message.inner());
     }
     absorb(n, lane.message.next_block());
@@ -96,25 +96,28 @@ class Lanes {
 
   void begin_outer(int n) {
     Lane& lane = lanes_[static_cast<std::size_t>(n)];
-    std::array<std::uint64_t, kMacWords> inner;
-    for (int i = 0; i < kMacWords; ++i) inner[static_cast<std::size_t>(i)] = states_.at(i, n);
-    load(n, lane.message.outer());
-    for (int i = 0; i < kMacWords; ++i) states_.at(i, n) ^= inner[static_cast<std::size_t>(i)];
-    states_.at(kMacWords, n) ^= kMacOuterPadding;
+    std::uint64_t* words = states_.lane(n);
+    const std::uint64_t* outer = lane.message.outer().data();
+    for (int i = 0; i < kMacWords; ++i) words[i * N] ^= outer[i];
+    words[kMacWords * N] = outer[kMacWords] ^ kMacOuterPadding;
+    for (int i = kMacWords + 1; i < 25; ++i) words[i * N] = outer[i];
     lane.phase = Phase::outer;
   }
 
   void emit(int n) {
     Lane& lane = lanes_[static_cast<std::size_t>(n)];
-    for (int i = 0; i < kMacWords; ++i) store_le64(lane.out->data() + 8 * i, states_.at(i, n));
+    const std::uint64_t* words = states_.lane(n);
+    for (int i = 0; i < kMacWords; ++i) store_le64(lane.out->data() + 8 * i, words[i * N]);
     lane.phase = Phase::idle;
   }
 
   void load(int n, const KeccakState& from) {
-    for (int i = 0; i < 25; ++i) states_.at(i, n) = from[static_cast<std::size_t>(i)];
+    std::uint64_t* words = states_.lane(n);
+    for (int i = 0; i < 25; ++i) words[i * N] = from.data()[i];
   }
   void absorb(int n, const std::uint8_t* block) {
-    for (int i = 0; i < kMacRateWords; ++i) states_.at(i, n) ^= load_le64(block + 8 * i);
+    std::uint64_t* words = states_.lane(n);
+    for (int i = 0; i < kMacRateWords; ++i) words[i * N] ^= load_le64(block + 8 * i);
   }
 
   JobQueue queue_;

@@ -74,7 +74,7 @@ TEST_F(MacBatch, SignsOneLengthInAllLanesOnEveryTarget) {
   on_every_target([this](const std::string& target) {
     SCOPED_TRACE(target);
     for (std::size_t count = 0; count <= kJobsMax; ++count) {
-      for (const std::size_t size : {0, 1, 71, 72, 73, 100, 143, 144, 145, 1000}) {
+      for (const std::size_t size : {0u, 1u, 71u, 72u, 73u, 100u, 143u, 144u, 145u, 1000u}) {
         ASSERT_NO_FATAL_FAILURE(expect_signed(std::vector<std::size_t>(count, size)));
       }
     }

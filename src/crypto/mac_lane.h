@@ -21,8 +21,7 @@ inline constexpr std::uint64_t kMacOuterPadding = 0x8000000000000006;
 // says which state to start from and which block to absorb next; whoever owns it holds the state.
 class MacLane {
  public:
-  MacLane() = default;
-  MacLane(const MacKey& key, Bytes a, Bytes b);
+  void begin(const MacKey& key, Bytes a, Bytes b);
 
   // Permutations that a message of so many octets takes, the outer hash included.
   static std::size_t permutations(std::size_t octets) { return octets / kMacRate + 2; }
