@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/client_ops.h"
+#include "store/group_commit.h"
+
+namespace moot::store {
+
+struct ClientStoreOptions {
+  std::string dir;  // made with mode 0700 when it is not there
+  GroupCommit::Bounds bounds;
+  const char* vfs = nullptr;
+};
+
+struct ClientStoreHooks {
+  std::function<void(Ticket)> on_commit;
+  std::function<void(const Error&)> on_error;
+};
+
+struct Conversation {
+  UserId peer;
+  std::uint64_t unread = 0;
+  std::uint64_t last_seq = 0;
+  UnixMs last_at;
+  friend bool operator==(const Conversation&, const Conversation&) = default;
+};
+
+// Which messages, always oldest first.
+struct HistoryQuery {
+  std::optional<UserId> peer;
+  std::uint64_t after_seq = 0;   // exclusive
+  std::uint64_t before_seq = 0;  // exclusive; 0: no end
+  UnixMs since;                  // by the time of the message
+  std::string folded;            // only texts that hold this; empty: all
+  std::size_t rows_max = 200;    // the newest of those that match
+};
+
+// The client's disk: private messages, outbox, what was seen, contacts, drafts, settings, in one
+// SQLite file (docs/store.md). One process owns a directory, see try_lock in files.h.
+// Thread rule: `submit` from one thread; the rest from any thread but the store's own.
+class ClientStore {
+ public:
+  static Result<std::unique_ptr<ClientStore>> open(ClientStoreOptions options,
+                                                   ClientStoreHooks hooks);
+  ~ClientStore();  // commits what was submitted
+
+  Result<ClientSnapshot> load();
+
+  // Blocks while `bounds.queue_ops_max` operations wait.
+  void submit(Ticket ticket, std::vector<cop::Any> ops);
+
+  // These wait for the store's thread and see everything submitted before.
+  Result<std::vector<PrivateMessage>> history(HistoryQuery query);
+  Result<std::optional<PrivateMessage>> message(UserId author, MsgId msg_id);
+  Result<std::vector<Conversation>> conversations();
+  Status check();
+
+ private:
+  struct Parts;
+  explicit ClientStore(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace moot::store

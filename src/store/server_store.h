@@ -1,0 +1,130 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/store_ops.h"
+#include "seal/vault.h"
+#include "store/files.h"
+#include "store/group_commit.h"
+#include "store/master_key.h"
+
+namespace moot::store {
+
+struct ServerStoreOptions {
+  std::string dir;              // made with mode 0700 when it is not there
+  std::string credentials_dir;  // what $CREDENTIALS_DIRECTORY says, or empty
+  GroupCommit::Bounds bounds;
+  const char* vfs = nullptr;  // a SQLite VFS by name; the system's when null
+};
+
+// Called on the store's thread, never while a caller of the store is inside it.
+struct ServerStoreHooks {
+  std::function<void(Ticket)> on_commit;
+  std::function<void(const Error&)> on_error;  // at most once; the store is dead after it
+};
+
+struct OfflineRow {
+  std::uint64_t seq = 0;  // grows in the order of storing; `after` for the next page
+  OfflineCopy copy;       // body and all
+};
+struct OfflinePage {
+  std::vector<OfflineRow> rows;
+  bool more = false;
+};
+
+struct RecordKey {
+  MsgId id;
+  Digest digest;
+  friend bool operator==(const RecordKey&, const RecordKey&) = default;
+  friend auto operator<=>(const RecordKey&, const RecordKey&) = default;
+};
+struct RecordPage {
+  std::vector<KeptRecord> records;
+  bool more = false;
+};
+
+// What a page may hold. The first row always fits.
+struct PageBounds {
+  std::size_t rows_max = 256;
+  std::size_t bytes_max = 256 * 1024;
+};
+
+struct AuditReport {
+  std::uint64_t lines = 0;
+  std::string trouble;  // empty: the log is whole
+};
+
+// The server's disk: accounts, keys, queues, channels, audit log, in one SQLite file
+// (docs/store.md). One process owns a data directory. Invariant: on_commit(t) comes after the fsync
+// that covers every operation with a ticket <= t. Message bodies, account keys and stamp keys are
+// sealed in the file. Thread rule: `submit` and `fetch_*` from one thread; the rest from any thread
+// but the store's own.
+class ServerStore {
+ public:
+  // Opens, or makes, the store of a data directory; upgrades an older one after a backup copy.
+  static Result<std::unique_ptr<ServerStore>> open(ServerStoreOptions options,
+                                                   ServerStoreHooks hooks);
+  ~ServerStore();  // commits what was submitted
+
+  Result<ServerSnapshot> load();
+
+  // Blocks while `bounds.queue_ops_max` operations wait. An empty list is a barrier of its own.
+  void submit(Ticket ticket, std::vector<op::Any> ops);
+
+  // Reads see what was submitted before them; their callbacks run once that is on disk.
+  void fetch_offline(Kid kid, std::uint64_t after_seq, PageBounds bounds,
+                     std::function<void(Result<OfflinePage>)> done);
+  // A server-kept channel's records in (id, digest) order, those greater than `after`.
+  void fetch_records(ChannelId channel, std::optional<RecordKey> after, PageBounds bounds,
+                     std::function<void(Result<RecordPage>)> done);
+  // The records with these keys that are there, in the order asked for.
+  void fetch_records(ChannelId channel, std::vector<RecordKey> keys,
+                     std::function<void(Result<RecordPage>)> done);
+  Result<std::uint64_t> count_records(ChannelId channel);
+  // Every key of a channel in order, in chunks; on the store's thread, before this returns.
+  Status load_index(ChannelId channel,
+                    const std::function<void(std::span<const RecordKey>)>& chunk);
+
+  // The newest lines of the audit log, oldest first.
+  Result<std::vector<std::string>> audit_tail(std::size_t lines);
+  // Every line with a number above `after`, as JSON lines.
+  Status audit_export(std::uint64_t after, const std::function<void(std::string_view)>& line);
+  Result<AuditReport> audit_verify();
+
+  // A whole copy while the store runs; mode 0600, synced, never over an existing file. It holds
+  // sealed rows and no master key.
+  Status backup(const std::string& file);
+
+  // A new master key: all that was sealed under the old one is sealed under the new one in one
+  // transaction, then the key file is replaced. The old key is not needed afterwards; this process
+  // still opens with it what it holds in memory.
+  Status master_rotate();
+
+  // The long look: PRAGMA quick_check and every seal. For `mootd doctor`.
+  Status check();
+
+  const seal::Vault& vault() const { return *vault_; }
+
+ private:
+  struct Parts;
+  explicit ServerStore(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+  seal::Vault* vault_ = nullptr;
+};
+
+struct RestoreReport {
+  std::uint64_t accounts = 0;
+  std::uint32_t mk_id = 0;  // the master key that the restored store needs
+};
+
+// Puts a backup where a store would be, after checking it. Refuses over a store that has accounts.
+Result<RestoreReport> restore(const std::string& backup_file, const std::string& dir);
+
+}  // namespace moot::store
