@@ -11,13 +11,15 @@ constexpr char kUrl[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 constexpr std::array<std::uint8_t, 256> kValue = [] {
   std::array<std::uint8_t, 256> t{};
   t.fill(255);
-  for (unsigned i = 0; i < 16; ++i) t[static_cast<unsigned char>(kDigits[i])] = static_cast<std::uint8_t>(i);
+  for (unsigned i = 0; i < 16; ++i)
+    t[static_cast<unsigned char>(kDigits[i])] = static_cast<std::uint8_t>(i);
   return t;
 }();
 constexpr std::array<std::uint8_t, 256> kUrlValue = [] {
   std::array<std::uint8_t, 256> t{};
   t.fill(255);
-  for (unsigned i = 0; i < 64; ++i) t[static_cast<unsigned char>(kUrl[i])] = static_cast<std::uint8_t>(i);
+  for (unsigned i = 0; i < 64; ++i)
+    t[static_cast<unsigned char>(kUrl[i])] = static_cast<std::uint8_t>(i);
   return t;
 }();
 }  // namespace

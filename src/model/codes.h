@@ -19,14 +19,46 @@ enum class ChannelStatus : std::uint8_t { healthy, few, electing, server };
 
 // ERR codes (protocol.md 7).
 enum class Errc : std::uint8_t {
-  bad_payload, unknown_command, unknown_user, not_connected, queue_full, not_found, not_member,
-  not_allowed, not_attached, name_taken, not_healthy, not_leader, stale_election, busy, bad_time,
-  expired, conflict, unknown_msg, no_quorum, bad_stamp, too_large, limit, rate, unsupported,
+  bad_payload,
+  unknown_command,
+  unknown_user,
+  not_connected,
+  queue_full,
+  not_found,
+  not_member,
+  not_allowed,
+  not_attached,
+  name_taken,
+  not_healthy,
+  not_leader,
+  stale_election,
+  busy,
+  bad_time,
+  expired,
+  conflict,
+  unknown_msg,
+  no_quorum,
+  bad_stamp,
+  too_large,
+  limit,
+  rate,
+  unsupported,
 };
 
 // DCNN codes (protocol.md 6.1).
 enum class DcnnCode : std::uint8_t {
-  timeout, replaced, revoked, clock, replay, chal, srv, limit, proto, sendq, stale, shutdown,
+  timeout,
+  replaced,
+  revoked,
+  clock,
+  replay,
+  chal,
+  srv,
+  limit,
+  proto,
+  sendq,
+  stale,
+  shutdown,
 };
 
 template <class E>
@@ -62,11 +94,11 @@ struct EnumTexts<ChannelStatus> {
 template <>
 struct EnumTexts<Errc> {
   static constexpr std::array<std::string_view, 24> value{
-      "bad_payload", "unknown_command", "unknown_user", "not_connected", "queue_full",
-      "not_found",   "not_member",      "not_allowed",  "not_attached",  "name_taken",
-      "not_healthy", "not_leader",      "stale_election", "busy",        "bad_time",
-      "expired",     "conflict",        "unknown_msg",  "no_quorum",     "bad_stamp",
-      "too_large",   "limit",           "rate",         "unsupported"};
+      "bad_payload", "unknown_command", "unknown_user",   "not_connected", "queue_full",
+      "not_found",   "not_member",      "not_allowed",    "not_attached",  "name_taken",
+      "not_healthy", "not_leader",      "stale_election", "busy",          "bad_time",
+      "expired",     "conflict",        "unknown_msg",    "no_quorum",     "bad_stamp",
+      "too_large",   "limit",           "rate",           "unsupported"};
 };
 template <>
 struct EnumTexts<DcnnCode> {

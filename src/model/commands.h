@@ -69,20 +69,20 @@ struct Record {
   std::optional<Bytes> cert;
 };
 struct AppendRecord : Record {
-  static constexpr auto kTable =
-      entry(field("id", &Record::id), field("from", &Record::from),
-            field("msg", &Record::msg, {.min = 1}), field("timestamp", &Record::timestamp),
-            field("acks", &Record::acks), field("stamp", &Record::stamp, {1, limits::kStampBytesMax}),
-            field("acks_n", &Record::acks_n),
-            field("cert", &Record::cert, {.max = limits::kCertBytesMax}));
+  static constexpr auto kTable = entry(
+      field("id", &Record::id), field("from", &Record::from),
+      field("msg", &Record::msg, {.min = 1}), field("timestamp", &Record::timestamp),
+      field("acks", &Record::acks), field("stamp", &Record::stamp, {1, limits::kStampBytesMax}),
+      field("acks_n", &Record::acks_n),
+      field("cert", &Record::cert, {.max = limits::kCertBytesMax}));
 };
 struct MergeRecord : Record {
-  static constexpr auto kTable =
-      entry(field("id", &Record::id), field("from", &Record::from),
-            field("timestamp", &Record::timestamp), field("msg", &Record::msg, {.min = 1}),
-            field("acks", &Record::acks), field("stamp", &Record::stamp, {1, limits::kStampBytesMax}),
-            field("acks_n", &Record::acks_n),
-            field("cert", &Record::cert, {.max = limits::kCertBytesMax}));
+  static constexpr auto kTable = entry(
+      field("id", &Record::id), field("from", &Record::from),
+      field("timestamp", &Record::timestamp), field("msg", &Record::msg, {.min = 1}),
+      field("acks", &Record::acks), field("stamp", &Record::stamp, {1, limits::kStampBytesMax}),
+      field("acks_n", &Record::acks_n),
+      field("cert", &Record::cert, {.max = limits::kCertBytesMax}));
 };
 using AppendRecords = std::span<const AppendRecord>;
 using MergeRecords = std::span<const MergeRecord>;
@@ -142,10 +142,9 @@ struct UsrSet {
   std::optional<Name> name;
   std::optional<UserStatus> status;
   std::optional<Bytes> keys;
-  static constexpr auto kTable =
-      command("USR_SET", Dir::client, field("name", &UsrSet::name),
-              field("status", &UsrSet::status),
-              field("keys", &UsrSet::keys, {.max = limits::kUserKeysBytesMax}));
+  static constexpr auto kTable = command(
+      "USR_SET", Dir::client, field("name", &UsrSet::name), field("status", &UsrSet::status),
+      field("keys", &UsrSet::keys, {.max = limits::kUserKeysBytesMax}));
 };
 
 struct CnnUsr {
@@ -169,8 +168,8 @@ struct PvMsg {
 struct AckMsg {
   UserId from;
   MsgId msg_id;
-  static constexpr auto kTable =
-      command("ACK_MSG", Dir::client, field("from", &AckMsg::from), field("msg_id", &AckMsg::msg_id));
+  static constexpr auto kTable = command("ACK_MSG", Dir::client, field("from", &AckMsg::from),
+                                         field("msg_id", &AckMsg::msg_id));
 };
 
 struct ChCreate {
@@ -246,11 +245,10 @@ struct ChMsg {
   std::optional<bool> retry;
   std::optional<UserId> from;
   std::optional<Bytes> stamp;
-  static constexpr auto kTable =
-      command("CH_MSG", Dir::client, field("id", &ChMsg::id), field("msg_id", &ChMsg::msg_id),
-              field("msg", &ChMsg::msg, {.min = 1}), field("retry", &ChMsg::retry),
-              field("from", &ChMsg::from),
-              field("stamp", &ChMsg::stamp, {1, limits::kStampBytesMax}));
+  static constexpr auto kTable = command(
+      "CH_MSG", Dir::client, field("id", &ChMsg::id), field("msg_id", &ChMsg::msg_id),
+      field("msg", &ChMsg::msg, {.min = 1}), field("retry", &ChMsg::retry),
+      field("from", &ChMsg::from), field("stamp", &ChMsg::stamp, {1, limits::kStampBytesMax}));
 };
 
 struct AckChMsg {
@@ -283,9 +281,9 @@ struct ChLead {
   ChannelId id;
   OrNil<MsgId> last;
   std::uint64_t count = 0;
-  static constexpr auto kTable =
-      command("CH_LEAD", Dir::client, field("election", &ChLead::election), field("id", &ChLead::id),
-              field("last", &ChLead::last), field("count", &ChLead::count));
+  static constexpr auto kTable = command(
+      "CH_LEAD", Dir::client, field("election", &ChLead::election), field("id", &ChLead::id),
+      field("last", &ChLead::last), field("count", &ChLead::count));
 };
 
 struct ChVote {
@@ -294,10 +292,9 @@ struct ChVote {
   ChannelId id;
   OrNil<MsgId> last;
   std::uint64_t count = 0;
-  static constexpr auto kTable =
-      command("CH_VOTE", Dir::client, field("election", &ChVote::election),
-              field("user", &ChVote::user), field("id", &ChVote::id), field("last", &ChVote::last),
-              field("count", &ChVote::count));
+  static constexpr auto kTable = command(
+      "CH_VOTE", Dir::client, field("election", &ChVote::election), field("user", &ChVote::user),
+      field("id", &ChVote::id), field("last", &ChVote::last), field("count", &ChVote::count));
 };
 
 struct ChPull {
@@ -309,12 +306,11 @@ struct ChPull {
   std::optional<Ranges> ranges;
   std::optional<Elements> want;
   std::optional<OrNil<MsgId>> since;
-  static constexpr auto kTable =
-      command("CH_PULL", Dir::client, field("id", &ChPull::id), field("anchor", &ChPull::anchor),
-              field("req", &ChPull::req), field("count", &ChPull::count), field("fp", &ChPull::fp),
-              field("ranges", &ChPull::ranges),
-              field("want", &ChPull::want, {.max = limits::kWantMax}),
-              field("since", &ChPull::since));
+  static constexpr auto kTable = command(
+      "CH_PULL", Dir::client, field("id", &ChPull::id), field("anchor", &ChPull::anchor),
+      field("req", &ChPull::req), field("count", &ChPull::count), field("fp", &ChPull::fp),
+      field("ranges", &ChPull::ranges), field("want", &ChPull::want, {.max = limits::kWantMax}),
+      field("since", &ChPull::since));
 };
 
 struct ChAppend {
@@ -326,23 +322,20 @@ struct ChAppend {
   bool more = false;
   std::optional<Ranges> ranges;
   std::optional<std::uint64_t> sid;
-  static constexpr auto kTable =
-      command("CH_APPEND", Dir::client, field("id", &ChAppend::id),
-              field("anchor", &ChAppend::anchor),
-              field("messages", &ChAppend::messages, {.max = limits::kRecordsPerPage}),
-              field("req", &ChAppend::req), field("upto", &ChAppend::upto),
-              field("more", &ChAppend::more), field("ranges", &ChAppend::ranges),
-              field("sid", &ChAppend::sid));
+  static constexpr auto kTable = command(
+      "CH_APPEND", Dir::client, field("id", &ChAppend::id), field("anchor", &ChAppend::anchor),
+      field("messages", &ChAppend::messages, {.max = limits::kRecordsPerPage}),
+      field("req", &ChAppend::req), field("upto", &ChAppend::upto), field("more", &ChAppend::more),
+      field("ranges", &ChAppend::ranges), field("sid", &ChAppend::sid));
 };
 
 struct ChMerge {
   MergeRecords msg;
   ChannelId id;
   std::uint64_t req = 0;
-  static constexpr auto kTable =
-      command("CH_MERGE", Dir::client,
-              field("msg", &ChMerge::msg, {.max = limits::kRecordsPerPage}),
-              field("id", &ChMerge::id), field("req", &ChMerge::req));
+  static constexpr auto kTable = command(
+      "CH_MERGE", Dir::client, field("msg", &ChMerge::msg, {.max = limits::kRecordsPerPage}),
+      field("id", &ChMerge::id), field("req", &ChMerge::req));
 };
 
 struct ChAckReq {
@@ -350,16 +343,15 @@ struct ChAckReq {
   Users users;
   ChannelId channel;
   Digest digest;
-  static constexpr auto kTable =
-      command("CH_ACK_REQ", Dir::client, field("id", &ChAckReq::id),
-              field("users", &ChAckReq::users), field("channel", &ChAckReq::channel),
-              field("digest", &ChAckReq::digest));
+  static constexpr auto kTable = command(
+      "CH_ACK_REQ", Dir::client, field("id", &ChAckReq::id), field("users", &ChAckReq::users),
+      field("channel", &ChAckReq::channel), field("digest", &ChAckReq::digest));
 };
 
-using Any = std::variant<Cnn, Kalive, Dcnn, Info, Batch, Enrol, LstUsr, UsrSet, CnnUsr, PvMsg, AckMsg,
-                         ChCreate, ChJoin, ChLeave, ChInvite, ChKick, ChSet, ChLst, ChMembers,
-                         ChAttach, ChMsg, AckChMsg, ChCommit, ChLead, ChVote, ChPull, ChAppend,
-                         ChMerge, ChAckReq>;
+using Any =
+    std::variant<Cnn, Kalive, Dcnn, Info, Batch, Enrol, LstUsr, UsrSet, CnnUsr, PvMsg, AckMsg,
+                 ChCreate, ChJoin, ChLeave, ChInvite, ChKick, ChSet, ChLst, ChMembers, ChAttach,
+                 ChMsg, AckChMsg, ChCommit, ChLead, ChVote, ChPull, ChAppend, ChMerge, ChAckReq>;
 
 }  // namespace c
 
@@ -466,16 +458,16 @@ struct Msg {
   Bytes msg;
   std::uint64_t sent = 0;  // ms; the ULID's own time
   std::optional<UserId> to;
-  static constexpr auto kTable =
-      command("MSG", Dir::server, field("from", &Msg::from), field("msg_id", &Msg::msg_id),
-              field("msg", &Msg::msg, {.min = 1}), field("sent", &Msg::sent), field("to", &Msg::to));
+  static constexpr auto kTable = command(
+      "MSG", Dir::server, field("from", &Msg::from), field("msg_id", &Msg::msg_id),
+      field("msg", &Msg::msg, {.min = 1}), field("sent", &Msg::sent), field("to", &Msg::to));
 };
 
 struct MsgAck {
   MsgId msg_id;
   UserId from;
-  static constexpr auto kTable =
-      command("MSG_ACK", Dir::server, field("msg_id", &MsgAck::msg_id), field("from", &MsgAck::from));
+  static constexpr auto kTable = command("MSG_ACK", Dir::server, field("msg_id", &MsgAck::msg_id),
+                                         field("from", &MsgAck::from));
 };
 
 struct UsrAdd {
@@ -564,12 +556,12 @@ struct ChMsg {
   std::optional<bool> merged;
   std::optional<bool> committed;
   std::optional<Bytes> cert;
-  static constexpr auto kTable =
-      command("CH_MSG", Dir::server, field("id", &ChMsg::id), field("msg_id", &ChMsg::msg_id),
-              field("msg", &ChMsg::msg, {.min = 1}), field("from", &ChMsg::from),
-              field("sent", &ChMsg::sent), field("stamp", &ChMsg::stamp, {1, limits::kStampBytesMax}),
-              field("merged", &ChMsg::merged), field("committed", &ChMsg::committed),
-              field("cert", &ChMsg::cert, {.max = limits::kCertBytesMax}));
+  static constexpr auto kTable = command(
+      "CH_MSG", Dir::server, field("id", &ChMsg::id), field("msg_id", &ChMsg::msg_id),
+      field("msg", &ChMsg::msg, {.min = 1}), field("from", &ChMsg::from),
+      field("sent", &ChMsg::sent), field("stamp", &ChMsg::stamp, {1, limits::kStampBytesMax}),
+      field("merged", &ChMsg::merged), field("committed", &ChMsg::committed),
+      field("cert", &ChMsg::cert, {.max = limits::kCertBytesMax}));
 };
 
 struct ChMsgAck {
@@ -608,10 +600,9 @@ struct ChVote {
   ChannelId id;
   OrNil<MsgId> last;
   std::uint64_t count = 0;
-  static constexpr auto kTable =
-      command("CH_VOTE", Dir::server, field("election", &ChVote::election),
-              field("user", &ChVote::user), field("id", &ChVote::id), field("last", &ChVote::last),
-              field("count", &ChVote::count));
+  static constexpr auto kTable = command(
+      "CH_VOTE", Dir::server, field("election", &ChVote::election), field("user", &ChVote::user),
+      field("id", &ChVote::id), field("last", &ChVote::last), field("count", &ChVote::count));
 };
 
 struct ChElected {
@@ -636,13 +627,11 @@ struct ChPull {
   std::optional<OrNil<MsgId>> since;
   std::optional<UserId> user;
   std::optional<std::uint64_t> sid;
-  static constexpr auto kTable =
-      command("CH_PULL", Dir::server, field("id", &ChPull::id), field("anchor", &ChPull::anchor),
-              field("req", &ChPull::req), field("count", &ChPull::count), field("fp", &ChPull::fp),
-              field("ranges", &ChPull::ranges),
-              field("want", &ChPull::want, {.max = limits::kWantMax}),
-              field("since", &ChPull::since), field("user", &ChPull::user),
-              field("sid", &ChPull::sid));
+  static constexpr auto kTable = command(
+      "CH_PULL", Dir::server, field("id", &ChPull::id), field("anchor", &ChPull::anchor),
+      field("req", &ChPull::req), field("count", &ChPull::count), field("fp", &ChPull::fp),
+      field("ranges", &ChPull::ranges), field("want", &ChPull::want, {.max = limits::kWantMax}),
+      field("since", &ChPull::since), field("user", &ChPull::user), field("sid", &ChPull::sid));
 };
 
 struct ChAppend {
@@ -654,13 +643,11 @@ struct ChAppend {
   bool more = false;
   std::optional<Ranges> ranges;
   std::optional<std::uint64_t> sid;
-  static constexpr auto kTable =
-      command("CH_APPEND", Dir::server, field("id", &ChAppend::id),
-              field("anchor", &ChAppend::anchor),
-              field("messages", &ChAppend::messages, {.max = limits::kRecordsPerPage}),
-              field("req", &ChAppend::req), field("upto", &ChAppend::upto),
-              field("more", &ChAppend::more), field("ranges", &ChAppend::ranges),
-              field("sid", &ChAppend::sid));
+  static constexpr auto kTable = command(
+      "CH_APPEND", Dir::server, field("id", &ChAppend::id), field("anchor", &ChAppend::anchor),
+      field("messages", &ChAppend::messages, {.max = limits::kRecordsPerPage}),
+      field("req", &ChAppend::req), field("upto", &ChAppend::upto), field("more", &ChAppend::more),
+      field("ranges", &ChAppend::ranges), field("sid", &ChAppend::sid));
 };
 
 struct ChMerge {
@@ -669,11 +656,10 @@ struct ChMerge {
   std::uint64_t req = 0;
   std::optional<UserId> user;
   std::optional<std::uint64_t> sid;
-  static constexpr auto kTable =
-      command("CH_MERGE", Dir::server,
-              field("msg", &ChMerge::msg, {.max = limits::kRecordsPerPage}),
-              field("id", &ChMerge::id), field("req", &ChMerge::req), field("user", &ChMerge::user),
-              field("sid", &ChMerge::sid));
+  static constexpr auto kTable = command(
+      "CH_MERGE", Dir::server, field("msg", &ChMerge::msg, {.max = limits::kRecordsPerPage}),
+      field("id", &ChMerge::id), field("req", &ChMerge::req), field("user", &ChMerge::user),
+      field("sid", &ChMerge::sid));
 };
 
 struct ChMsgConfirm {
@@ -685,10 +671,10 @@ struct ChMsgConfirm {
               field("message", &ChMsgConfirm::message), field("digest", &ChMsgConfirm::digest));
 };
 
-using Any = std::variant<Dcnn, Sinfo, Ucnn, Udcnn, Err, Batch, Enrolled, UsrLst, UsrHsk, Msg, MsgAck,
-                         UsrAdd, UsrRmd, LstCh, ChUjoin, ChUleave, ChStatus, ChMembers, ChMsg,
-                         ChMsgAck, ChMsgCommit, ChVote, ChElected, ChPull, ChAppend, ChMerge,
-                         ChMsgConfirm>;
+using Any =
+    std::variant<Dcnn, Sinfo, Ucnn, Udcnn, Err, Batch, Enrolled, UsrLst, UsrHsk, Msg, MsgAck,
+                 UsrAdd, UsrRmd, LstCh, ChUjoin, ChUleave, ChStatus, ChMembers, ChMsg, ChMsgAck,
+                 ChMsgCommit, ChVote, ChElected, ChPull, ChAppend, ChMerge, ChMsgConfirm>;
 
 }  // namespace s
 }  // namespace moot

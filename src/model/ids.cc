@@ -10,7 +10,8 @@ constexpr char kCrockford[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 constexpr std::array<std::int8_t, 256> kCrockfordValue = [] {
   std::array<std::int8_t, 256> t{};
   t.fill(-1);
-  for (int i = 0; i < 32; ++i) t[static_cast<unsigned char>(kCrockford[i])] = static_cast<std::int8_t>(i);
+  for (int i = 0; i < 32; ++i)
+    t[static_cast<unsigned char>(kCrockford[i])] = static_cast<std::int8_t>(i);
   return t;
 }();
 }  // namespace

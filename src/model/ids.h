@@ -43,7 +43,8 @@ struct Ulid : Octets<16, Tag> {
   }
   static Ulid make(UnixMs at, std::span<const std::uint8_t, 10> random) {
     Ulid u;
-    for (std::size_t i = 0; i < 6; ++i) u.octets[i] = static_cast<std::uint8_t>(at.ms >> (40 - 8 * i));
+    for (std::size_t i = 0; i < 6; ++i)
+      u.octets[i] = static_cast<std::uint8_t>(at.ms >> (40 - 8 * i));
     std::memcpy(u.octets.data() + 6, random.data(), 10);
     return u;
   }
@@ -60,14 +61,14 @@ struct Ulid : Octets<16, Tag> {
 
 using ChannelId = Ulid<struct ChannelTag>;
 using MsgId = Ulid<struct MsgTag>;
-using Kid = Octets<8, struct KidTag>;            // a credential: one a device
-using Digest = Octets<32, struct DigestTag>;     // of a channel record (replication.md 2.1)
+using Kid = Octets<8, struct KidTag>;         // a credential: one a device
+using Digest = Octets<32, struct DigestTag>;  // of a channel record (replication.md 2.1)
 using Challenge = Octets<16, struct ChalTag>;
-using Binding = Octets<32, struct BindingTag>;   // TLS exporter value
-using KeyBytes = Octets<32, struct KeyTag>;      // an account key: secret, wipe what holds one
+using Binding = Octets<32, struct BindingTag>;  // TLS exporter value
+using KeyBytes = Octets<32, struct KeyTag>;     // an account key: secret, wipe what holds one
 using ReplicaId = Octets<16, struct ReplicaTag>;
-using Fp = Octets<16, struct FpTag>;             // fingerprint of a set of records
-using Element = Octets<24, struct ElementTag>;   // msg id, first 8 octets of the digest
+using Fp = Octets<16, struct FpTag>;            // fingerprint of a set of records
+using Element = Octets<24, struct ElementTag>;  // msg id, first 8 octets of the digest
 
 // 26 characters of Crockford base 32, upper case (protocol.md 4).
 std::string ulid_text(Bytes sixteen);

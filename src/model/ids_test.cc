@@ -6,7 +6,8 @@ namespace moot {
 namespace {
 
 TEST(UserId, TakesTheGrammarAndNothingElse) {
-  for (const auto* good : {"a", "0", "ada", "a.b_c-d", "a..b", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}) {
+  for (const auto* good :
+       {"a", "0", "ada", "a.b_c-d", "a..b", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}) {
     ASSERT_TRUE(UserId::parse(good)) << good;
     EXPECT_EQ(UserId::parse(good)->str(), good);
   }

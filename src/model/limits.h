@@ -4,7 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
-// Every limit of the protocol, named once (protocol.md 9). What happens at a limit stands beside it.
+// Every limit of the protocol, named once (protocol.md 9). What happens at a limit stands beside
+// it.
 namespace moot::limits {
 
 using std::chrono::hours;
@@ -16,7 +17,8 @@ using std::chrono::seconds;
 inline constexpr std::size_t kCommandBytesMax = 24;
 inline constexpr std::size_t kLenDigitsMax = 7;
 inline constexpr std::size_t kSigHexDigits = 128;
-inline constexpr std::size_t kHeaderBytesMax = kCommandBytesMax + 1 + kLenDigitsMax + 1 + kSigHexDigits + 1;
+inline constexpr std::size_t kHeaderBytesMax =
+    kCommandBytesMax + 1 + kLenDigitsMax + 1 + kSigHexDigits + 1;
 inline constexpr std::uint32_t kFrameBytesBeforeCnn = 1024;
 inline constexpr std::uint32_t kFrameBytesMax = 262'144;
 inline constexpr std::uint32_t kFrameBytesCeiling = 9'999'999;
@@ -60,12 +62,12 @@ inline constexpr seconds kHeaderDeadline{5};
 inline constexpr std::uint32_t kPayloadBytesPerSecondMin = 1'024;
 inline constexpr seconds kInfoAnswerTimeout{20};
 inline constexpr seconds kReceiveSilenceMin{5};
-inline constexpr seconds kClockWindow{900};         // R9: CNN with a challenge; over: DCNN clock
-inline constexpr seconds kClockDriftWindow{300};    // R9: later frames; over: DCNN stale
-inline constexpr seconds kStrictClockWindow{120};   // R8: CNN without a challenge
-inline constexpr seconds kReplayKeep{240};          // R8: how long a literal CNN is remembered
+inline constexpr seconds kClockWindow{900};        // R9: CNN with a challenge; over: DCNN clock
+inline constexpr seconds kClockDriftWindow{300};   // R9: later frames; over: DCNN stale
+inline constexpr seconds kStrictClockWindow{120};  // R8: CNN without a challenge
+inline constexpr seconds kReplayKeep{240};         // R8: how long a literal CNN is remembered
 inline constexpr std::size_t kReplayPerCredential = 1'024;
-inline constexpr std::size_t kCnnNoncesPerCredential = 256;  // R6
+inline constexpr std::size_t kCnnNoncesPerCredential = 256;           // R6
 inline constexpr std::uint64_t kFramesPerConnectionMax = 1ull << 32;  // R5; over: DCNN proto
 inline constexpr unsigned kSenselessPerMinuteMax = 20;  // protocol.md 7; the 20th: DCNN proto
 inline constexpr seconds kWriteStall{30};
@@ -91,8 +93,8 @@ inline constexpr std::size_t kKeptAcksPerAuthor = 4'096;
 inline constexpr std::size_t kRecentAckedPerAuthor = 4'096;
 inline constexpr minutes kRecentMemory{10};
 inline constexpr seconds kUnackedStoreAfter{1};
-inline constexpr seconds kIdAheadMax{120};   // private messages; over: bad_time
-inline constexpr hours kIdAgeMax{24 * 30};   // over: expired
+inline constexpr seconds kIdAheadMax{120};  // private messages; over: bad_time
+inline constexpr hours kIdAgeMax{24 * 30};  // over: expired
 inline constexpr seconds kSeenWithin{5};
 
 // Presence (protocol.md 6.1).

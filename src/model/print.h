@@ -110,9 +110,11 @@ inline std::ostream& operator<<(std::ostream& os, const UserId& u) { return os <
 
 namespace c {
 using moot::operator<<;
-}
+using moot::text;
+}  // namespace c
 namespace s {
 using moot::operator<<;
-}
+using moot::text;
+}  // namespace s
 
 }  // namespace moot

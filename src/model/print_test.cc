@@ -7,7 +7,9 @@ namespace {
 
 TEST(Print, ShowsFieldsInWireOrderAndLeavesOutWhatIsAbsent) {
   const ByteBuf body(24, 7);
-  c::PvMsg m{.to = *UserId::parse("bob"), .msg_id = *parse_ulid<MsgId>("01HHNNM7S8M2RW5MZ4YM31EA1S"), .msg = body};
+  c::PvMsg m{.to = *UserId::parse("bob"),
+             .msg_id = *parse_ulid<MsgId>("01HHNNM7S8M2RW5MZ4YM31EA1S"),
+             .msg = body};
   EXPECT_EQ(text(m), "PV_MSG to=@bob msg_id=01HHNNM7S8M2RW5MZ4YM31EA1S msg=<24 octets>");
   EXPECT_EQ(text(c::Kalive{}), "KALIVE");
   EXPECT_EQ(text(c::Kalive{.seen = 5}), "KALIVE seen=5");

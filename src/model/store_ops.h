@@ -94,7 +94,7 @@ struct OfflineCopy {
   MsgId msg_id;
   bool own = false;  // the author's other device: MSG with `to`, no MSG_ACK
   UnixMs stored;
-  ByteBuf msg;       // plain here, sealed on disk; empty in a snapshot
+  ByteBuf msg;  // plain here, sealed on disk; empty in a snapshot
   std::uint32_t msg_bytes = 0;
   Octets<8, struct ContentTag> content;  // first 8 of SHA3-256(msg): tells conflicts
   friend bool operator==(const OfflineCopy&, const OfflineCopy&) = default;
@@ -105,7 +105,7 @@ struct KeptNotice {
   std::uint64_t seq = 0;  // grows; the order of sending
   UserId author;
   MsgId msg_id;
-  UserId from;           // who confirmed; for `expired` the recipient
+  UserId from;  // who confirmed; for `expired` the recipient
   bool expired = false;
   friend bool operator==(const KeptNotice&, const KeptNotice&) = default;
 };

@@ -24,7 +24,7 @@ template <class T>
 struct OrNil {
   std::optional<T> value;
   OrNil() = default;
-  OrNil(std::nullopt_t) {}       // NOLINT: a value of the field
+  OrNil(std::nullopt_t) {}         // NOLINT: a value of the field
   OrNil(const T& v) : value(v) {}  // NOLINT
   explicit operator bool() const { return value.has_value(); }
   const T& operator*() const { return *value; }
@@ -70,9 +70,9 @@ struct Range {
   enum class Mode : std::uint8_t { skip = 0, fingerprint = 1, list = 2 };
   OrNil<Bytes> upper;  // exclusive; 1..24 octets; nil: to the end
   Mode mode = Mode::skip;
-  Fp fp;                           // mode fingerprint
-  std::uint64_t count = 0;         // mode fingerprint
-  std::span<const Element> list;   // mode list
+  Fp fp;                          // mode fingerprint
+  std::uint64_t count = 0;        // mode fingerprint
+  std::span<const Element> list;  // mode list
 };
 bool operator==(const Range& a, const Range& b);
 
@@ -160,7 +160,8 @@ bool same(const T& a, const T& b) {
 template <Described T>
 bool operator==(const T& a, const T& b) {
   bool equal = true;
-  for_each_field<T>([&](const auto& f) { equal = equal && detail::same(a.*f.member, b.*f.member); });
+  for_each_field<T>(
+      [&](const auto& f) { equal = equal && detail::same(a.*f.member, b.*f.member); });
   return equal;
 }
 

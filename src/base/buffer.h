@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <memory>
+
+#include "base/bytes.h"
+#include "base/check.h"
+
+namespace moot {
+
+// Octets on their way out: grows without zeroing, is emptied and used again, is taken from the
+// front. What `grow` and `data` return stays valid until the next `grow` or `release`.
+class Buffer {
+ public:
+  std::size_t size() const { return end_ - begin_; }
+  bool empty() const { return begin_ == end_; }
+  std::uint8_t* data() { return mem_.get() + begin_; }
+  const std::uint8_t* data() const { return mem_.get() + begin_; }
+  Bytes bytes() const { return {data(), size()}; }
+  MutBytes mut(std::size_t at, std::size_t n) {
+    MOOT_CHECK(at + n <= size());
+    return {data() + at, n};
+  }
+
+  // Room for n more octets at the end, uninitialised.
+  std::uint8_t* grow(std::size_t n) {
+    if (cap_ - end_ < n) make_room(n);
+    std::uint8_t* p = mem_.get() + end_;
+    end_ += n;
+    return p;
+  }
+  void put(Bytes b) {
+    if (!b.empty()) std::memcpy(grow(b.size()), b.data(), b.size());
+  }
+  void put(std::uint8_t b) { *grow(1) = b; }
+
+  // Forgets the last n octets, or the first n.
+  void drop_back(std::size_t n) {
+    MOOT_CHECK(n <= size());
+    end_ -= n;
+  }
+  void drop_front(std::size_t n) {
+    MOOT_CHECK(n <= size());
+    begin_ += n;
+    if (begin_ == end_) begin_ = end_ = 0;
+  }
+  void clear() { begin_ = end_ = 0; }
+  // Gives the memory back: an idle connection holds none.
+  void release() {
+    mem_.reset();
+    begin_ = end_ = cap_ = 0;
+  }
+  std::size_t capacity() const { return cap_; }
+
+ private:
+  void make_room(std::size_t n) {
+    const std::size_t held = size();
+    if (begin_ > 0 && cap_ - held >= n && begin_ >= held) {
+      std::memmove(mem_.get(), data(), held);
+    } else {
+      std::size_t cap = cap_ == 0 ? 512 : cap_;
+      while (cap - held < n) cap *= 2;
+      auto more = std::make_unique_for_overwrite<std::uint8_t[]>(cap);
+      if (held > 0) std::memcpy(more.get(), data(), held);
+      mem_ = std::move(more);
+      cap_ = cap;
+    }
+    begin_ = 0;
+    end_ = held;
+  }
+
+  std::unique_ptr<std::uint8_t[]> mem_;
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+  std::size_t cap_ = 0;
+};
+
+}  // namespace moot

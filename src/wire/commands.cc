@@ -1,0 +1,183 @@
+#include "wire/commands.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace moot::wire {
+namespace {
+
+template <class Any>
+struct Entry {
+  std::string_view name;
+  std::expected<Any, DecodeError> (*decode)(Bytes, Arena&);
+};
+
+template <class Any, class T>
+std::expected<Any, DecodeError> decode_one(Bytes map, Arena& arena) {
+  Reader r(map);
+  DecodeError error;
+  Any out{std::in_place_type<T>};
+  if (!decode_map(r, r.map(), std::get<T>(out), arena, error)) return std::unexpected(error);
+  return out;
+}
+
+template <class Any>
+constexpr auto make_entries() {
+  return []<std::size_t... I>(std::index_sequence<I...>) {
+    std::array<Entry<Any>, sizeof...(I)> all{
+        Entry<Any>{std::variant_alternative_t<I, Any>::kTable.name,
+                   &decode_one<Any, std::variant_alternative_t<I, Any>>}...};
+    std::ranges::sort(all, {}, &Entry<Any>::name);
+    return all;
+  }(std::make_index_sequence<std::variant_size_v<Any>>{});
+}
+template <class Any>
+inline constexpr auto kEntries = make_entries<Any>();
+
+template <class Any>
+std::expected<Any, DecodeError> decode_named(std::string_view cmd, Bytes map, Arena& arena) {
+  const auto& all = kEntries<Any>;
+  const auto it = std::ranges::lower_bound(all, cmd, {}, &Entry<Any>::name);
+  if (it == all.end() || it->name != cmd)
+    return std::unexpected(DecodeError{Errc::unknown_command, {}, {}});
+  return it->decode(map, arena);
+}
+
+std::string_view dir_text(Dir dir) { return text(dir); }
+
+}  // namespace
+
+std::optional<Opened> open(Bytes payload) {
+  Opened out{.payload = payload};
+  Envelope& e = out.envelope;
+  Reader r(payload);
+  unsigned seen = 0;
+  for (std::uint32_t pairs = r.map(); pairs > 0 && seen != 15; --pairs) {
+    const std::string_view key = r.str();
+    if (key == "cmd") {
+      if (r.type() != Type::str) return std::nullopt;
+      e.cmd = r.str();
+      seen |= 1;
+    } else if (key == "dir") {
+      if (r.type() != Type::str) return std::nullopt;
+      e.dir = r.str();
+      seen |= 2;
+    } else if (key == "nonce") {
+      if (r.type() != Type::uint) return std::nullopt;
+      e.nonce = r.uint();
+      seen |= 4;
+    } else if (key == "timestamp") {
+      if (r.type() != Type::uint) return std::nullopt;
+      e.timestamp = r.uint();
+      seen |= 8;
+    } else {
+      r.skip();
+    }
+  }
+  if (seen != 15) return std::nullopt;
+  return out;
+}
+
+std::expected<c::Any, DecodeError> decode_client(std::string_view cmd, Bytes map, Arena& arena) {
+  return decode_named<c::Any>(cmd, map, arena);
+}
+std::expected<s::Any, DecodeError> decode_server(std::string_view cmd, Bytes map, Arena& arena) {
+  return decode_named<s::Any>(cmd, map, arena);
+}
+
+std::string explain(const DecodeError& error, std::string_view cmd) {
+  std::string out;
+  if (error.code == Errc::unknown_command) {
+    out = "There is no command ";
+    out += cmd;
+    out += " in this direction; see the table of commands.";
+    return out;
+  }
+  out = "`";
+  out += error.field;
+  if (error.what.empty()) {
+    out += "` is missing; send it with ";
+    out += cmd;
+    out += '.';
+  } else {
+    out += "` of ";
+    out += cmd;
+    out += " must be ";
+    out += error.what;
+    out += " within its limits; correct it and send again.";
+  }
+  return out;
+}
+
+std::optional<Element> Elements::next() {
+  Reader r(rest_);
+  Element e;
+  const std::uint8_t* begin = r.at();
+  bool named = false;
+  for (std::uint32_t pairs = r.map(); pairs > 0; --pairs) {
+    const std::string_view key = r.str();
+    if (key == "cmd" && r.type() == Type::str) {
+      e.cmd = r.str();
+      named = true;
+    } else {
+      r.skip();
+    }
+  }
+  e.map = {begin, r.at()};
+  rest_ = r.rest();
+  --left_;
+  if (!named) return std::nullopt;
+  return e;
+}
+
+std::uint32_t encode_fields(Buffer& out, const c::Any& cmd) {
+  Writer w(out);
+  return std::visit([&](const auto& v) { return encode_pairs(w, v); }, cmd);
+}
+std::uint32_t encode_fields(Buffer& out, const s::Any& cmd) {
+  Writer w(out);
+  return std::visit([&](const auto& v) { return encode_pairs(w, v); }, cmd);
+}
+std::string_view name_of(const c::Any& cmd) {
+  return std::visit([](const auto& v) { return v.kTable.name; }, cmd);
+}
+std::string_view name_of(const s::Any& cmd) {
+  return std::visit([](const auto& v) { return v.kTable.name; }, cmd);
+}
+
+FrameSlot put_frame(Buffer& out, Dir dir, std::uint64_t nonce, std::uint64_t timestamp,
+                    const Body& body) {
+  constexpr std::uint32_t kEnvelopePairs = 4;
+  const auto uint_size = [](std::uint64_t v) -> std::size_t {
+    return v < 0x80 ? 1 : v <= 0xff ? 2 : v <= 0xffff ? 3 : v <= 0xffffffff ? 5 : 9;
+  };
+  const std::uint32_t pairs = kEnvelopePairs + body.pairs;
+  MOOT_CHECK(pairs <= limits::kMapKeysMax && body.cmd.size() <= limits::kCommandBytesMax);
+  const std::size_t len = (pairs < 16 ? 1u : 3u) + 4 + 1 + body.cmd.size() + 4 + 2 + 6 +
+                          uint_size(nonce) + 10 + uint_size(timestamp) + body.fields.size();
+  const FrameSlot slot = put_frame(out, body.cmd, len);
+  out.drop_back(len);
+  Writer w(out);
+  w.map(pairs);
+  w.str("cmd");
+  w.str(body.cmd);
+  w.str("dir");
+  w.str(dir_text(dir));
+  w.str("nonce");
+  w.uint(nonce);
+  w.str("timestamp");
+  w.uint(timestamp);
+  w.raw(body.fields);
+  MOOT_CHECK(out.size() == slot.payload + len);
+  return slot;
+}
+
+void put_element(Buffer& out, const Body& body) {
+  Writer w(out);
+  w.map(1 + body.pairs);
+  w.str("cmd");
+  w.str(body.cmd);
+  w.raw(body.fields);
+}
+
+}  // namespace moot::wire
