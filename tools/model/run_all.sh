@@ -16,7 +16,7 @@ check() { # expectation name defines [pan flags] [cc flags]
   de=$(sed -n 's/.*depth reached \([0-9]*\),.*/\1/p' pan.out | head -1)
   me=$(sed -n 's/^ *\([0-9.]*\).*total actual memory usage.*/\1/p' pan.out | head -1)
   ti=$(sed -n 's/.*elapsed time \([0-9.e+]*\) seconds.*/\1/p' pan.out | head -1)
-  as=$(grep -m1 -E 'assertion violated|invalid end|non-progress cycle|acceptance' pan.out | cut -c1-90)
+  as=$(grep -m1 -E '^pan:.*(assertion violated|invalid end|non-progress cycle|acceptance)' pan.out | cut -c1-90)
   full=exhaustive; grep -qE 'Search not completed|max search depth too small' pan.out && full=stopped; [ $rc = 124 ] && full=timeout
   [ "$1" = ok ] && [ "$e" = 0 ] && [ $full = exhaustive ] && v=ok
   [ "$1" = bad ] && [ -n "$e" ] && [ "$e" != 0 ] && v=caught
