@@ -28,6 +28,12 @@ struct KeySite {
   std::string_view kind;
 };
 
+// A sealed key and the master key that it is sealed under.
+struct SealedKey {
+  ByteBuf octets;
+  std::uint32_t mk_id = 0;
+};
+
 // 32 octets on guarded, locked pages that core dumps leave out. Wiped and unmapped at the end.
 class GuardedKey {
  public:
@@ -63,16 +69,16 @@ class Vault {
   std::uint32_t current_master() const;
 
   // An account key under the current master key (security.md 2.1).
-  ByteBuf seal(Bytes key32, const KeySite& site) const;
+  SealedKey seal(Bytes key32, const KeySite& site) const;
   // False: not this master key, not this site, or not what was sealed.
   [[nodiscard]] bool unseal(Bytes sealed, std::uint32_t mk_id, const KeySite& site,
                             MutBytes key32) const;
 
   // The store key: made (and sealed under the current master key), or opened.
-  ByteBuf make_store_key();
+  SealedKey make_store_key();
   [[nodiscard]] bool open_store_key(Bytes sealed, std::uint32_t mk_id);
   // The same store key under the current master key. REQUIRES: a store key.
-  ByteBuf reseal_store_key() const;
+  SealedKey reseal_store_key() const;
 
   // Any bytes, bound to a purpose (a short constant word) and to `aad`. REQUIRES: a store key.
   ByteBuf seal_blob(std::string_view purpose, Bytes aad, Bytes plain) const;
@@ -85,7 +91,7 @@ class Vault {
 
  private:
   Vault() = default;
-  ByteBuf seal_store_key() const;
+  SealedKey seal_store_key() const;
   Hash purpose_key(std::string_view purpose) const;
 
   mutable std::shared_mutex mutex_;
