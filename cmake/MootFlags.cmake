@@ -1,6 +1,6 @@
 # Warnings and hardening in one place. Release binaries carry the flags of docs/security (5.6).
 add_library(moot_flags INTERFACE)
-target_include_directories(moot_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
+target_include_directories(moot_flags INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR})
 target_compile_options(moot_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wno-missing-field-initializers)
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)

@@ -53,6 +53,14 @@ class Directions(unittest.TestCase):
         self.assertEqual(len(findings_of("src/wire/x.cc", '#include "../base/bytes.h"\n')), 1)
         self.assertEqual(findings_of("src/wire/x.cc", '// #include "frame.h"\n'), [])
 
+    def test_public_headers_stand_alone_and_the_client_may_include_them(self):
+        public = {"include/moot/client.h": "#pragma once\n#include <string>\n"}
+        use = '#include "moot/client.h"\n'
+        for folder, found in [("client", 0), ("net", 0), ("server", 1)]:
+            lists = {f"src/{folder}/x.cc": use, f"src/{folder}/CMakeLists.txt": "f(x.cc)"}
+            self.assertEqual(len(check_tree(public | lists)), found, folder)
+        self.assertEqual(len(findings_of("include/moot/y.h", '#pragma once\n#include "base/bytes.h"\n')), 1)
+
     def test_a_folder_without_a_rule_is_a_finding(self):
         self.assertEqual(len(findings_of("src/misc/x.cc", "")), 1)
         self.assertEqual(len(findings_of("extra/x.cc", "")), 1)
