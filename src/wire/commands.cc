@@ -43,7 +43,24 @@ std::expected<Any, DecodeError> decode_named(std::string_view cmd, Bytes map, Ar
   return it->decode(map, arena);
 }
 
-std::string_view dir_text(Dir dir) { return text(dir); }
+template <class T>
+inline constexpr bool kIsList = kIsSpan<T> || std::same_as<T, RawCommands>;
+template <class T>
+inline constexpr bool kIsList<std::optional<T>> = kIsList<T>;
+template <class T>
+inline constexpr bool kIsList<OrNil<T>> = kIsList<T>;
+// Bytes is a span too, but one value on the wire.
+template <>
+inline constexpr bool kIsList<Bytes> = false;
+
+template <Described T>
+inline constexpr bool kIsFlat = [] {
+  bool flat = true;
+  for_each_field<T>([&](const auto& f) {
+    flat = flat && !kIsList<typename std::remove_cvref_t<decltype(f)>::Type>;
+  });
+  return flat;
+}();
 
 }  // namespace
 
@@ -138,6 +155,12 @@ std::uint32_t encode_fields(Buffer& out, const s::Any& cmd) {
   Writer w(out);
   return std::visit([&](const auto& v) { return encode_pairs(w, v); }, cmd);
 }
+bool is_flat(const c::Any& cmd) {
+  return std::visit([](const auto& v) { return kIsFlat<std::remove_cvref_t<decltype(v)>>; }, cmd);
+}
+bool is_flat(const s::Any& cmd) {
+  return std::visit([](const auto& v) { return kIsFlat<std::remove_cvref_t<decltype(v)>>; }, cmd);
+}
 std::string_view name_of(const c::Any& cmd) {
   return std::visit([](const auto& v) { return v.kTable.name; }, cmd);
 }
@@ -145,30 +168,37 @@ std::string_view name_of(const s::Any& cmd) {
   return std::visit([](const auto& v) { return v.kTable.name; }, cmd);
 }
 
-FrameSlot put_frame(Buffer& out, Dir dir, std::uint64_t nonce, std::uint64_t timestamp,
-                    const Body& body) {
+FrameSlot put_frame_head(Buffer& out, Dir dir, std::uint64_t nonce, std::uint64_t timestamp,
+                         std::string_view cmd, std::uint32_t pairs, std::size_t fields_octets) {
   constexpr std::uint32_t kEnvelopePairs = 4;
   const auto uint_size = [](std::uint64_t v) -> std::size_t {
     return v < 0x80 ? 1 : v <= 0xff ? 2 : v <= 0xffff ? 3 : v <= 0xffffffff ? 5 : 9;
   };
-  const std::uint32_t pairs = kEnvelopePairs + body.pairs;
-  MOOT_CHECK(pairs <= limits::kMapKeysMax && body.cmd.size() <= limits::kCommandBytesMax);
-  const std::size_t len = (pairs < 16 ? 1u : 3u) + 4 + 1 + body.cmd.size() + 4 + 2 + 6 +
-                          uint_size(nonce) + 10 + uint_size(timestamp) + body.fields.size();
-  const FrameSlot slot = put_frame(out, body.cmd, len);
-  out.drop_back(len);
+  pairs += kEnvelopePairs;
+  MOOT_CHECK(pairs <= limits::kMapKeysMax && cmd.size() <= limits::kCommandBytesMax);
+  const std::size_t envelope = (pairs < 16 ? 1u : 3u) + 4 + 1 + cmd.size() + 4 + 2 + 6 +
+                               uint_size(nonce) + 10 + uint_size(timestamp);
+  const FrameSlot slot = put_frame(out, cmd, envelope + fields_octets);
+  out.drop_back(envelope + fields_octets);
   Writer w(out);
   w.map(pairs);
   w.str("cmd");
-  w.str(body.cmd);
+  w.str(cmd);
   w.str("dir");
-  w.str(dir_text(dir));
+  w.str(moot::text(dir));
   w.str("nonce");
   w.uint(nonce);
   w.str("timestamp");
   w.uint(timestamp);
-  w.raw(body.fields);
-  MOOT_CHECK(out.size() == slot.payload + len);
+  MOOT_CHECK(out.size() == slot.payload + envelope);
+  return slot;
+}
+
+FrameSlot put_frame(Buffer& out, Dir dir, std::uint64_t nonce, std::uint64_t timestamp,
+                    const Body& body) {
+  const FrameSlot slot =
+      put_frame_head(out, dir, nonce, timestamp, body.cmd, body.pairs, body.fields.size());
+  out.put(body.fields);
   return slot;
 }
 

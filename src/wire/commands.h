@@ -58,17 +58,27 @@ struct Body {
   std::string_view cmd;
   std::uint32_t pairs = 0;
   Bytes fields;
+  bool flat = false;  // no field is a list or map: its nodes are its pairs
+
+  // Nodes of the profile (protocol.md 2) as an element of a BATCH, at most.
+  std::size_t nodes_max() const { return 3 + 2 * std::size_t{pairs} + (flat ? 0 : fields.size()); }
 };
 
 // Appends the fields of a command to `out` and says how many.
 std::uint32_t encode_fields(Buffer& out, const c::Any& cmd);
 std::uint32_t encode_fields(Buffer& out, const s::Any& cmd);
+bool is_flat(const c::Any& cmd);
+bool is_flat(const s::Any& cmd);
 std::string_view name_of(const c::Any& cmd);
 std::string_view name_of(const s::Any& cmd);
 
 // Appends a frame with everything but its signature.
 FrameSlot put_frame(Buffer& out, Dir dir, std::uint64_t nonce, std::uint64_t timestamp,
                     const Body& body);
+
+// The same without the fields: the caller appends `fields_octets` of them, `pairs` pairs.
+FrameSlot put_frame_head(Buffer& out, Dir dir, std::uint64_t nonce, std::uint64_t timestamp,
+                         std::string_view cmd, std::uint32_t pairs, std::size_t fields_octets);
 
 // Appends one element of a BATCH.
 void put_element(Buffer& out, const Body& body);

@@ -14,7 +14,7 @@ std::string type_text() {
     return type_text<typename decltype(T::value)::value_type>() + " or nil";
   } else if constexpr (std::same_as<T, Roles>) {
     return "{user id: `owner`/`admin`/`none`}";
-  } else if constexpr (kIsSpan<T>) {
+  } else if constexpr (kIsSpan<T> && !std::same_as<T, Bytes>) {
     return "[" + type_text<std::remove_const_t<typename T::element_type>>() + "]";
   } else if constexpr (std::same_as<T, bool>) {
     return "bool";
