@@ -1,6 +1,7 @@
 #include "channel/record.h"
 
 #include <algorithm>
+#include <string_view>
 
 #include "base/check.h"
 #include "crypto/hmac.h"
@@ -34,32 +35,6 @@ Element element_of(const RecordKey& key) {
   std::copy_n(key.id.octets.begin(), 16, e.octets.begin());
   std::copy_n(key.digest.octets.begin(), 8, e.octets.begin() + 16);
   return e;
-}
-
-Acks Acks::of(Users listed, std::uint64_t n) {
-  Acks acks;
-  acks.unite(listed, n);
-  return acks;
-}
-
-bool Acks::lists(const UserId& user) const {
-  return std::find(list.begin(), list.end(), user) != list.end();
-}
-
-bool Acks::unite(Users listed, std::uint64_t other_n) {
-  const std::size_t listed_before = list.size();
-  const std::uint64_t n_before = n;
-  std::uint64_t beyond = 0;
-  for (const UserId& user : listed) {
-    if (lists(user)) continue;
-    if (list.size() < limits::kAcksListedMax) {
-      list.push_back(user);
-    } else {
-      ++beyond;
-    }
-  }
-  n = std::max({n, other_n, list.size() + beyond});
-  return list.size() != listed_before || n != n_before;
 }
 
 StoredRecord stored_record(const ChannelId& channel, const Record& from) {

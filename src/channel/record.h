@@ -1,62 +1,24 @@
 #pragma once
 
 #include <array>
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string_view>
-#include <vector>
 
 #include "base/bytes.h"
 #include "model/commands.h"
 #include "model/ids.h"
+#include "model/replica_ops.h"
 #include "model/store_ops.h"
 
 // What a record of a channel's history is: identity, order, fingerprint, stamp
 // (replication.md 2.1).
 namespace moot {
 
-// Where a record stands in history, for ever: a pure function of its content (replication.md D1).
-struct RecordKey {
-  MsgId id;
-  Digest digest;
-  friend constexpr auto operator<=>(const RecordKey&, const RecordKey&) = default;
-};
-
 Digest record_digest(const ChannelId& channel, const MsgId& id, const UserId& from, Bytes msg);
 
 // Msg id and the first 8 octets of the digest: how a record is named in ranges and `want`.
 Element element_of(const RecordKey& key);
-
-// Who acknowledged. Not part of identity: two copies of a record unite theirs.
-// Invariant: at most limits::kAcksListedMax listed, no one twice, n >= list.size().
-struct Acks {
-  std::vector<UserId> list;
-  std::uint64_t n = 0;
-
-  static Acks of(Users listed, std::uint64_t n);
-  bool lists(const UserId& user) const;
-  // Adds who is missing, in the order given, as far as there is room. Says whether anything
-  // changed.
-  bool unite(Users listed, std::uint64_t other_n);
-  bool unite(const Acks& other) { return unite(other.list, other.n); }
-  friend bool operator==(const Acks&, const Acks&) = default;
-};
-
-// A record that owns its memory. `digest` is that of the other fields and of the channel.
-struct StoredRecord {
-  MsgId id;
-  UserId from;
-  ByteBuf msg;
-  ByteBuf stamp;  // empty: none known yet
-  Acks acks;
-  ByteBuf cert;
-  Digest digest;
-
-  RecordKey key() const { return {id, digest}; }
-  friend bool operator==(const StoredRecord&, const StoredRecord&) = default;
-};
 
 // From the wire; computes the digest. What the views of the result of `record_view` show belongs
 // to `record`.
