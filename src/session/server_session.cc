@@ -107,10 +107,8 @@ Verdict ServerSession::judge_cnn(const Claim& claim, bool mac_ok, const Credenti
   return {Verdict::Kind::deliver, {}, {}};
 }
 
-ServerSession::Delivered ServerSession::accept(const wire::Frame& frame, bool mac_ok, Now now,
-                                               Arena& arena) {
+ServerSession::Delivered ServerSession::accept(const wire::Frame& frame, bool mac_ok, Now now) {
   Delivered out;
-  out.cmd = frame.cmd;
   const auto end = [&out](DcnnCode code, std::string_view message) {
     out.verdict = Verdict::goodbye(code, message);
     return out;
@@ -143,28 +141,8 @@ ServerSession::Delivered ServerSession::accept(const wire::Frame& frame, bool ma
   frame_under_way_ = false;  // the next octet begins another frame and another deadline
   out.nonce = opened->envelope.nonce;
 
-  if (frame.cmd == c::Batch::kTable.name && !outgoing_.batch()) {
-    out.verdict.kind = Verdict::Kind::refuse;
-    out.refusal = {Errc::unknown_command, {}, {}};
-    return out;
-  }
-  auto cmd = wire::decode_client(frame.cmd, frame.payload, arena);
-  if (!cmd) {
-    out.verdict.kind = Verdict::Kind::refuse;
-    out.refusal = cmd.error();
-    return out;
-  }
-  out.command = *cmd;
   out.verdict.kind = Verdict::Kind::deliver;
   return out;
-}
-
-bool ServerSession::note_senseless(Now now) {
-  if (senseless_ == 0 || now.tick - senseless_since_ > std::chrono::minutes{1}) {
-    senseless_since_ = now.tick;
-    senseless_ = 0;
-  }
-  return ++senseless_ >= limits::kSenselessPerMinuteMax;
 }
 
 std::optional<std::uint64_t> ServerSession::sent_index(std::uint64_t nonce) const {

@@ -42,8 +42,7 @@ struct ServerInfo {
 // What becomes of a connection or a frame.
 struct Verdict {
   enum class Kind : std::uint8_t {
-    deliver,  // a command to handle
-    refuse,   // authentic but senseless: ERR, the connection lives
+    deliver,  // a command for the server core
     close,    // at once, silently
     dcnn,     // signed DCNN with `code`, then close
   };
@@ -138,8 +137,6 @@ class ServerSession {
   Tick frame_begun_;  // of the frame under way
   bool frame_under_way_ = false;
   std::size_t frame_octets_ = 0;
-  Tick senseless_since_;
-  unsigned senseless_ = 0;
 };
 
 }  // namespace moot::session
