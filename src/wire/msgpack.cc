@@ -182,16 +182,16 @@ ProfileError validate(Bytes in) {
         const std::uint64_t len = head.extra == 0 ? tag & 0x1fu : number;
         at += head.extra;
         if (in.size() - at < len) return truncated;
-        const Bytes text = in.subspan(at, len);
+        const Bytes text = in.subspan(at, static_cast<std::size_t>(len));
         if (const ProfileError e = check_text(text); e != ok) return e;
         if (is_key && !keys[depth - 1].add(text, parent->keys++)) return duplicate_key;
-        at += len;
+        at += text.size();
         break;
       }
       case Kind::bin:
         at += head.extra;
         if (in.size() - at < number) return truncated;
-        at += number;
+        at += static_cast<std::size_t>(number);
         break;
       case Kind::array:
       case Kind::map: {
@@ -240,13 +240,14 @@ std::uint64_t Reader::uint() {
 
 std::string_view Reader::str() {
   const std::uint8_t tag = *p_++;
-  const std::size_t n = kHeads[tag].extra == 0 ? tag & 0x1fu : be(kHeads[tag].extra);
-  return as_text(take(n));
+  // At most four octets of length: they fit everywhere.
+  const std::uint64_t n = kHeads[tag].extra == 0 ? tag & 0x1fu : be(kHeads[tag].extra);
+  return as_text(take(static_cast<std::size_t>(n)));
 }
 
 Bytes Reader::bin() {
   const std::uint8_t tag = *p_++;
-  return take(be(kHeads[tag].extra));
+  return take(static_cast<std::size_t>(be(kHeads[tag].extra)));
 }
 
 std::uint32_t Reader::array() {
