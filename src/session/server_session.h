@@ -90,16 +90,11 @@ class ServerSession {
   // ---- after CNN ----
   struct Delivered {
     Verdict verdict;
-    std::string_view cmd;       // as in the header
-    std::uint64_t nonce = 0;    // the frame's: `ref` of answers
-    c::Any command;             // of `deliver`
-    wire::DecodeError refusal;  // of `refuse`
+    std::uint64_t nonce = 0;  // of the frame: `ref` of answers
   };
-  // One frame, in the order of the stream. Views into the frame and `arena`.
-  Delivered accept(const wire::Frame& frame, bool mac_ok, Now now, Arena& arena);
-  // Counts a frame or an element that made no sense; true: too many within a minute (protocol.md
-  // 7).
-  bool note_senseless(Now now);
+  // One frame, in the order of the stream. `deliver`: the payload is inside the profile and its
+  // envelope is right; whether the command makes sense is the server core's to say.
+  Delivered accept(const wire::Frame& frame, bool mac_ok, Now now);
 
   // SINFO's fields; `ref` answers an INFO.
   s::Sinfo sinfo(Now now, std::optional<std::uint64_t> ref = std::nullopt) const;
