@@ -118,7 +118,7 @@ bool check_invalid_frames(const std::string& dir) {
     group.begin(text_of(at(v, "id")));
     const ByteBuf octets = octets_of(at(v, "octets"));
     const auto limit = static_cast<std::uint32_t>(uint_of(at(v, "limit")));
-    const std::size_t dies_at = uint_of(at(v, "at"));
+    const auto dies_at = static_cast<std::size_t>(uint_of(at(v, "at")));
     group.expect(dies_at < octets.size(), "`at` lies outside");
     wire::FrameReader reader;
     std::size_t begin = 0;

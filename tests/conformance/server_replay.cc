@@ -51,12 +51,12 @@ std::string ServerReplay::take(std::string_view cmd, std::string_view sig, Bytes
   arena_.reset();
   if (!session_->open()) return take_cnn(frame);
   const bool mac_ok = session::signature_is(sig, key_->sign(payload));
-  const auto delivered = session_->accept(frame, mac_ok, now_, arena_);
-  if (delivered.verdict.kind == session::Verdict::Kind::refuse) {
-    return "ERR " + std::string(text(delivered.refusal.code));
-  }
-  command_ = delivered.command;
-  return words(delivered.verdict);
+  const auto delivered = session_->accept(frame, mac_ok, now_);
+  if (delivered.verdict.kind != session::Verdict::Kind::deliver) return words(delivered.verdict);
+  const auto command = wire::decode_client(cmd, payload, arena_);
+  if (!command) return "ERR " + std::string(text(command.error().code));
+  command_ = *command;
+  return "accept";
 }
 
 std::string ServerReplay::take(Bytes frame) {

@@ -8,9 +8,9 @@
 
 namespace moot::vectors {
 
-// One connection to the server's session core on a `key` listener that knows one credential.
-// Frames go in whole, verdicts come out in the words of the vectors: "accept", "close",
-// "DCNN code", "ERR code".
+// One connection to the server's session core on a `key` listener that knows one credential, and
+// behind it the decoder of commands. Frames go in whole, verdicts come out in the words of the
+// vectors: "accept", "close", "DCNN code", "ERR code".
 class ServerReplay {
  public:
   // `sinfo`: what this server tells of itself, `unix_s`: its clock, which stands still.

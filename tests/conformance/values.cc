@@ -140,7 +140,8 @@ bool check_records(const std::string& dir) {
   }
   for (const Json& v : at(file, "quorum")) {
     group.begin("quorum of " + std::to_string(uint_of(at(v, "D"))));
-    group.expect(quorum(uint_of(at(v, "D"))) == uint_of(at(v, "needed")), "needed");
+    const auto users = static_cast<std::size_t>(uint_of(at(v, "D")));
+    group.expect(quorum(users) == uint_of(at(v, "needed")), "needed");
   }
   for (const Json& v : at(file, "election")) {
     group.begin("election " + text_of(at(v, "election")));
