@@ -1,0 +1,62 @@
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "client/effects.h"
+#include "model/text_rules.h"
+
+namespace moot::client {
+
+// What the parts of the core share during their steps.
+// Invariant: operations of one step share one ticket, `step_ticket`, handed over at its end.
+class Context {
+ public:
+  Context(const UserId& self_id, const TextRules& text, Effects& effects)
+      : self(self_id), rules(text), fx(&effects) {}
+
+  void put(cop::Any op) { ops_.push_back(std::move(op)); }
+  Ticket step_ticket() const { return {submitted_.n + 1}; }
+  bool has_ops() const { return !ops_.empty(); }
+  // The ticket after which everything asked for so far is on disk.
+  Ticket all() const { return ops_.empty() ? submitted_ : step_ticket(); }
+  Ticket on_disk() const { return on_disk_; }
+  void set_on_disk(Ticket t) { on_disk_ = std::max(on_disk_, t); }
+  void end_step() {
+    if (ops_.empty()) return;
+    submitted_ = step_ticket();
+    fx->store(submitted_, std::exchange(ops_, {}));
+  }
+
+  SentId send(const c::Any& cmd) {
+    last_sent = now.tick;
+    return fx->send(cmd);
+  }
+  UnixMs server_now() const {
+    const std::int64_t ms = static_cast<std::int64_t>(now.wall.ms) + clock_offset_ms;
+    return {static_cast<std::uint64_t>(std::max<std::int64_t>(ms, 0))};
+  }
+  std::string fold(std::string_view text) const {
+    return rules.fold == nullptr ? std::string(text) : rules.fold(text);
+  }
+
+  const UserId self;
+  const TextRules rules;
+  Effects* fx;
+  Now now;
+  bool open = false;
+  std::uint32_t max_msg = limits::kMsgBytesMax;
+  std::int64_t clock_offset_ms = 0;
+  Tick last_sent;
+
+ private:
+  std::vector<cop::Any> ops_;
+  Ticket submitted_;
+  Ticket on_disk_;
+};
+
+}  // namespace moot::client
