@@ -75,6 +75,12 @@ struct SetState {
   MessageState state = MessageState::sent;
   std::string error;
 };
+// A message that no server took yet goes under another id; its place stays.
+struct Renumber {
+  UserId author;
+  MsgId from;
+  MsgId to;
+};
 // Every message of the peer up to and with `seq` has been read.
 struct MarkRead {
   UserId peer;
@@ -98,8 +104,8 @@ struct ForgetSeen {
   UnixMs before;
 };
 
-using Any = std::variant<PutMessage, SetState, MarkRead, PutContact, DropContact, PutDraft, PutMeta,
-                         ForgetSeen>;
+using Any = std::variant<PutMessage, SetState, Renumber, MarkRead, PutContact, DropContact,
+                         PutDraft, PutMeta, ForgetSeen>;
 
 }  // namespace cop
 
