@@ -62,7 +62,7 @@ TEST_DOORS = {"gtest/", "gmock/", "rapidcheck", "nlohmann/", "openssl/"}
 ACROSS_DOORS = {
     "tests": TEST_DOORS | {"boost/", "sqlite3"},
     "bench": {"openssl/"},
-    "fuzz": set(),
+    "fuzz": {"openssl/"},
 }
 
 POSIX = re.compile(

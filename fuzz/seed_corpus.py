@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""seed_corpus.py OUT: writes the first inputs of every fuzz target, made from tests/vectors, into
+OUT/fuzz_NAME. The committed corpora are what libFuzzer's -merge=1 keeps of them and of later finds."""
+
+import hashlib
+import json
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VECTORS = ROOT / "tests" / "vectors"
+
+
+def load(name):
+    return json.loads((VECTORS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def octets(text):
+    return bytes.fromhex(text)
+
+
+def command_numbers():
+    """The places of the commands in c::Any and s::Any, as fuzz_commands counts them."""
+    text = (ROOT / "src/model/commands.h").read_text(encoding="utf-8")
+    names = []
+    for space in ("c", "s"):
+        part = text[text.index(f"namespace {space} {{"):]
+        part = part[:part.index(f"}}  // namespace {space}")]
+        order = re.search(r"using Any =\s*std::variant<([^>]*)>", part)[1]
+        for struct in re.split(r",\s*", order.strip()):
+            body = part[part.index(f"struct {struct} {{"):]
+            names.append((space, re.search(r'command\(\s*"(\w+)"', body)[1]))
+    return {name: i for i, name in enumerate(names)}
+
+
+def seeds():
+    frames = load("frames")["frames"]
+    payloads = load("payloads")
+    macs = load("macs")
+    sessions = load("sessions")["sessions"]
+    numbers = command_numbers()
+
+    for v in frames:
+        yield "frame", bytes([2, 1, 1]) + octets(v["frame"])
+        yield "msgpack", octets(v["payload"])
+        yield "commands", bytes([numbers[v["dir"], v["cmd"]]]) + octets(v["payload"])
+        if v["cmd"] == "BATCH":
+            for limit in (0, 64, 256):
+                yield "batch", limit.to_bytes(2, "big") + octets(v["payload"])
+    for v in load("frames_invalid")["invalid"]:
+        yield "frame", bytes([0, 0, 3]) + octets(v["octets"])
+    for session in sessions:
+        yield "frame", bytes([2, 7, 7]) + b"".join(octets(s["frame"]) for s in session["steps"])
+    for group in ("profile_invalid", "profile_valid", "semantic"):
+        for v in payloads[group]:
+            if len(v["payload"]) <= 4096:
+                yield "msgpack", octets(v["payload"])
+    for v in payloads["semantic"]:
+        if ("c", v["header"]) in numbers and len(v["payload"]) <= 4096:
+            yield "commands", bytes([numbers["c", v["header"]]]) + octets(v["payload"])
+    for v in macs["macs"]:
+        message = octets(v["payload"])[:399]
+        one = bytes([0]) + len(message).to_bytes(2, "big") + message + bytes([7])
+        for n in (1, 4, 9):
+            yield "mac", octets(v["key"]) + bytes(32) + bytes([n]) + one * n
+
+
+def main():
+    out = Path(sys.argv[1])
+    count = {}
+    for target, data in seeds():
+        folder = out / f"fuzz_{target}"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / hashlib.sha1(data).hexdigest()).write_bytes(data)
+        count[target] = count.get(target, 0) + 1
+    for target, n in sorted(count.items()):
+        print(f"fuzz_{target}: {n} inputs")
+
+
+if __name__ == "__main__":
+    main()
