@@ -25,13 +25,14 @@ class GroupCommit {
   struct Bounds {
     std::size_t queue_ops_max = 32'768;  // at the bound submitting blocks: push back
     std::size_t batch_ops_max = 4'096;   // what one transaction holds at most, give or take one job
+    int log_pages_max = 2'000;           // pages of 4 KiB that wait in SQLite's log
   };
   struct Hooks {
     std::function<void(std::uint64_t)> committed;
     std::function<void(const Error&)> failed;
   };
-  // What is left to do once the transaction around a read is on disk.
-  using After = std::function<void()>;
+  // What is left to do once the transaction around a read is on disk, or has failed.
+  using After = std::function<void(const Status&)>;
 
   GroupCommit(Db& db, Bounds bounds, Hooks hooks);
   ~GroupCommit();  // finishes what is queued

@@ -5,15 +5,15 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "model/store_ops.h"
 #include "seal/vault.h"
-#include "store/files.h"
 #include "store/group_commit.h"
-#include "store/master_key.h"
+#include "store/server_tables.h"
 
 namespace moot::store {
 
@@ -28,37 +28,6 @@ struct ServerStoreOptions {
 struct ServerStoreHooks {
   std::function<void(Ticket)> on_commit;
   std::function<void(const Error&)> on_error;  // at most once; the store is dead after it
-};
-
-struct OfflineRow {
-  std::uint64_t seq = 0;  // grows in the order of storing; `after` for the next page
-  OfflineCopy copy;       // body and all
-};
-struct OfflinePage {
-  std::vector<OfflineRow> rows;
-  bool more = false;
-};
-
-struct RecordKey {
-  MsgId id;
-  Digest digest;
-  friend bool operator==(const RecordKey&, const RecordKey&) = default;
-  friend auto operator<=>(const RecordKey&, const RecordKey&) = default;
-};
-struct RecordPage {
-  std::vector<KeptRecord> records;
-  bool more = false;
-};
-
-// What a page may hold. The first row always fits.
-struct PageBounds {
-  std::size_t rows_max = 256;
-  std::size_t bytes_max = 256 * 1024;
-};
-
-struct AuditReport {
-  std::uint64_t lines = 0;
-  std::string trouble;  // empty: the log is whole
 };
 
 // The server's disk: accounts, keys, queues, channels, audit log, in one SQLite file
@@ -110,13 +79,13 @@ class ServerStore {
   // The long look: PRAGMA quick_check and every seal. For `mootd doctor`.
   Status check();
 
-  const seal::Vault& vault() const { return *vault_; }
+  // Seals new keys, opens stored ones; any thread.
+  const seal::Vault& vault() const;
 
  private:
   struct Parts;
   explicit ServerStore(std::unique_ptr<Parts> parts);
   std::unique_ptr<Parts> parts_;
-  seal::Vault* vault_ = nullptr;
 };
 
 struct RestoreReport {

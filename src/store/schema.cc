@@ -1,0 +1,196 @@
+#include "store/schema.h"
+
+#include <sqlite3.h>
+
+#include "store/files.h"
+
+namespace moot::store {
+namespace {
+
+constexpr std::string_view kMagic{"SQLite format 3\0", 16};
+constexpr std::size_t kHeaderBytes = 100;  // of an SQLite file: application_id at 68
+constexpr int kBackupNamesMax = 100;
+
+// Every connection that writes: a commit is on disk when it returns.
+void set_up(Db& db) {
+  db.exec("PRAGMA synchronous=FULL");
+  db.exec("PRAGMA wal_autocheckpoint=0");
+  db.exec("PRAGMA journal_size_limit=67108864");
+  db.exec("PRAGMA temp_store=MEMORY");
+  db.exec("PRAGMA cell_size_check=ON");
+}
+
+void enter_wal(Db& db) {
+  bool wal = false;
+  {
+    Query q = db.query("PRAGMA journal_mode=WAL");
+    wal = q.next() && q.text(0) == "wal";
+  }
+  if (!wal) {
+    db.fail_with({"The file system of " + db.path() +
+                  " does not offer what the store needs: put it on a local disk."});
+  }
+}
+
+void run_steps(Db& db, const Schema& schema, std::uint32_t from) {
+  for (std::size_t i = from; i < schema.steps.size(); ++i) db.exec(schema.steps[i]);
+  db.exec(("PRAGMA user_version=" + std::to_string(schema.steps.size())).c_str());
+}
+
+Status make_store(const std::string& path, const Schema& schema, const char* vfs,
+                  const std::function<void(Db&)>& init) {
+  const std::string fresh = path + ".new";
+  // What a start that was cut left behind; it never became the store.
+  for (const char* suffix : {"", "-wal", "-shm", "-journal"}) {
+    const Status removed = remove_synced(fresh + suffix);
+    if (!removed) return removed;
+  }
+  {
+    auto db = Db::open(fresh, Db::Mode::create, vfs);
+    if (!db) return std::unexpected(db.error());
+    set_up(**db);
+    enter_wal(**db);
+    (*db)->exec("BEGIN IMMEDIATE");
+    (*db)->exec(("PRAGMA application_id=" + std::to_string(schema.application_id)).c_str());
+    run_steps(**db, schema, 0);
+    if ((*db)->ok() && init) init(**db);
+    (*db)->exec("COMMIT");
+    (*db)->checkpoint_all();
+    (*db)->keep_log_on_close(false);
+    const Status status = (*db)->status();
+    if (!status) return status;
+  }
+  const Status synced = sync_file(fresh);
+  if (!synced) return synced;
+  return rename_synced(fresh, path, false);
+}
+
+// Looked at before SQLite opens the file, which would accept an empty one as a new store.
+Status check_header(const std::string& path, const Schema& schema) {
+  const auto file = read_file(path, kHeaderBytes);
+  if (!file) return std::unexpected(file.error());
+  const ByteBuf& head = (*file)->content;
+  if (head.size() < kHeaderBytes || as_text(Bytes(head).first(16)) != kMagic) {
+    return fail("The store " + path +
+                " is damaged and was not touched: move it away and restore the last backup.");
+  }
+  if (get_be32(head.data() + 68) != schema.application_id) {
+    return fail("The file " + path +
+                " is a database of another program and was not touched: name another directory.");
+  }
+  return {};
+}
+
+Status upgrade(Db& db, const Schema& schema, std::uint32_t from, const char* vfs) {
+  std::string copy = db.path() + ".v" + std::to_string(from) + ".bak";
+  for (int i = 2; exists(copy) && i < kBackupNamesMax; ++i) {
+    copy = db.path() + ".v" + std::to_string(from) + "." + std::to_string(i) + ".bak";
+  }
+  const Status copied = copy_store(db.path(), vfs, copy);
+  if (!copied) {
+    return fail("The store " + db.path() +
+                " is of an older version, and the copy that an upgrade begins with failed. " +
+                copied.error().message);
+  }
+  db.exec("BEGIN IMMEDIATE");
+  run_steps(db, schema, from);
+  db.exec("COMMIT");
+  return db.status();
+}
+
+}  // namespace
+
+std::uint32_t version_of(Db& db) {
+  Query q = db.query("PRAGMA user_version");
+  return q.next() ? static_cast<std::uint32_t>(q.i64(0)) : 0;
+}
+
+Result<std::unique_ptr<Db>> open_store(const std::string& path, const Schema& schema,
+                                       const char* vfs, const std::function<void(Db&)>& init) {
+  if (!exists(path)) {
+    const Status made = make_store(path, schema, vfs, init);
+    if (!made) return std::unexpected(made.error());
+  }
+  const Status ours = check_header(path, schema);
+  if (!ours) return std::unexpected(ours.error());
+  auto db = Db::open(path, Db::Mode::read_write, vfs);
+  if (!db) return std::unexpected(db.error());
+  set_up(**db);
+  const std::uint32_t version = version_of(**db);
+  Status status = (*db)->status();
+  if (!status) return std::unexpected(status.error());
+  const auto known = static_cast<std::uint32_t>(schema.steps.size());
+  if (version > known) {
+    return fail("The store " + path + " is of version " + std::to_string(version) +
+                ", and this program knows " + std::to_string(known) +
+                " at most: use the newer program again, or restore a backup made before it.");
+  }
+  if (version == 0) (*db)->fail_row("no version");
+  enter_wal(**db);
+  if ((*db)->ok() && version < known) {
+    status = upgrade(**db, schema, version, vfs);
+    if (!status) return std::unexpected(status.error());
+  }
+  status = (*db)->status();
+  if (!status) return std::unexpected(status.error());
+  (*db)->keep_log_on_close(false);
+  return db;
+}
+
+Result<std::unique_ptr<Db>> check_store(const std::string& path, const Schema& schema) {
+  if (!exists(path)) return fail("There is no file " + path + ": check the path.");
+  const Status ours = check_header(path, schema);
+  if (!ours) return std::unexpected(ours.error());
+  auto db = Db::open(path, Db::Mode::read_only, nullptr);
+  if (!db) return std::unexpected(db.error());
+  const std::uint32_t version = version_of(**db);
+  if (version == 0 || version > schema.steps.size()) {
+    return fail("The file " + path + " is of version " + std::to_string(version) +
+                ", which this program does not know: use the program that made it.");
+  }
+  {
+    Query q = (*db)->query("PRAGMA integrity_check(1)");
+    if (q.next() && q.text(0) != "ok") (*db)->fail_row("pages that do not fit together");
+  }
+  const Status whole = (*db)->status();
+  if (!whole) return std::unexpected(whole.error());
+  return db;
+}
+
+Status copy_store(const std::string& from, const char* vfs, const std::string& to) {
+  if (exists(to)) {
+    return fail("The file " + to + " is there already: name another one or move it away.");
+  }
+  const std::string part = to + ".part";
+  for (const char* suffix : {"", "-journal"}) {
+    const Status removed = remove_synced(part + suffix);
+    if (!removed) return removed;
+  }
+  {
+    // A connection of its own reads one state of the store while others go on writing.
+    auto source = Db::open(from, Db::Mode::read_only, vfs);
+    if (!source) return std::unexpected(source.error());
+    auto target = Db::open(part, Db::Mode::create, nullptr);
+    if (!target) return std::unexpected(target.error());
+    sqlite3_backup* copy = sqlite3_backup_init((*target)->raw(), "main", (*source)->raw(), "main");
+    int code = SQLITE_ERROR;
+    if (copy != nullptr) {
+      code = sqlite3_backup_step(copy, -1);
+      sqlite3_backup_finish(copy);
+    }
+    if (code != SQLITE_DONE) {
+      const Status removed = remove_synced(part);
+      return fail("Copying " + from + " to " + to + " did not work (" + sqlite3_errstr(code) +
+                  "): " + (removed ? "check the disk and try again." : removed.error().message));
+    }
+    // One file and no log beside it; opening it as a store turns the log on again.
+    (*target)->exec("PRAGMA journal_mode=DELETE");
+    const Status done = (*target)->status();
+    if (!done) return done;
+  }
+  const Status synced = sync_file(part);
+  if (!synced) return synced;
+  return rename_synced(part, to, false);
+}
+
+}  // namespace moot::store

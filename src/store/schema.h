@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "base/result.h"
+#include "store/db.h"
+
+// What a store file looks like, and how an older one becomes a newer one.
+namespace moot::store {
+
+struct Schema {
+  std::uint32_t application_id = 0;
+  // steps[n] brings version n to n + 1. Never edited once released: a change is a new step.
+  std::span<const char* const> steps;
+};
+
+// Opens the store at `path`, or makes a new one whose first rows `init` writes. A store of an older
+// version is copied to `path`.vN.bak and brought up in one transaction; a newer or foreign or
+// damaged file is refused and stays as it is. A new file appears under its name only when it is
+// whole.
+Result<std::unique_ptr<Db>> open_store(const std::string& path, const Schema& schema,
+                                       const char* vfs, const std::function<void(Db&)>& init);
+
+// Opens a file that is to be read only: ours, of a version that is known, whole to the last page.
+Result<std::unique_ptr<Db>> check_store(const std::string& path, const Schema& schema);
+
+// The version of an open store.
+std::uint32_t version_of(Db& db);
+
+// A whole copy of what is committed in `from`, as a new file with mode 0600, synced.
+Status copy_store(const std::string& from, const char* vfs, const std::string& to);
+
+extern const Schema kServerSchema;
+extern const Schema kClientSchema;
+
+}  // namespace moot::store
