@@ -214,7 +214,8 @@ TEST_F(PowerCut, DO_09_AFullDiskEndsInOneSentenceAndLosesNothingTold) {
       small.room(room);
       std::uint64_t n = 0;
       do {
-        store->submit(Ticket{++n}, work_of(n, 1'000));
+        ++n;
+        store->submit(Ticket{n}, work_of(n, 1'000));
       } while (told.wait(Ticket{n}));
       EXPECT_NE(told.wait_error().find("is full: make room"), std::string::npos);
       EXPECT_FALSE(store->load()) << "reads say it too";
