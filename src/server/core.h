@@ -14,21 +14,15 @@
 #include "model/store_ops.h"
 #include "model/text_rules.h"
 #include "server/effects.h"
+#include "server/made_key.h"
+#include "server/offline_page.h"
+#include "server/presence_mode.h"
+#include "server/rates.h"
 #include "session/server_session.h"
 
 // The server behind its connections: who people are, who is there, and what they say to each
 // other (protocol.md 5-6, 9). Pure: no clock, no randomness, no disk, no socket.
 namespace moot::server {
-
-enum class PresenceMode : std::uint8_t { all, shared, off };
-
-// Rates of what a client starts (protocol.md 9). commands_per_s 0 switches all of them off.
-struct Rates {
-  std::uint64_t commands_per_s = limits::kCommandsPerSecond;
-  std::uint64_t commands_burst = limits::kCommandsBurst;
-  std::uint64_t bytes_per_s = limits::kBytesPerSecond;
-  std::uint64_t bytes_burst = limits::kBytesBurst;
-};
 
 struct Config {
   std::uint32_t max_msg = limits::kMsgBytesMax;
@@ -39,15 +33,6 @@ struct Config {
   PresenceMode presence = PresenceMode::all;
   Rates rates;
   ChannelsConfig channels;
-};
-
-// A key that the shell made and sealed: the core says whose it becomes.
-struct MadeKey {
-  Kid kid;
-  KeyBytes key;  // plain only where it goes out in ENROLLED; wipe after use
-  ByteBuf sealed;
-  std::uint32_t mk_id = 0;
-  Octets<32, struct DupTag> dup;
 };
 
 // How a connection came through CNN.
@@ -69,16 +54,6 @@ struct Incoming {
   std::string_view cmd;
   Bytes payload;           // inside the profile
   std::size_t octets = 0;  // of the whole frame, for the rates
-};
-
-// A page of kept messages, in the order of storing.
-struct OfflinePage {
-  struct Row {
-    std::uint64_t seq = 0;
-    OfflineCopy copy;
-  };
-  std::vector<Row> rows;
-  bool more = false;
 };
 
 struct Counts {

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <span>
+#include <vector>
+
+#include "base/time.h"
+#include "model/store_ops.h"
+
+namespace moot::server {
+
+// CNN nonces that were accepted and must not come again: the last 256 of each credential in
+// memory (security.md R6), and those of literal CNNs until they are too old to pass the clock
+// window, which the store keeps too (R8).
+class CnnNonces {
+ public:
+  explicit CnnNonces(std::span<const ReplayEntry> stored);
+
+  bool seen(const Kid& kid, std::uint64_t nonce) const;
+  // The cache of a credential is full: a literal CNN is refused until entries expire.
+  bool literal_full(const Kid& kid) const;
+  void add(const Kid& kid, std::uint64_t nonce);
+  ReplayEntry add_literal(const Kid& kid, std::uint64_t nonce, std::uint64_t timestamp_s);
+  void forget(const Kid& kid);
+  // Drops what is over; true: something was.
+  bool expire(UnixMs now);
+
+ private:
+  std::map<Kid, std::deque<std::uint64_t>> recent_;
+  std::map<Kid, std::map<std::uint64_t, UnixMs>> literal_;
+};
+
+}  // namespace moot::server

@@ -1,0 +1,47 @@
+#include "server/context.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace moot::server {
+namespace {
+const std::vector<ConnId> kNone;
+
+template <class Key>
+void drop(std::map<Key, std::vector<ConnId>>& index, const Key& key, ConnId id) {
+  const auto it = index.find(key);
+  MOOT_CHECK(it != index.end());
+  std::erase(it->second, id);
+  if (it->second.empty()) index.erase(it);
+}
+}  // namespace
+
+Conn& ConnTable::add(Conn conn) {
+  const ConnId id = conn.id;
+  by_user_[conn.user].push_back(id);
+  by_kid_[conn.kid].push_back(id);
+  const auto [it, fresh] = all_.emplace(id, std::move(conn));
+  MOOT_CHECK(fresh);
+  return it->second;
+}
+
+void ConnTable::remove(ConnId id) {
+  const auto it = all_.find(id);
+  MOOT_CHECK(it != all_.end());
+  drop(by_user_, it->second.user, id);
+  drop(by_kid_, it->second.kid, id);
+  all_.erase(it);
+}
+
+const std::vector<ConnId>& ConnTable::of(const UserId& user) const {
+  const auto it = by_user_.find(user);
+  return it == by_user_.end() ? kNone : it->second;
+}
+
+Conn* ConnTable::of_credential(const Kid& kid) {
+  const auto it = by_kid_.find(kid);
+  return it == by_kid_.end() ? nullptr : find(it->second.back());
+}
+
+}  // namespace moot::server

@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/time.h"
+#include "channel/effects.h"
+#include "model/ids.h"
+#include "model/store_ops.h"
+#include "server/effects.h"
+#include "server/rates.h"
+
+namespace moot::server {
+
+// One connection that is through CNN.
+struct Conn {
+  ConnId id;
+  UserId user;
+  Kid kid;
+  bool secure = false;  // keys may travel
+  bool batch = false;
+  bool closing = false;  // its end was decided; what still arrives is ignored
+  // The last ticket that a command of this connection caused: a barrier waits for it.
+  Ticket barrier;
+  RateMeter meter;
+  Tick senseless_since;
+  unsigned senseless = 0;
+};
+
+// Who is connected, by connection, by user and by credential. Iterates in id order.
+class ConnTable {
+ public:
+  Conn* find(ConnId id) {
+    const auto it = all_.find(id);
+    return it == all_.end() ? nullptr : &it->second;
+  }
+  const Conn* find(ConnId id) const {
+    const auto it = all_.find(id);
+    return it == all_.end() ? nullptr : &it->second;
+  }
+  Conn& add(Conn conn);
+  void remove(ConnId id);
+  // The connections of a user; empty: offline.
+  const std::vector<ConnId>& of(const UserId& user) const;
+  // The connection that uses a credential now (an invitation may have several: any of them).
+  Conn* of_credential(const Kid& kid);
+  bool online(const UserId& user) const { return !of(user).empty(); }
+  std::size_t users() const { return by_user_.size(); }
+  std::size_t size() const { return all_.size(); }
+  const std::map<ConnId, Conn>& all() const { return all_; }
+  std::map<ConnId, Conn>& all() { return all_; }
+  const std::map<UserId, std::vector<ConnId>>& users_online() const { return by_user_; }
+
+ private:
+  std::map<ConnId, Conn> all_;
+  std::map<UserId, std::vector<ConnId>> by_user_;
+  std::map<Kid, std::vector<ConnId>> by_kid_;
+};
+
+// The command in hand: what an ERR refers to.
+struct Ref {
+  std::uint64_t nonce = 0;
+  std::string_view cmd;
+  std::optional<std::uint64_t> index;  // its place in a BATCH
+};
+
+// One step: when it is and where its effects go.
+struct Step {
+  Now now;
+  Effects& fx;
+
+  void send(ConnId to, const s::Any& cmd, Ticket after = {}) const {
+    fx.send({&to, 1}, cmd, after);
+  }
+  void send(const std::vector<ConnId>& to, const s::Any& cmd, Ticket after = {}) const {
+    if (!to.empty()) fx.send(to, cmd, after);
+  }
+  void err(const Conn& to, const Ref& ref, Errc code, std::string_view sentence,
+           ErrDetail detail = {}) const {
+    send(to.id, s::Err{.ref = ref.nonce,
+                       .ref_cmd = ref.cmd,
+                       .code = text(code),
+                       .message = sentence,
+                       .channel = detail.channel,
+                       .id = detail.id,
+                       .now = detail.now,
+                       .retry_ms = detail.retry_ms,
+                       .ref_index = ref.index});
+  }
+  Ticket persist(op::Any op) const { return fx.persist(std::move(op)); }
+};
+
+}  // namespace moot::server

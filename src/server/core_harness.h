@@ -1,0 +1,105 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/print.h"
+#include "server/core.h"
+#include "wire/commands.h"
+
+// A core with its shell played by the test: effects become lines of text, the disk is a list of
+// operations that is "synced" when the test says so.
+namespace moot::server {
+
+class NoRecords : public KeptRecords {
+ public:
+  const RecordReader& of(const ChannelId&) const override;
+};
+
+class Harness : public Effects {
+ public:
+  explicit Harness(std::vector<std::string> users, Config config = quiet_config());
+
+  static Config quiet_config();
+  static MsgId id(unsigned n);  // a message id of the harness's present
+  static UserId user(std::string_view t) { return *UserId::parse(t); }
+  static Kid kid(std::string_view user, unsigned device = 0);
+  void add_device(std::string_view user, unsigned device);
+
+  // ---- what the test does ----
+  ConnId connect(std::string_view user, unsigned device = 0, bool secure = true);
+  void connect_invite(ConnId& out, const Kid& kid, bool secure = true);
+  void say(ConnId conn, const c::Any& cmd);
+  void say_batch(ConnId conn, const std::vector<c::Any>& cmds);
+  void gone(ConnId conn);
+  void pass(Millis d);  // time goes by, deadlines are met
+  void sync();          // everything persisted so far is on disk
+  void restart();       // a new core on what is on disk
+  // Lines since the last call, one effect each.
+  std::string log();
+  // Only those to this connection.
+  std::string heard(ConnId conn);
+  Core& core() { return *core_; }
+  Now now() const { return now_; }
+  void check() { core_->check_invariants(); }
+  std::size_t presence_frames(ConnId conn) const;
+  Ticket last_ticket() const { return Ticket{ticket_}; }
+  const std::vector<op::Any>& ops() const { return ops_; }
+  static MadeKey made(unsigned n);
+
+  // ---- Effects ----
+  void send(Conns to, const s::Any& cmd, Ticket after) override;
+  void sinfo(ConnId to, std::optional<std::uint64_t> ref, Ticket after) override;
+  void close(ConnId conn, DcnnCode code, std::string_view sentence,
+             std::optional<std::uint64_t> retry_s, Ticket after) override;
+  void finish(ConnId conn) override;
+  Ticket persist(op::Any op) override;
+  void fetch_offline(ConnId conn, const Kid& kid, std::uint64_t after_seq) override;
+  void need_key(ConnId conn, const UserId& account, const std::optional<Kid>& existing) override;
+  void mark(ConnId conn, std::uint64_t token) override;
+  void seen(ConnId conn, std::uint64_t nonce) override;
+  void pause(ConnId conn, Tick until) override;
+
+ private:
+  struct Line {
+    ConnId to;
+    std::string text;
+    Ticket after;
+  };
+  void put(ConnId to, std::string text, Ticket after = {});
+  void answer();  // what the shell owes the core
+  ServerSnapshot on_disk() const;
+
+  Config config_;
+  NoRecords records_;
+  std::vector<Account> accounts_;
+  std::vector<Credential> credentials_;
+  std::unique_ptr<Core> core_;
+  Now now_{{1'000'000}, {1'700'000'000'000}};
+  std::uint64_t next_conn_ = 0;
+  std::uint64_t ticket_ = 0;
+  std::uint64_t synced_ = 0;
+  std::vector<op::Any> ops_;
+  std::map<ConnId, std::uint64_t> nonces_;
+  std::map<ConnId, std::size_t> presence_;
+  std::vector<Line> lines_;  // left the shell
+  std::vector<Line> held_;   // wait for their ticket
+  struct Fetch {
+    ConnId conn;
+    Kid kid;
+    std::uint64_t after;
+  };
+  std::vector<Fetch> fetches_;
+  struct Want {
+    ConnId conn;
+    UserId account;
+    std::optional<Kid> existing;
+  };
+  std::vector<Want> wants_;
+  std::vector<std::pair<ConnId, std::uint64_t>> seen_;
+  unsigned next_key_ = 1000;
+};
+
+}  // namespace moot::server

@@ -1,0 +1,296 @@
+#include <algorithm>
+#include <type_traits>
+#include <variant>
+
+#include "base/check.h"
+#include "server/core_impl.h"
+#include "wire/commands.h"
+
+// From a frame to whoever handles its command.
+namespace moot::server {
+namespace {
+
+using Rate = RateMeter::Class;
+
+template <class T>
+constexpr Rate rate_class() {
+  if constexpr (std::same_as<T, c::LstUsr> || std::same_as<T, c::ChLst> ||
+                std::same_as<T, c::ChMembers>) {
+    return Rate::list;
+  } else if constexpr (std::same_as<T, c::CnnUsr>) {
+    return Rate::handshake;
+  } else {
+    return Rate::plain;
+  }
+}
+
+// What the server's own frames make a client send: not counted (protocol.md 9).
+template <class T>
+inline constexpr bool kCaused =
+    std::same_as<T, c::AckMsg> || std::same_as<T, c::AckChMsg> || std::same_as<T, c::ChCommit> ||
+    std::same_as<T, c::ChVote> || std::same_as<T, c::ChAppend>;
+
+// Before ENROL nobody is anybody: an invitation's connection takes nothing else.
+template <class T>
+inline constexpr bool kForInvite = std::same_as<T, c::Enrol> || std::same_as<T, c::Info> ||
+                                   std::same_as<T, c::Kalive> || std::same_as<T, c::Dcnn>;
+
+template <class T>
+inline constexpr bool kOfChannels =
+    requires(Channels ch, const T& cmd, ChannelEffects& fx) { ch.step(Now{}, ConnId{}, cmd, fx); };
+
+}  // namespace
+
+void ChannelSink::err(ConnId to, Errc code, std::string_view sentence, const ErrDetail& detail) {
+  if (conn_ == nullptr || ref_ == nullptr) return;  // nobody asked
+  fx_.send({&to, 1},
+           s::Err{.ref = ref_->nonce,
+                  .ref_cmd = ref_->cmd,
+                  .code = text(code),
+                  .message = sentence,
+                  .channel = detail.channel,
+                  .id = detail.id,
+                  .now = detail.now,
+                  .retry_ms = detail.retry_ms,
+                  .ref_index = ref_->index},
+           {});
+}
+
+void Core::frame(Now now, const Incoming& in, Effects& fx) {
+  const Step step{now, fx};
+  impl_->wall = now.wall;
+  Conn* conn = impl_->conns.find(in.conn);
+  if (conn == nullptr || conn->closing) return;
+  impl_->arena.reset();
+  impl_->decode(step, *conn, {in.nonce, in.cmd, std::nullopt}, in.payload, in.octets);
+  // `decode` may have decided the connection's end, never removed it.
+  if (conn->closing) return;
+  if (const auto until = conn->meter.pause_until(now.tick, impl_->config.rates)) {
+    if (conn->meter.starved(now.tick)) {
+      impl_->end(step, *conn, DcnnCode::limit,
+                 "More was sent than the rates allow for 60 s; slow down and connect again.");
+    } else {
+      fx.pause(in.conn, *until);
+    }
+  }
+  impl_->presence.tick(step);
+}
+
+void Core::Impl::decode(const Step& step, Conn& conn, const Ref& ref, Bytes map,
+                        std::size_t octets) {
+  const auto cmd = wire::decode_client(ref.cmd, map, arena);
+  if (!cmd) {
+    conn.meter.charge(step.now.tick, config.rates, Rate::plain, 1, octets);
+    senseless(step, conn, ref, cmd.error().code, wire::explain(cmd.error(), ref.cmd));
+    return;
+  }
+  command(step, conn, ref, *cmd, octets);
+}
+
+void Core::Impl::senseless(const Step& step, Conn& conn, const Ref& ref, Errc code,
+                           std::string_view sentence) {
+  step.err(conn, ref, code, sentence);
+  if (conn.senseless == 0 || step.now.tick - conn.senseless_since > std::chrono::minutes{1}) {
+    conn.senseless_since = step.now.tick;
+    conn.senseless = 0;
+  }
+  if (++conn.senseless >= limits::kSenselessPerMinuteMax) {
+    end(step, conn, DcnnCode::proto, "Too many commands made no sense; mend the client.");
+  }
+}
+
+void Core::Impl::command(const Step& step, Conn& conn, const Ref& ref, const c::Any& any,
+                         std::size_t octets) {
+  std::visit(
+      [&]<class T>(const T& cmd) {
+        if constexpr (!kCaused<T> && !std::same_as<T, c::Batch>) {
+          conn.meter.charge(step.now.tick, config.rates, rate_class<T>(), 1, octets);
+        }
+        if (conn.user == invite_user() && !kForInvite<T> && !std::same_as<T, c::Batch>) {
+          step.err(conn, ref, Errc::not_allowed,
+                   "An invitation only enrols: send ENROL, then connect with the new key.");
+          return;
+        }
+        if constexpr (requires { cmd.seen; }) {
+          if (cmd.seen) step.fx.seen(conn.id, *cmd.seen);
+        }
+        if constexpr (kOfChannels<T>) {
+          ChannelSink sink(step.fx, &conn, &ref);
+          channels.step(step.now, conn.id, cmd, sink);
+        } else if constexpr (std::same_as<T, c::Batch>) {
+          batch(step, conn, ref, cmd, octets);
+        } else if constexpr (std::same_as<T, c::Kalive>) {
+          // Its arrival was all it had to say.
+        } else if constexpr (std::same_as<T, c::Dcnn>) {
+          conn.closing = true;
+          step.fx.finish(conn.id);
+        } else if constexpr (std::same_as<T, c::Info>) {
+          info(step, conn, ref);
+        } else if constexpr (std::same_as<T, c::Enrol>) {
+          enrol(step, conn, ref, cmd);
+        } else if constexpr (std::same_as<T, c::LstUsr>) {
+          presence.list(step, conn, cmd);
+        } else if constexpr (std::same_as<T, c::UsrSet>) {
+          usr_set(step, conn, ref, cmd);
+        } else if constexpr (std::same_as<T, c::CnnUsr>) {
+          cnn_usr(step, conn, ref, cmd);
+        } else if constexpr (std::same_as<T, c::PvMsg>) {
+          messages.pv_msg(step, conn, ref, cmd);
+        } else if constexpr (std::same_as<T, c::AckMsg>) {
+          if (!messages.ack_msg(step, conn, ref, cmd)) {
+            conn.meter.charge(step.now.tick, config.rates, Rate::plain, 2, 2 * octets);
+          }
+        } else {
+          static_assert(std::same_as<T, c::Cnn>, "a command that nobody handles");
+          // The session ends a connection at its second CNN.
+        }
+      },
+      any);
+}
+
+void Core::Impl::batch(const Step& step, Conn& conn, const Ref& ref, const c::Batch& cmd,
+                       std::size_t octets) {
+  if (!conn.batch) {
+    conn.meter.charge(step.now.tick, config.rates, Rate::plain, 1, octets);
+    senseless(step, conn, ref, Errc::unknown_command,
+              "BATCH was not agreed on: CNN must say `batch` true where SINFO has it.");
+    return;
+  }
+  const auto forbidden = [](std::string_view name) {
+    return name == "CNN" || name == "SINFO" || name == "DCNN" || name == "ENROL" || name == "BATCH";
+  };
+  for (wire::Elements each(cmd.cmds); !each.done();) {
+    const auto e = each.next();
+    if (!e || forbidden(e->cmd)) {
+      conn.meter.charge(step.now.tick, config.rates, Rate::plain, 1, octets);
+      senseless(step, conn, ref, Errc::bad_payload,
+                "A BATCH holds commands by their `cmd`, never CNN, SINFO, DCNN, ENROL or BATCH; "
+                "send those alone.");
+      return;
+    }
+  }
+  std::uint64_t index = 0;
+  const std::size_t share = octets / cmd.cmds.count;
+  for (wire::Elements each(cmd.cmds); !each.done() && !conn.closing; ++index) {
+    const auto e = each.next();
+    decode(step, conn, {ref.nonce, e->cmd, index}, e->map, share);
+  }
+}
+
+// protocol.md 5.8: everything before it on this connection is done, and on disk, when SINFO leaves.
+void Core::Impl::info(const Step& step, Conn& conn, const Ref& ref) {
+  conn.barrier = std::max(conn.barrier, messages.settle(step, conn));
+  step.fx.sinfo(conn.id, ref.nonce, conn.barrier);
+}
+
+void Core::Impl::usr_set(const Step& step, Conn& conn, const Ref& ref, const c::UsrSet& cmd) {
+  if (cmd.name && !text.is_nfc(cmd.name->text)) {
+    senseless(step, conn, ref, Errc::bad_payload,
+              "`name` must be NFC; normalise it and send again.");
+    return;
+  }
+  if (cmd.status == UserStatus::offline) {
+    senseless(step, conn, ref, Errc::bad_payload,
+              "`status` may be online or away; to go offline send DCNN.");
+    return;
+  }
+  Account a = *accounts.find(conn.user);
+  if (cmd.name) a.name = cmd.name->text;
+  if (cmd.status) a.away = *cmd.status == UserStatus::away;
+  if (cmd.keys) a.keys.assign(cmd.keys->begin(), cmd.keys->end());
+  conn.barrier = accounts.put(step, a);
+  presence.changed(conn.user);
+}
+
+void Core::Impl::cnn_usr(const Step& step, Conn& conn, const Ref& ref, const c::CnnUsr& cmd) {
+  if (accounts.present(cmd.to) == nullptr) {
+    step.err(conn, ref, Errc::unknown_user, "There is no such user; ask for the list with LST_USR.",
+             {.id = cmd.to});
+    return;
+  }
+  if (!here(cmd.to)) {
+    step.err(conn, ref, Errc::not_connected,
+             "The user is not connected; messages are delivered later.", {.id = cmd.to});
+    return;
+  }
+  step.send(conns.of(cmd.to),
+            s::UsrHsk{.id = conn.user, .name = {accounts.find(conn.user)->name}, .hsk = cmd.hsk});
+}
+
+void Core::Impl::enrol(const Step& step, Conn& conn, const Ref& ref, const c::Enrol& cmd) {
+  const auto no = [&](Errc code, std::string_view sentence) {
+    step.err(conn, ref, code, sentence, {.id = cmd.id});
+  };
+  if (conn.user != invite_user()) {
+    return no(Errc::not_allowed,
+              "ENROL needs a connection that used an invitation; this one is somebody already.");
+  }
+  if (!conn.secure)
+    return no(Errc::not_allowed,
+              "A key travels over TLS or loopback only; use the server's TLS address.");
+  if (keys_wanted.contains(conn.id))
+    return no(Errc::busy, "The first ENROL is still under way; wait for its answer.");
+  const std::string_view name = cmd.name ? cmd.name->text : cmd.id.str();
+  if (!text.is_nfc(name)) {
+    return senseless(step, conn, ref, Errc::bad_payload,
+                     "`name` must be NFC; normalise it and send again.");
+  }
+  const Enrolment* before = accounts.enrolment(conn.kid, cmd.id);
+  const Credential& invite = *accounts.credential(conn.kid);
+  if (before == nullptr) {
+    if (cmd.id.reserved() || accounts.find(cmd.id) != nullptr) {
+      return no(Errc::name_taken, "That user id is taken or was; choose another one.");
+    }
+    if (invite.state == CredentialState::revoked ||
+        (invite.not_after.ms != 0 && invite.not_after <= step.now.wall) || invite.uses_left == 0) {
+      return no(Errc::expired, "The invitation is used up or over; ask for a new one.");
+    }
+  }
+  // The name of the command outlives this step only in the table of commands.
+  keys_wanted[conn.id] = {cmd.id,
+                          std::string(name),
+                          std::string(cmd.label.value_or("")),
+                          {ref.nonce, c::Enrol::kTable.name, ref.index},
+                          before != nullptr};
+  step.fx.need_key(conn.id, cmd.id, before != nullptr ? std::optional(before->kid) : std::nullopt);
+}
+
+void Core::key_ready(Now now, ConnId id, const MadeKey& key, Effects& fx) {
+  const Step step{now, fx};
+  Conn* conn = impl_->conns.find(id);
+  const auto it = impl_->keys_wanted.find(id);
+  if (conn == nullptr || conn->closing || it == impl_->keys_wanted.end()) return;
+  const Impl::Wanted wanted = it->second;
+  impl_->keys_wanted.erase(it);
+  if (wanted.again) {
+    step.send(id,
+              s::Enrolled{wanted.id, key.kid, key.key, {impl_->accounts.find(wanted.id)->name}});
+    return;
+  }
+  const Credential& invite = *impl_->accounts.credential(conn->kid);
+  if (impl_->accounts.find(wanted.id) != nullptr || invite.uses_left == 0) {
+    step.err(*conn, wanted.ref, Errc::name_taken,
+             "That user id was taken a moment ago; choose another one.", {.id = wanted.id});
+    return;
+  }
+  Account account{.id = wanted.id, .name = wanted.name, .created = now.wall};
+  Credential made{.kid = key.kid,
+                  .account = wanted.id,
+                  .sealed = key.sealed,
+                  .mk_id = key.mk_id,
+                  .label = wanted.label,
+                  .created = now.wall,
+                  .created_by = "invite " + moot::text(conn->kid),
+                  .dup = key.dup};
+  const std::optional<ChannelId> channel = invite.channel;
+  Ticket t = impl_->accounts.enrolled(step, conn->kid, std::move(account), std::move(made));
+  conn->barrier = t;
+  impl_->presence.changed(wanted.id);
+  ChannelSink sink(fx, conn, nullptr);
+  impl_->channels.user_added(now, wanted.id, sink);
+  if (channel) static_cast<void>(impl_->channels.add_member(now, *channel, wanted.id, sink));
+  step.send(id, s::Enrolled{wanted.id, key.kid, key.key, {wanted.name}}, conn->barrier);
+  impl_->presence.tick(step);
+}
+
+}  // namespace moot::server

@@ -1,0 +1,104 @@
+#include "server/presence.h"
+
+#include <algorithm>
+
+namespace moot::server {
+
+// Keeps the state before the first change, so that coming and going cancel out.
+Presence::Change& Presence::change(const UserId& user, bool online_before) {
+  const auto [it, fresh] = changes_.try_emplace(user);
+  if (fresh) {
+    order_.push_back(user);
+    it->second.was_online = it->second.online_now = online_before;
+  }
+  return it->second;
+}
+
+PresenceMode Presence::mode_in_force() const {
+  if (mode_ == PresenceMode::all && conns_.users() > limits::kPresenceAllMax)
+    return PresenceMode::shared;
+  return mode_;
+}
+
+UserStatus Presence::status_of(const Account& a, const UserId& asker) const {
+  const bool hidden = mode_ == PresenceMode::off && a.id != asker;
+  if (hidden || !conns_.online(a.id)) return UserStatus::offline;
+  return a.away ? UserStatus::away : UserStatus::online;
+}
+
+void Presence::list(const Step& step, const Conn& to, const c::LstUsr& cmd) const {
+  std::vector<UserEntry> page;
+  bool more = false;
+  const auto& all = accounts_.all();
+  auto it = cmd.after ? all.upper_bound(*cmd.after) : all.begin();
+  for (; it != all.end(); ++it) {
+    const Account& a = it->second;
+    if (a.state == AccountState::removed) continue;
+    if (mode_ == PresenceMode::shared && a.id != to.user && !channels_.share_channel(to.user, a.id))
+      continue;
+    if (page.size() == limits::kUsersPerPage) {
+      more = true;
+      break;
+    }
+    UserEntry e{.id = a.id, .status = status_of(a, to.user), .name = {a.name}};
+    if (!a.keys.empty()) e.keys = Bytes(a.keys);
+    page.push_back(e);
+  }
+  step.send(to.id, s::UsrLst{page, more});
+}
+
+std::optional<Tick> Presence::next_deadline() const {
+  if (order_.empty()) return std::nullopt;
+  return next_burst_;
+}
+
+void Presence::tick(const Step& step) {
+  if (order_.empty() || step.now.tick < next_burst_) return;
+  // A burst is at most one BATCH for each connection: two commands a user.
+  std::size_t room = limits::kBatchCommandsMax / 2;
+  bool told = false;
+  for (; room > 0 && !order_.empty(); --room) {
+    const UserId user = order_.front();
+    order_.pop_front();
+    const Change c = changes_.at(user);
+    changes_.erase(user);
+    if (!c.account && !c.removed && c.was_online == c.online_now) continue;
+    tell(step, user, c);
+    told = true;
+  }
+  if (told) next_burst_ = step.now.tick + limits::kPresenceBurst;
+}
+
+void Presence::tell(const Step& step, const UserId& about, const Change& c) const {
+  const PresenceMode mode = mode_in_force();
+  std::vector<ConnId> others;
+  if (mode == PresenceMode::shared && !c.removed) {
+    for (const UserId& peer : channels_.peers(about)) {
+      const auto& conns = conns_.of(peer);
+      if (peer != about) others.insert(others.end(), conns.begin(), conns.end());
+    }
+  } else {
+    for (const auto& [user, conns] : conns_.users_online()) {
+      if (user != about) others.insert(others.end(), conns.begin(), conns.end());
+    }
+  }
+  if (c.removed) {
+    step.send(others, s::UsrRmd{.id = about});
+    return;
+  }
+  const Account* a = accounts_.present(about);
+  if (a == nullptr) return;
+  if (c.account) {
+    step.send(others, s::UsrAdd{.id = about, .status = status_of(*a, {}), .name = {a->name}});
+    step.send(conns_.of(about),
+              s::UsrAdd{.id = about, .status = status_of(*a, about), .name = {a->name}});
+  }
+  if (mode == PresenceMode::off || c.was_online == c.online_now) return;
+  if (c.online_now) {
+    step.send(others, s::Ucnn{.id = about, .name = {a->name}});
+  } else {
+    step.send(others, s::Udcnn{.id = about, .name = {a->name}});
+  }
+}
+
+}  // namespace moot::server

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "channel/channels.h"
+#include "model/commands.h"
+#include "server/accounts.h"
+#include "server/context.h"
+#include "server/presence_mode.h"
+
+namespace moot::server {
+
+// Who is there, and who is told of it (protocol.md 6.1). Changes of a quarter of a second leave as
+// one burst; who came and went inside it is not told.
+class Presence {
+ public:
+  Presence(PresenceMode mode, const Accounts& accounts, const ConnTable& conns,
+           const Channels& channels)
+      : mode_(mode), accounts_(accounts), conns_(conns), channels_(channels) {}
+
+  void configure(PresenceMode mode) { mode_ = mode; }
+
+  // ---- what happened ----
+  void came(const UserId& user) { change(user, false).online_now = true; }
+  void went(const UserId& user) { change(user, true).online_now = false; }
+  void changed(const UserId& user) { change(user, conns_.online(user)).account = true; }  // or made
+  void removed(const UserId& user) { change(user, conns_.online(user)).removed = true; }
+
+  // USR_LST, one page.
+  void list(const Step& step, const Conn& to, const c::LstUsr& cmd) const;
+
+  std::optional<Tick> next_deadline() const;
+  void tick(const Step& step);
+
+ private:
+  struct Change {
+    bool was_online = false;
+    bool online_now = false;
+    bool account = false;
+    bool removed = false;
+  };
+  Change& change(const UserId& user, bool online_before);
+  PresenceMode mode_in_force() const;
+  UserStatus status_of(const Account& a, const UserId& asker) const;
+  void tell(const Step& step, const UserId& about, const Change& c) const;
+
+  PresenceMode mode_;
+  const Accounts& accounts_;
+  const ConnTable& conns_;
+  const Channels& channels_;
+  std::map<UserId, Change> changes_;
+  std::deque<UserId> order_;  // of the changes, oldest first
+  Tick next_burst_{INT64_MIN / 2};
+};
+
+}  // namespace moot::server

@@ -1,0 +1,546 @@
+#include "server/private_messages.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "crypto/sha3.h"
+
+namespace moot::server {
+namespace {
+
+constexpr Millis kSweepEvery{60'000};
+// The next page of a backlog is read when fewer than this many of the last are unacknowledged.
+constexpr std::size_t kBacklogLow = 128;
+
+Octets<8, ContentTag> content_of(Bytes body) { return Octets<8, ContentTag>::of(sha3_256(body)); }
+
+}  // namespace
+
+PrivateMessages::PrivateMessages(const PrivateLimits& limits, const Accounts& accounts,
+                                 ConnTable& conns, const ServerSnapshot& stored, Now now)
+    : limits_(limits), accounts_(accounts), conns_(conns), started_(now.tick), sweep_at_(now.tick) {
+  for (const OfflineCopy& c : stored.offline) {
+    const Key key{c.author, c.msg_id};
+    Message& m = messages_[key];
+    const bool before = counts(m);
+    if (m.copies.empty()) {
+      m.recipient = c.recipient;
+      m.bytes = c.msg_bytes;
+      m.content = c.content;
+      by_age_.emplace_back(c.stored, key);
+    }
+    m.copies.push_back({c.kid, c.own, true});
+    ++stored_for_[c.kid];
+    recount(key, m, before);
+  }
+  for (const KeptNotice& n : stored.notices) {
+    notices_[n.author].push_back(n);
+    notice_seq_ = std::max(notice_seq_, n.seq);
+  }
+}
+
+std::size_t PrivateMessages::tag_of(Bytes body, const UserId& recipient) {
+  const std::size_t h =
+      std::hash<std::string_view>{}(as_text(body)) * 31 + std::hash<UserId>{}(recipient);
+  return h == 0 ? 1 : h;
+}
+
+// Whether the message takes room in its recipient's queue.
+bool PrivateMessages::counts(const Message& m) const {
+  return std::ranges::any_of(m.copies, [](const Copy& c) { return !c.own; });
+}
+
+void PrivateMessages::recount(const Key&, const Message& m, bool counted_before) {
+  const bool now_counts = counts(m);
+  if (now_counts == counted_before) return;
+  Usage& u = usage_[m.recipient];
+  if (now_counts) {
+    ++u.messages;
+    u.bytes += m.bytes;
+  } else {
+    --u.messages;
+    u.bytes -= m.bytes;
+    if (u.messages == 0) usage_.erase(m.recipient);
+  }
+}
+
+// Everything that stands against a message nobody has seen yet. True: told.
+bool PrivateMessages::refuse_new(const Step& step, const Conn& from, const Ref& ref,
+                                 const c::PvMsg& cmd) {
+  const auto no = [&](Errc code, std::string_view sentence, bool with_now = false) {
+    ErrDetail detail{.id = cmd.msg_id};
+    if (with_now) detail.now = step.now.wall.ms;
+    step.err(from, ref, code, sentence, detail);
+    return true;
+  };
+  const std::uint64_t now = step.now.wall.ms;
+  const std::uint64_t at = cmd.msg_id.time().ms;
+  const auto ms = [](auto d) {
+    return static_cast<std::uint64_t>(std::chrono::milliseconds(d).count());
+  };
+  if (at > now + ms(limits::kIdAheadMax)) {
+    return no(Errc::bad_time,
+              "The message id is from the future; set the clock by `now` and send under a new id.",
+              true);
+  }
+  if (at + ms(limits::kIdAgeMax) < now) {
+    return no(Errc::expired, "The message id is older than 30 days; send the text under a new id.");
+  }
+  if (!limits_.keep && !conns_.online(cmd.to)) {
+    return no(Errc::not_connected,
+              "The recipient is not connected and this server keeps no messages; try later.");
+  }
+  if (kids_.empty()) {
+    return no(Errc::not_connected,
+              "The recipient has no key to connect with; tell the server's operator.");
+  }
+  const auto it = usage_.find(cmd.to);
+  if (it != usage_.end() && (it->second.messages >= limits_.messages ||
+                             it->second.bytes + cmd.msg.size() > limits_.bytes)) {
+    return no(Errc::queue_full,
+              "The recipient's queue is full; the message stays with you, try again later.");
+  }
+  return false;
+}
+
+// What to do with an id that is known. False: it is not.
+bool PrivateMessages::resent(const Step& step, const Conn& from, const Ref& ref,
+                             const c::PvMsg& cmd) {
+  const auto conflict = [&] {
+    step.err(from, ref, Errc::conflict,
+             "This message id was used for something else; send the text under a new id.",
+             {.id = cmd.msg_id});
+    return true;
+  };
+  const std::size_t tag = tag_of(cmd.msg, cmd.to);
+  if (const auto it = recent_.find(from.user); it != recent_.end()) {
+    if (const auto old = it->second.tags.find(cmd.msg_id); old != it->second.tags.end()) {
+      if (old->second != 0 && old->second != tag) return conflict();
+      confirm(step, from.user, cmd.msg_id, cmd.to, {});
+      return true;
+    }
+  }
+  const Key key{from.user, cmd.msg_id};
+  const auto it = messages_.find(key);
+  if (it == messages_.end()) return false;
+  Message& m = it->second;
+  const bool same =
+      m.recipient == cmd.to && (m.tag != 0 ? m.tag == tag : m.content == content_of(cmd.msg));
+  if (!same) return conflict();
+  if (m.acked) {
+    confirm(step, from.user, cmd.msg_id, cmd.to, m.stored);
+  } else {
+    relay(step, key, m, cmd.msg);
+  }
+  return true;
+}
+
+void PrivateMessages::pv_msg(const Step& step, Conn& from, const Ref& ref, const c::PvMsg& cmd) {
+  if (cmd.msg.size() > limits_.max_msg) {
+    step.err(from, ref, Errc::too_large,
+             "The message is larger than SINFO's `max_msg`; shorten or split it.",
+             {.id = cmd.msg_id});
+    return;
+  }
+  if (accounts_.present(cmd.to) == nullptr) {
+    step.err(from, ref, Errc::unknown_user, "There is no such user; ask for the list with LST_USR.",
+             {.id = cmd.msg_id});
+    return;
+  }
+  if (resent(step, from, ref, cmd)) return;
+  accounts_.delivery(cmd.to, step.now.wall, kids_);
+  // A note to oneself goes to the other devices, or back to this one where it is the only one.
+  const bool self = cmd.to == from.user;
+  if (self && kids_.size() > 1) std::erase(kids_, from.kid);
+  if (refuse_new(step, from, ref, cmd)) return;
+
+  const Key key{from.user, cmd.msg_id};
+  Message& m = messages_[key];
+  m.recipient = cmd.to;
+  m.bytes = static_cast<std::uint32_t>(cmd.msg.size());
+  m.tag = tag_of(cmd.msg, cmd.to);
+  m.origin = from.id;
+  for (const Kid& kid : kids_) m.copies.push_back({kid, false, false});
+  if (!self) {
+    accounts_.delivery(from.user, step.now.wall, kids_);
+    for (const Kid& kid : kids_) {
+      if (kid != from.kid) m.copies.push_back({kid, true, false});
+    }
+  }
+  recount(key, m, false);
+  m.body.assign(cmd.msg.begin(), cmd.msg.end());
+  relay(step, key, m, cmd.msg);
+  if (!limits_.keep) return;
+  // Devices that are away: on disk before the recipient's acknowledgement can make a MSG_ACK.
+  for (Copy& copy : m.copies) {
+    if (copy.stored) continue;
+    const Conn* conn = conns_.of_credential(copy.kid);
+    if (conn == nullptr || conn->closing || backlogs_.contains(conn->id)) store(step, key, m, copy);
+  }
+  from.barrier = std::max(from.barrier, m.stored);
+  if (std::ranges::all_of(m.copies, &Copy::stored)) {
+    m.body = {};
+  } else {
+    unsettled_.emplace_back(step.now.tick, key);
+  }
+}
+
+// To every connection whose device has not acknowledged it. A device with a backlog gets it from
+// there, in order.
+void PrivateMessages::relay(const Step& step, const Key& key, Message& m, Bytes body) {
+  to_.clear();
+  own_.clear();
+  for (const Copy& copy : m.copies) {
+    const Conn* conn = conns_.of_credential(copy.kid);
+    if (conn == nullptr || conn->closing || backlogs_.contains(conn->id)) continue;
+    (copy.own ? own_ : to_).push_back(conn->id);
+  }
+  s::Msg msg{.from = key.author, .msg_id = key.id, .msg = body, .sent = key.id.time().ms};
+  step.send(to_, msg);
+  msg.to = m.recipient;
+  step.send(own_, msg);
+}
+
+void PrivateMessages::store(const Step& step, const Key& key, Message& m, Copy& copy) {
+  MOOT_CHECK(!copy.stored && !m.body.empty());
+  const bool first = std::ranges::none_of(m.copies, &Copy::stored);
+  m.content = content_of(m.body);
+  copy.stored = true;
+  m.stored = step.persist(op::PutOffline{{.kid = copy.kid,
+                                          .recipient = m.recipient,
+                                          .author = key.author,
+                                          .msg_id = key.id,
+                                          .own = copy.own,
+                                          .stored = step.now.wall,
+                                          .msg = m.body,
+                                          .msg_bytes = m.bytes,
+                                          .content = m.content}});
+  ++stored_for_[copy.kid];
+  if (first) by_age_.emplace_back(step.now.wall, key);
+  if (const Conn* conn = conns_.of_credential(copy.kid)) {
+    if (const auto b = backlogs_.find(conn->id); b != backlogs_.end()) b->second.more = true;
+  }
+}
+
+Ticket PrivateMessages::store_all(const Step& step, const Key& key, Message& m) {
+  if (!limits_.keep) return {};
+  for (Copy& copy : m.copies) {
+    if (!copy.stored) store(step, key, m, copy);
+  }
+  m.body = {};
+  return m.stored;
+}
+
+bool PrivateMessages::ack_msg(const Step& step, Conn& from, const Ref& ref, const c::AckMsg& cmd) {
+  const Key key{cmd.from, cmd.msg_id};
+  const auto it = messages_.find(key);
+  if (it == messages_.end()) {
+    const auto recent = recent_.find(cmd.from);
+    if (recent != recent_.end() && recent->second.tags.contains(cmd.msg_id)) return true;
+    // What was relayed before a restart is not known any more (protocol.md 6.2).
+    if (step.now.tick - started_ < limits::kRecentMemory &&
+        accounts_.present(cmd.from) != nullptr) {
+      confirm(step, cmd.from, cmd.msg_id, from.user, {});
+      return true;
+    }
+    step.err(from, ref, Errc::unknown_msg, "No such message was sent to you lately; drop it.",
+             {.id = cmd.msg_id});
+    return false;
+  }
+  Message& m = it->second;
+  const auto copy = std::ranges::find(m.copies, from.kid, &Copy::kid);
+  if (copy == m.copies.end()) {
+    if (m.recipient == from.user || cmd.from == from.user) return true;  // acknowledged before
+    step.err(from, ref, Errc::unknown_msg, "No such message was sent to you; drop it.",
+             {.id = cmd.msg_id});
+    return false;
+  }
+  const bool own = copy->own;
+  drop_copy(step, key, m, static_cast<std::size_t>(copy - m.copies.begin()));
+  if (!own && !m.acked) {
+    m.acked = true;
+    // The author forgets the message at MSG_ACK: what other devices lack must be on disk by then.
+    confirm(step, key.author, key.id, from.user,
+            m.copies.empty() ? Ticket{} : store_all(step, key, m));
+  }
+  finished(step, key);
+  if (const auto b = backlogs_.find(from.id); b != backlogs_.end()) {
+    if (b->second.unacknowledged > 0) --b->second.unacknowledged;
+    fetch_more(step, from, b->second);
+  }
+  return true;
+}
+
+void PrivateMessages::drop_copy(const Step& step, const Key& key, Message& m, std::size_t at) {
+  const bool before = counts(m);
+  const Copy copy = m.copies[at];
+  m.copies.erase(m.copies.begin() + static_cast<std::ptrdiff_t>(at));
+  if (copy.stored) {
+    step.persist(op::DropOffline{copy.kid, key.author, key.id});
+    const auto n = stored_for_.find(copy.kid);
+    if (--n->second == 0) stored_for_.erase(n);
+  }
+  recount(key, m, before);
+}
+
+// Forgets a message that nobody waits for any more; one that was confirmed is remembered a while.
+void PrivateMessages::finished(const Step& step, const Key& key) {
+  const auto it = messages_.find(key);
+  const bool waited_for = it->second.acked ? !it->second.copies.empty() : counts(it->second);
+  if (waited_for) return;
+  while (!it->second.copies.empty()) drop_copy(step, key, it->second, 0);
+  if (it->second.acked) remember(step, key.author, key.id, it->second.tag);
+  messages_.erase(it);
+}
+
+void PrivateMessages::remember(const Step& step, const UserId& author, const MsgId& id,
+                               std::size_t tag) {
+  Recent& r = recent_[author];
+  if (!r.tags.emplace(id, tag).second) return;
+  r.order.emplace_back(step.now.tick, id);
+  if (r.order.size() > limits::kRecentAckedPerAuthor) {
+    r.tags.erase(r.order.front().second);
+    r.order.pop_front();
+  }
+}
+
+void PrivateMessages::confirm(const Step& step, const UserId& author, const MsgId& id,
+                              const UserId& by, Ticket after) {
+  const auto& to = conns_.of(author);
+  if (!to.empty()) {
+    step.send(to, s::MsgAck{.msg_id = id, .from = by}, after);
+    return;
+  }
+  notice(step, {.author = author, .msg_id = id, .from = by});
+}
+
+void PrivateMessages::notice(const Step& step, KeptNotice n) {
+  auto& kept = notices_[n.author];
+  if (std::ranges::any_of(
+          kept, [&](const KeptNotice& k) { return k.msg_id == n.msg_id && k.from == n.from; }))
+    return;
+  if (kept.size() >= limits::kKeptAcksPerAuthor) {
+    step.persist(op::DropNotice{n.author, kept.front().seq});
+    kept.erase(kept.begin());
+  }
+  n.seq = ++notice_seq_;
+  kept.push_back(n);
+  step.persist(op::PutNotice{n});
+}
+
+void PrivateMessages::connected(const Step& step, Conn& conn) {
+  if (const auto it = notices_.find(conn.user); it != notices_.end()) {
+    for (const KeptNotice& n : it->second) {
+      if (n.expired) {
+        step.send(
+            conn.id,
+            s::Err{.ref_cmd = c::PvMsg::kTable.name,
+                   .code = text(Errc::expired),
+                   .message =
+                       "Nobody read the message for 30 days; send it again if it still matters.",
+                   .id = n.msg_id});
+      } else {
+        step.send(conn.id, s::MsgAck{.msg_id = n.msg_id, .from = n.from});
+      }
+    }
+    step.fx.mark(conn.id, it->second.back().seq);
+  }
+  if (stored_for_.contains(conn.kid)) {
+    Backlog& b = backlogs_[conn.id];
+    b.more = true;
+    fetch_more(step, conn, b);
+  }
+}
+
+void PrivateMessages::fetch_more(const Step& step, const Conn& conn, Backlog& b) {
+  if (b.fetching || b.unacknowledged >= kBacklogLow) return;
+  if (!b.more) {
+    // All of it is with the client; from here messages are relayed as they come.
+    backlogs_.erase(conn.id);
+    return;
+  }
+  b.fetching = true;
+  b.more = false;
+  step.fx.fetch_offline(conn.id, conn.kid, b.last_seq);
+}
+
+void PrivateMessages::page(const Step& step, Conn& conn, const OfflinePage& page) {
+  const auto it = backlogs_.find(conn.id);
+  if (it == backlogs_.end()) return;
+  Backlog& b = it->second;
+  b.fetching = false;
+  b.more = b.more || page.more;
+  for (const OfflinePage::Row& row : page.rows) {
+    b.last_seq = row.seq;
+    const OfflineCopy& c = row.copy;
+    const auto m = messages_.find({c.author, c.msg_id});
+    if (m == messages_.end() ||
+        std::ranges::find(m->second.copies, conn.kid, &Copy::kid) == m->second.copies.end()) {
+      continue;  // acknowledged or expired meanwhile
+    }
+    s::Msg msg{.from = c.author, .msg_id = c.msg_id, .msg = c.msg, .sent = c.msg_id.time().ms};
+    if (c.own) msg.to = c.recipient;
+    step.send(conn.id, msg);
+    ++b.unacknowledged;
+  }
+  fetch_more(step, conn, b);
+}
+
+void PrivateMessages::reached(const Step& step, const UserId& author, std::uint64_t token) {
+  const auto it = notices_.find(author);
+  if (it == notices_.end() || it->second.front().seq > token) return;
+  std::erase_if(it->second, [token](const KeptNotice& n) { return n.seq <= token; });
+  if (it->second.empty()) notices_.erase(it);
+  step.persist(op::DropNotices{author, token});
+}
+
+Ticket PrivateMessages::settle(const Step& step, const Conn& conn) {
+  Ticket t;
+  for (const auto& [at, key] : unsettled_) {
+    const auto it = messages_.find(key);
+    if (it != messages_.end() && it->second.origin == conn.id)
+      t = std::max(t, store_all(step, key, it->second));
+  }
+  return t;
+}
+
+void PrivateMessages::settle_all(const Step& step) {
+  for (const auto& [at, key] : unsettled_) {
+    if (const auto it = messages_.find(key); it != messages_.end())
+      store_all(step, key, it->second);
+  }
+  unsettled_.clear();
+}
+
+void PrivateMessages::disconnected(const Step& step, const Conn& conn) {
+  backlogs_.erase(conn.id);
+  std::vector<Key> lost;
+  for (const auto& [at, key] : unsettled_) {
+    const auto it = messages_.find(key);
+    if (it == messages_.end()) continue;
+    Message& m = it->second;
+    const auto copy = std::ranges::find(m.copies, conn.kid, &Copy::kid);
+    if (m.origin != conn.id && copy == m.copies.end()) continue;
+    if (limits_.keep) {
+      store_all(step, key, m);
+    } else if (copy != m.copies.end()) {
+      // Nothing is kept: the author's client holds it and sends it again.
+      drop_copy(step, key, m, static_cast<std::size_t>(copy - m.copies.begin()));
+      lost.push_back(key);
+    }
+  }
+  for (const Key& key : lost) {
+    if (messages_.contains(key)) finished(step, key);
+  }
+}
+
+void PrivateMessages::credential_gone(const Step& step, const Kid& kid) {
+  std::vector<Key> touched;
+  for (auto& [key, m] : messages_) {
+    if (std::ranges::find(m.copies, kid, &Copy::kid) != m.copies.end()) touched.push_back(key);
+  }
+  std::ranges::sort(touched, {}, [](const Key& k) { return std::pair(k.author, k.id); });
+  for (const Key& key : touched) {
+    Message& m = messages_.at(key);
+    const auto copy = std::ranges::find(m.copies, kid, &Copy::kid);
+    drop_copy(step, key, m, static_cast<std::size_t>(copy - m.copies.begin()));
+    finished(step, key);
+  }
+}
+
+void PrivateMessages::user_removed(const Step& step, const UserId& user) {
+  std::vector<Key> touched;
+  for (auto& [key, m] : messages_) {
+    if (m.recipient == user || key.author == user) touched.push_back(key);
+  }
+  std::ranges::sort(touched, {}, [](const Key& k) { return std::pair(k.author, k.id); });
+  for (const Key& key : touched) {
+    Message& m = messages_.at(key);
+    for (std::size_t i = m.copies.size(); i-- > 0;) {
+      // What a removed author wrote still reaches its recipient; what was for him does not stay.
+      if (m.recipient == user || m.copies[i].own) drop_copy(step, key, m, i);
+    }
+    finished(step, key);
+  }
+  recent_.erase(user);
+  notices_.erase(user);
+}
+
+void PrivateMessages::expire(const Step& step) {
+  const auto age = static_cast<std::uint64_t>(limits_.age.count());
+  while (!by_age_.empty() && by_age_.front().first.ms + age <= step.now.wall.ms) {
+    const Key key = by_age_.front().second;
+    by_age_.pop_front();
+    const auto it = messages_.find(key);
+    if (it == messages_.end()) continue;
+    Message& m = it->second;
+    if (std::ranges::none_of(m.copies, &Copy::stored)) continue;
+    const bool unread = !m.acked && counts(m);
+    const UserId recipient = m.recipient;
+    while (!m.copies.empty()) drop_copy(step, key, m, m.copies.size() - 1);
+    finished(step, key);
+    if (!unread) continue;
+    const auto& to = conns_.of(key.author);
+    if (to.empty()) {
+      notice(step, {.author = key.author, .msg_id = key.id, .from = recipient, .expired = true});
+    } else {
+      step.send(
+          to, s::Err{.ref_cmd = c::PvMsg::kTable.name,
+                     .code = text(Errc::expired),
+                     .message =
+                         "Nobody read the message for 30 days; send it again if it still matters.",
+                     .id = key.id});
+    }
+  }
+  for (auto it = recent_.begin(); it != recent_.end();) {
+    Recent& r = it->second;
+    while (!r.order.empty() && step.now.tick - r.order.front().first >= limits::kRecentMemory) {
+      r.tags.erase(r.order.front().second);
+      r.order.pop_front();
+    }
+    it = r.order.empty() ? recent_.erase(it) : std::next(it);
+  }
+}
+
+std::optional<Tick> PrivateMessages::next_deadline() const {
+  Tick at = sweep_at_;
+  if (!unsettled_.empty()) at = std::min(at, unsettled_.front().first + limits::kUnackedStoreAfter);
+  return at;
+}
+
+void PrivateMessages::tick(const Step& step) {
+  while (!unsettled_.empty() &&
+         step.now.tick - unsettled_.front().first >= limits::kUnackedStoreAfter) {
+    const Key key = unsettled_.front().second;
+    unsettled_.pop_front();
+    if (const auto it = messages_.find(key); it != messages_.end())
+      store_all(step, key, it->second);
+  }
+  if (step.now.tick >= sweep_at_) {
+    sweep_at_ = step.now.tick + kSweepEvery;
+    expire(step);
+  }
+}
+
+void PrivateMessages::check_invariants() const {
+  std::map<UserId, Usage> usage;
+  std::map<Kid, std::size_t> stored;
+  for (const auto& [key, m] : messages_) {
+    MOOT_CHECK(!m.copies.empty());
+    if (counts(m)) {
+      ++usage[m.recipient].messages;
+      usage[m.recipient].bytes += m.bytes;
+    }
+    for (const Copy& c : m.copies) {
+      if (c.stored) ++stored[c.kid];
+      MOOT_CHECK(c.stored || !m.body.empty());
+    }
+  }
+  MOOT_CHECK(stored == stored_for_);
+  MOOT_CHECK(usage.size() == usage_.size());
+  for (const auto& [user, u] : usage) {
+    MOOT_CHECK(usage_.at(user).messages == u.messages && usage_.at(user).bytes == u.bytes);
+  }
+}
+
+}  // namespace moot::server

@@ -1,0 +1,145 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "model/commands.h"
+#include "server/accounts.h"
+#include "server/context.h"
+#include "server/offline_page.h"
+
+namespace moot::server {
+
+struct PrivateLimits {
+  std::uint32_t max_msg = limits::kMsgBytesMax;
+  bool keep = true;
+  std::uint64_t messages = limits::kOfflineMessages;
+  std::uint64_t bytes = limits::kOfflineBytes;
+  Millis age = limits::kOfflineAge;
+};
+
+// Private messages (protocol.md 6.2): relayed to who is there, kept for every device that is not,
+// confirmed by the recipient's first acknowledgement.
+//
+// Invariants: a message is known by (author, msg id); its copies are the credentials that have not
+// acknowledged it; a copy is with a connection, on disk, or both. MSG_ACK leaves only when every
+// other copy is on disk or gone.
+class PrivateMessages {
+ public:
+  PrivateMessages(const PrivateLimits& limits, const Accounts& accounts, ConnTable& conns,
+                  const ServerSnapshot& stored, Now now);
+
+  void configure(const PrivateLimits& limits) { limits_ = limits; }
+
+  // True: the acknowledgement had a cause, so no rate counts it.
+  bool ack_msg(const Step& step, Conn& from, const Ref& ref, const c::AckMsg& cmd);
+  void pv_msg(const Step& step, Conn& from, const Ref& ref, const c::PvMsg& cmd);
+
+  // After its SINFO: notices, then what was kept.
+  void connected(const Step& step, Conn& conn);
+  void page(const Step& step, Conn& conn, const OfflinePage& page);
+  void reached(const Step& step, const UserId& author, std::uint64_t token);
+  // Stores what this connection still has under way.
+  void disconnected(const Step& step, const Conn& conn);
+  // For the barrier of 5.8: afterwards every message of the connection is acknowledged, or on disk
+  // at the ticket.
+  Ticket settle(const Step& step, const Conn& conn);
+  void settle_all(const Step& step);
+
+  void credential_gone(const Step& step, const Kid& kid);
+  void user_removed(const Step& step, const UserId& user);
+
+  std::optional<Tick> next_deadline() const;
+  void tick(const Step& step);
+
+  std::size_t kept() const { return messages_.size(); }
+  void check_invariants() const;
+
+ private:
+  struct Key {
+    UserId author;
+    MsgId id;
+    friend bool operator==(const Key&, const Key&) = default;
+  };
+  struct KeyHash {
+    std::size_t operator()(const Key& k) const {
+      return std::hash<UserId>{}(k.author) ^ std::hash<MsgId>{}(k.id);
+    }
+  };
+  struct Copy {
+    Kid kid;
+    bool own = false;
+    bool stored = false;
+  };
+  struct Message {
+    UserId recipient;
+    ByteBuf body;  // until every copy is stored
+    std::uint32_t bytes = 0;
+    std::size_t tag = 0;  // of content and recipient, in this process; 0: known from disk alone
+    Octets<8, ContentTag> content;  // once stored
+    std::vector<Copy> copies;
+    bool acked = false;
+    Ticket stored;  // covers the copies on disk
+    ConnId origin;
+  };
+  // Acknowledged lately: enough to answer a resend (4,096 an author, 10 minutes).
+  struct Recent {
+    std::unordered_map<MsgId, std::size_t> tags;
+    std::deque<std::pair<Tick, MsgId>> order;
+  };
+  struct Usage {
+    std::uint64_t messages = 0;
+    std::uint64_t bytes = 0;
+  };
+  // Kept messages on their way to a connection, page by page.
+  struct Backlog {
+    std::uint64_t last_seq = 0;
+    std::size_t unacknowledged = 0;
+    bool more = false;  // the last page said so, or something was stored behind it
+    bool fetching = false;
+  };
+
+  bool refuse_new(const Step& step, const Conn& from, const Ref& ref, const c::PvMsg& cmd);
+  bool resent(const Step& step, const Conn& from, const Ref& ref, const c::PvMsg& cmd);
+  void relay(const Step& step, const Key& key, Message& m, Bytes body);
+  void store(const Step& step, const Key& key, Message& m, Copy& copy);
+  Ticket store_all(const Step& step, const Key& key, Message& m);
+  void confirm(const Step& step, const UserId& author, const MsgId& id, const UserId& by,
+               Ticket after);
+  void notice(const Step& step, KeptNotice n);
+  void drop_copy(const Step& step, const Key& key, Message& m, std::size_t at);
+  void finished(const Step& step, const Key& key);
+  void remember(const Step& step, const UserId& author, const MsgId& id, std::size_t tag);
+  void fetch_more(const Step& step, const Conn& conn, Backlog& b);
+  void expire(const Step& step);
+  bool counts(const Message& m) const;
+  void recount(const Key& key, const Message& m, bool counted_before);
+  static std::size_t tag_of(Bytes body, const UserId& recipient);
+
+  PrivateLimits limits_;
+  const Accounts& accounts_;
+  ConnTable& conns_;
+  Tick started_;
+
+  std::unordered_map<Key, Message, KeyHash> messages_;
+  std::map<UserId, Usage> usage_;               // by recipient
+  std::map<Kid, std::size_t> stored_for_;       // copies on disk, by credential
+  std::deque<std::pair<Tick, Key>> unsettled_;  // relayed within the last second
+  std::deque<std::pair<UnixMs, Key>> by_age_;   // stored, oldest first
+  std::map<UserId, Recent> recent_;             // by author
+  std::map<UserId, std::vector<KeptNotice>> notices_;
+  std::uint64_t notice_seq_ = 0;
+  std::map<ConnId, Backlog> backlogs_;
+  UnixMs next_sweep_;
+  Tick sweep_at_;
+
+  // Scratch of one step, kept for its memory.
+  std::vector<Kid> kids_;
+  std::vector<ConnId> to_;
+  std::vector<ConnId> own_;
+};
+
+}  // namespace moot::server

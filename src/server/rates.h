@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "base/time.h"
+#include "model/limits.h"
+
+namespace moot::server {
+
+// Rates of what a client starts (protocol.md 9). commands_per_s 0 switches all of them off.
+struct Rates {
+  std::uint64_t commands_per_s = limits::kCommandsPerSecond;
+  std::uint64_t commands_burst = limits::kCommandsBurst;
+  std::uint64_t bytes_per_s = limits::kBytesPerSecond;
+  std::uint64_t bytes_burst = limits::kBytesBurst;
+  friend bool operator==(const Rates&, const Rates&) = default;
+};
+
+// A token bucket that may go into debt: what was already read is handled, and the debt is waited
+// off. Counts in thousandths of a token so that milliseconds lose nothing.
+class Bucket {
+ public:
+  // `tokens` are taken at `now`; per_s 0: no limit.
+  void take(Tick now, std::uint64_t per_s, std::uint64_t burst, std::uint64_t tokens);
+  // When the debt is over; not later than `now`: there is none.
+  Tick ready(Tick now, std::uint64_t per_s) const;
+
+ private:
+  void refill(Tick now, std::uint64_t per_s, std::uint64_t burst);
+  bool fresh_ = true;
+  Tick last_;
+  std::int64_t milli_tokens_ = 0;
+};
+
+// What one connection has started lately.
+class RateMeter {
+ public:
+  enum class Class : std::uint8_t { plain, list, handshake };
+
+  void charge(Tick now, const Rates& rates, Class what, unsigned commands, std::size_t octets);
+  // Until when reading must stop; none: go on.
+  std::optional<Tick> pause_until(Tick now, const Rates& rates);
+  // Whether the buckets have been empty with octets waiting for 60 s without a break.
+  bool starved(Tick now) const;
+
+ private:
+  Bucket commands_;
+  Bucket octets_;
+  Bucket lists_;
+  Bucket handshakes_;
+  bool pausing_ = false;
+  Tick paused_since_;
+  Tick paused_until_;
+};
+
+}  // namespace moot::server
