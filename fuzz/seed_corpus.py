@@ -3,6 +3,7 @@
 OUT/fuzz_NAME. The committed corpora are what libFuzzer's -merge=1 keeps of them and of later finds."""
 
 import hashlib
+import itertools
 import json
 import re
 import sys
@@ -66,10 +67,28 @@ def seeds():
             yield "mac", octets(v["key"]) + bytes(32) + bytes([n]) + one * n
 
 
+def session_seeds():
+    """Whole connections in the words of fuzz_session_server.cc and fuzz_session_client.cc."""
+    kalive = bytes([2, 0, 0, 0, 0, 0])
+    for nonce in (0, 2**64 - 1, 15074760468938913545):
+        for listener in range(16):
+            zeros = 2 if listener % 4 == 1 else 0  # behind a wall frames are not signed
+            cnn = bytes([1, zeros, 0]) + nonce.to_bytes(8, "big") + bytes([0])
+            yield "session_server", bytes([listener, 0]) + cnn + kalive * 3
+        greeting = bytes([0, 0, 2, 0, 0]) + bytes(5)
+        sinfo = bytes([0, 0, 0, 0, 0]) + bytes(5)
+        usr_rmd = bytes([0, 2, 0, 2, 1, 7]) + b"\xa2id\xa3ada" + bytes(5)
+        start = bytes([4]) + nonce.to_bytes(8, "big")
+        yield "session_client", start + greeting + sinfo + usr_rmd * 2
+        # A clock half the range of a number away.
+        far = bytes([0, 0, 0, 1, 0]) + (2**63).to_bytes(8, "big") + bytes(5)
+        yield "session_client", start + greeting + far + usr_rmd
+
+
 def main():
     out = Path(sys.argv[1])
     count = {}
-    for target, data in seeds():
+    for target, data in itertools.chain(seeds(), session_seeds()):
         folder = out / f"fuzz_{target}"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / hashlib.sha1(data).hexdigest()).write_bytes(data)

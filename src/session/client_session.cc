@@ -37,7 +37,8 @@ void ClientSession::keep(const s::Sinfo& info, Now now) {
       std::min<std::uint64_t>(info.max_frame, limits::kFrameBytesCeiling));
   max_msg_ =
       static_cast<std::uint32_t>(std::min<std::uint64_t>(info.max_msg, limits::kFrameBytesCeiling));
-  clock_offset_ms_ = static_cast<std::int64_t>(info.now) - static_cast<std::int64_t>(now.wall.ms);
+  // Modulo 2^64: `now` is whatever the other side says, at first unsigned.
+  clock_offset_ms_ = static_cast<std::int64_t>(info.now - now.wall.ms);
 }
 
 ClientSession::Delivered ClientSession::accept(const wire::Frame& frame, bool mac_ok, Now now,

@@ -62,7 +62,7 @@ class ClientSession {
   // The server's wall clock less ours at the last SINFO, in ms: for new msg ids (protocol.md 4).
   std::int64_t clock_offset_ms() const { return clock_offset_ms_; }
   UnixMs server_now(Now now) const {
-    return {static_cast<std::uint64_t>(static_cast<std::int64_t>(now.wall.ms) + clock_offset_ms_)};
+    return {now.wall.ms + static_cast<std::uint64_t>(clock_offset_ms_)};
   }
   // The last server nonce accepted: for `seen`. None before the first signed frame.
   std::optional<std::uint64_t> seen() const;

@@ -60,6 +60,12 @@ TEST_F(ClientSessionTest, OpensWhenTheSignedSinfoRepeatsTheGreeting) {
   EXPECT_EQ(s.seen(), ~kN);
 }
 
+TEST_F(ClientSessionTest, AServerClockHalfTheRangeAwayIsTakenAsTold) {
+  info_.now = 1ull << 63;
+  const ClientSession s = open();
+  EXPECT_EQ(s.server_now(now_).ms, info_.now);
+}
+
 TEST_F(ClientSessionTest, AU_12_ClosesWhenTheGreetingWasAltered) {
   for (int field = 0; field < 5; ++field) {
     ClientSession s(identity_, kN, true);
