@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "base/time.h"
+#include "channel/record.h"
+#include "channel/user_set.h"
+#include "model/ids.h"
+
+namespace moot {
+
+// A pull that was routed to the leader and waits for its page. Keyed by who asked and the number
+// he gave it: a page for anybody else is not passed on (replication.md, holes 3 and 26).
+struct Pull {
+  UserId user;
+  Tick asked;
+};
+
+// A record that somebody says was committed (CH_MERGE).
+struct Merge {
+  StoredRecord record;  // with the acks of all claims
+  UserSet claimants;
+  bool unproven = false;  // its stamp is of a key that is lost: only a confirmation proves it
+  bool confirmed = false;
+
+  // May this user's acknowledgement confirm it? Nobody confirms what he alone claims.
+  bool may_confirm(const UserId& user, bool leads) const;
+  bool only_claimant(const UserId& user) const {
+    return claimants.size() == 1 && claimants.contains(user);
+  }
+};
+
+// What the server has routed to the present leader of a channel. Goes with him.
+class Routes {
+ public:
+  using PullKey = std::pair<ConnId, std::uint64_t>;
+
+  // False: the connection has too many. A repeated one keeps its time.
+  bool pull(ConnId conn, std::uint64_t req, const UserId& user, Tick now);
+  std::optional<Pull> take_pull(ConnId conn, std::uint64_t req);
+  const std::map<PullKey, Pull>& pulls() const { return pulls_; }
+  void restart_watches(Tick now);
+  void forget(ConnId conn);  // its pulls
+
+  // Null: no room.
+  Merge* merge(const UserId& claimant, StoredRecord record, bool unproven);
+  Merge* find_merge(const RecordKey& key);
+  void erase_merge(const RecordKey& key);
+  const std::map<RecordKey, Merge>& merges() const { return merges_; }
+  std::size_t merge_bytes() const { return merge_bytes_; }
+
+  void clear();
+  void check_invariants() const;
+
+ private:
+  std::map<PullKey, Pull> pulls_;
+  std::map<RecordKey, Merge> merges_;
+  std::size_t merge_bytes_ = 0;
+};
+
+}  // namespace moot

@@ -1,0 +1,54 @@
+#include "channel/status.h"
+
+#include "model/limits.h"
+
+namespace moot {
+
+namespace {
+// Receipts in channels that the server keeps stop above this many members.
+constexpr std::size_t kReceiptMembersMax = 50;
+}  // namespace
+
+bool wants_acks(const Roster& roster) {
+  return !roster.server_kept() || roster.members.size() <= kReceiptMembersMax;
+}
+
+ChannelStatus status_of(const Roster& roster, const Attendance& here, const Leadership& lead) {
+  if (roster.server_kept()) return ChannelStatus::server;
+  if (here.online().size() < lead.online_min) return ChannelStatus::few;
+  return lead.leader.empty() ? ChannelStatus::electing : ChannelStatus::healthy;
+}
+
+StatusText::StatusText(const Roster& roster, const Attendance& here, const Leadership& lead,
+                       UnixMs now) {
+  for (const auto& [user, m] : roster.members) {
+    if (m.role != Role::none) roles_.push_back({user, m.role});
+  }
+  command_ = {.id = roster.state.id,
+              .name = Name{roster.state.name},
+              .status = status_of(roster, here, lead),
+              .election = lead.election,
+              .keeper = roster.state.keeper,
+              .min = lead.online_min,
+              .roles = roles_,
+              .topic = roster.state.topic,
+              .acks = wants_acks(roster),
+              .now = now.ms};
+  if (!lead.leader.empty()) command_.leader = lead.leader;
+  if (roster.members.size() <= limits::kStatusListMax) {
+    for (const auto& [user, m] : roster.members) members_.push_back(user);
+    command_.members = members_;
+    command_.online = here.online().list();
+  } else {
+    command_.members_n = roster.members.size();
+    command_.online_n = here.online().size();
+  }
+}
+
+std::optional<Tick> StatusNotice::due() const {
+  if (!dirty_) return std::nullopt;
+  if (!last_) return Tick{};
+  return *last_ + limits::kStatusCoalesce;
+}
+
+}  // namespace moot
