@@ -234,7 +234,7 @@ TEST_F(PowerCut, DO_09_AFullDiskEndsInOneSentenceAndLosesNothingTold) {
 // A new master key is being put in: at every cut the one of the two files that the store names
 // opens.
 TEST_F(PowerCut, ARotationCutAnywhereOpensWithAKeyThatIsThere) {
-  const KeyBytes key = id_of<KeyBytes>(7);
+  const KeyBytes key = key_of(7);
   const std::string old_master = slurp(dir / "master.key");
   {
     Told told;

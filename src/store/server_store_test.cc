@@ -60,7 +60,7 @@ TEST_F(ServerStoreTest, ANewDirectoryBecomesAnEmptyStoreThatOnlyItsOwnerReads) {
 
 TEST_F(ServerStoreTest, AccountsCredentialsAndEnrolmentsComeBackAsTheyWere) {
   open();
-  KeyBytes key = id_of<KeyBytes>(7);
+  KeyBytes key = key_of(7);
   Account ada{.id = user("ada"),
               .name = "Ada",
               .state = AccountState::active,
@@ -74,7 +74,7 @@ TEST_F(ServerStoreTest, AccountsCredentialsAndEnrolmentsComeBackAsTheyWere) {
   c.chal_pinned = true;
   c.last_used_day = 20'000;
   c.created_by = "uid=0";
-  Credential invite = credential_for(store->vault(), 2, "invite", id_of<KeyBytes>(8));
+  Credential invite = credential_for(store->vault(), 2, "invite", key_of(8));
   invite.kind = CredentialKind::invite;
   invite.uses_left = 3;
   invite.channel = channel_id(4);
@@ -105,7 +105,7 @@ TEST_F(ServerStoreTest, AccountsCredentialsAndEnrolmentsComeBackAsTheyWere) {
 
 TEST_F(ServerStoreTest, ARemovedAccountLeavesATombstoneAndNothingElse) {
   open();
-  const Credential c = credential_for(store->vault(), 1, "bob", id_of<KeyBytes>(7));
+  const Credential c = credential_for(store->vault(), 1, "bob", key_of(7));
   const ChannelState channel{.id = channel_id(1), .name = "ops", .folded = "ops"};
   put({op::PutAccount{{.id = user("bob"), .name = "Bob"}}, op::PutCredential{c},
        op::PutOffline{copy_for(c.kid, 1, "hello")},
@@ -217,7 +217,7 @@ TEST_F(ServerStoreTest, ChannelsComeBackAsTheyWere) {
                    .created = {3},
                    .creator = user("ada"),
                    .epoch = 4};
-  const StampKey stamp{.id = 9, .key = id_of<KeyBytes>(3)};
+  const StampKey stamp{.id = 9, .key = key_of(3)};
   put({op::PutChannel{ops}, op::PutChannel{{.id = channel_id(2), .name = "b", .folded = "b"}},
        op::PutMember{ops.id, {user("bob"), Role::admin, {8}}},
        op::PutMember{ops.id, {user("ada"), Role::owner, {7}}},
@@ -286,7 +286,7 @@ TEST_F(ServerStoreTest, RecordsAreReadByKeyOrderRangeAndKey) {
 // protocol.md 4: equal secrets cannot be enrolled twice, in this store, revoked or not.
 TEST_F(ServerStoreTest, AU_10_DuplicateKeyEnrolment) {
   open();
-  const KeyBytes key = id_of<KeyBytes>(7);
+  const KeyBytes key = key_of(7);
   Credential first = credential_for(store->vault(), 1, "ada", key);
   first.state = CredentialState::revoked;
   put({op::PutCredential{first}});

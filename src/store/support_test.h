@@ -97,6 +97,15 @@ inline ChannelId channel_id(std::uint64_t n) {
   return id;
 }
 
+// A key that no file holds by chance.
+inline KeyBytes key_of(std::uint8_t n) {
+  KeyBytes key;
+  for (std::size_t i = 0; i < KeyBytes::kSize; ++i) {
+    key.octets[i] = static_cast<std::uint8_t>(n * 32 + i);
+  }
+  return key;
+}
+
 inline ByteBuf body(std::string_view text) {
   const Bytes b = as_bytes(text);
   return {b.begin(), b.end()};

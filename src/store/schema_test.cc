@@ -1,0 +1,194 @@
+#include "store/schema.h"
+
+#include <sys/stat.h>
+
+#include <cstdlib>
+
+#include "store/edit_test.h"
+#include "store/files.h"
+
+#ifndef MOOT_FIXTURES
+#error "the build names the folder of the fixtures"
+#endif
+
+namespace moot::store {
+namespace {
+
+// The committed store of version 1: as Furnished, without what version 2 brought.
+void place_version_1(const TempDir& dir) {
+  const std::string fixture = std::string(MOOT_FIXTURES) + "/server_v1/";
+  spill(dir / "store.db", slurp(fixture + "store.db"));
+  spill(dir / "master.key", slurp(fixture + "master.key"));
+}
+
+TEST(Migration, AStoreOfVersion1BecomesTheNewestAndLosesNothing) {
+  TempDir dir;
+  place_version_1(dir);
+  const std::string before = slurp(dir / "store.db");
+  {
+    Told told;
+    const auto store = open_server(dir.path(), told);
+    ASSERT_TRUE(store);
+    const auto s = store->load();
+    ASSERT_TRUE(s) << s.error().message;
+    ASSERT_EQ(s->accounts.size(), 2u);
+    EXPECT_EQ(s->accounts[0].name, "Ada");
+    ASSERT_EQ(s->credentials.size(), 2u);
+    EXPECT_EQ(open_key(store->vault(), s->credentials[0]), key_of(11));
+    EXPECT_EQ(s->offline.size(), 2u);
+    EXPECT_TRUE(s->channels.empty());
+    EXPECT_EQ(store->audit_verify()->lines, 3u);
+    EXPECT_EQ(store->audit_verify()->trouble, "");
+    store->submit(Ticket{1},
+                  {op::PutRecord{{.channel = channel_id(1), .id = msg_id(1), .msg = body("a")}},
+                   op::PutStampKey{{.id = 1, .key = key_of(13)}}});
+    EXPECT_TRUE(told.wait(Ticket{1}));
+    EXPECT_TRUE(store->check());
+  }
+  expect_furnished(dir.path());
+  auto copy = check_store(dir / "store.db.v1.bak", kServerSchema);
+  ASSERT_TRUE(copy) << copy.error().message;
+  EXPECT_EQ(version_of(**copy), 1u);
+}
+
+TEST(Migration, AStoreOfTheNewestVersionIsNotCopied) {
+  TempDir dir;
+  Furnished made(dir.path());
+  expect_furnished(dir.path());
+  for (const auto& file : std::filesystem::directory_iterator(dir.path())) {
+    EXPECT_NE(file.path().extension(), ".bak");
+  }
+}
+
+TEST(Migration, AnUpgradeThatFailsLeavesTheOldVersion) {
+  TempDir dir;
+  place_version_1(dir);
+  edit(dir / "store.db", "CREATE TABLE stamp_key(x)");  // in the way of the last statement
+  EXPECT_NE(open_error(dir.path()), "");
+  edit(dir / "store.db", "DROP TABLE stamp_key");
+  Told told;
+  const auto store = open_server(dir.path(), told);
+  ASSERT_TRUE(store);
+  EXPECT_EQ(store->load()->accounts.size(), 2u);
+}
+
+TEST(Schema, ANewerStoreIsRefusedAndStaysAsItIs) {
+  TempDir dir;
+  Furnished made(dir.path());
+  edit(dir / "store.db", "PRAGMA user_version=99");
+  const std::string before = slurp(dir / "store.db");
+  const std::string error = open_error(dir.path());
+  EXPECT_TRUE(holds(error, "is of version 99, and this program knows 2 at most")) << error;
+  EXPECT_EQ(slurp(dir / "store.db"), before);
+}
+
+TEST(Schema, ADamagedStoreIsRefusedInOneSentenceAndStaysAsItIs) {
+  TempDir dir;
+  Furnished made(dir.path());
+  const std::string whole = slurp(dir / "store.db");
+  std::string zeroed = whole;
+  std::fill(zeroed.begin() + 100, zeroed.end(), '\0');
+  for (const std::string& bad :
+       {std::string(), whole.substr(0, 50), "x" + whole.substr(1), zeroed}) {
+    spill(dir / "store.db", bad);
+    const std::string error = open_error(dir.path());
+    EXPECT_TRUE(holds(error, "is damaged")) << error;
+    EXPECT_TRUE(holds(error, "restore")) << error;
+    EXPECT_EQ(slurp(dir / "store.db"), bad);
+  }
+  spill(dir / "store.db", whole);
+  expect_furnished(dir.path());
+}
+
+TEST(Schema, ADatabaseOfAnotherProgramIsRefused) {
+  TempDir dir;
+  Furnished made(dir.path());
+  edit(dir / "store.db", "PRAGMA application_id=7");
+  EXPECT_TRUE(holds(open_error(dir.path()), "of another program"));
+}
+
+TEST(Schema, AFirstStartThatWasCutBeginsAnew) {
+  TempDir dir;
+  spill(dir / "store.db.new", "half a store");
+  EXPECT_EQ(open_error(dir.path()), "");
+  EXPECT_FALSE(std::filesystem::exists(dir / "store.db.new"));
+}
+
+TEST(Backup, IsAWholeStoreOfItsOwnMadeWhileTheServerWorks) {
+  TempDir dir;
+  TempDir other;
+  Furnished made(dir.path());
+  const std::string file = other / "copy.db";
+  {
+    Told told;
+    const auto store = open_server(dir.path(), told);
+    ASSERT_TRUE(store->backup(file));
+    EXPECT_TRUE(holds(store->backup(file).error().message, "is there already"));
+    store->submit(Ticket{1}, {op::PutAccount{{.id = user("late"), .name = "Late"}}});
+    EXPECT_TRUE(told.wait(Ticket{1}));
+  }
+  struct stat facts{};
+  ASSERT_EQ(stat(file.c_str(), &facts), 0);
+  EXPECT_EQ(facts.st_mode & 07777u, 0600u);
+  EXPECT_FALSE(std::filesystem::exists(file + "-wal"));
+
+  TempDir target;
+  const auto report = restore(file, target.path());
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->accounts, 2u);
+  EXPECT_TRUE(holds(open_error(target.path()), "is missing")) << "a backup has no master key";
+  spill(target / "master.key", slurp(dir / "master.key"));
+  expect_furnished(target.path());
+}
+
+TEST(Restore, RefusesOverAStoreThatIsUsedAndTakesAnEmptyOne) {
+  TempDir dir;
+  TempDir other;
+  Furnished made(dir.path());
+  const std::string file = other / "copy.db";
+  {
+    Told told;
+    ASSERT_TRUE(open_server(dir.path(), told)->backup(file));
+    const auto held = open_server(dir.path(), told);
+    EXPECT_TRUE(holds(restore(file, dir.path()).error().message, "already uses"));
+  }
+  EXPECT_TRUE(holds(restore(file, dir.path()).error().message, "holds a store already"));
+  expect_furnished(dir.path());
+
+  TempDir empty;
+  EXPECT_EQ(open_error(empty.path()), "");
+  spill(empty / "master.key", slurp(dir / "master.key"));
+  ASSERT_TRUE(restore(file, empty.path()));
+  expect_furnished(empty.path());
+}
+
+TEST(Restore, RefusesWhatIsNoWholeBackup) {
+  TempDir dir;
+  TempDir target;
+  Furnished made(dir.path());
+  std::string bytes = slurp(dir / "store.db");
+  EXPECT_TRUE(holds(restore(dir / "nothing", target.path()).error().message, "There is no file"));
+  spill(dir / "cut", bytes.substr(0, bytes.size() / 2));
+  EXPECT_FALSE(restore(dir / "cut", target.path()));
+  for (std::size_t at = bytes.size() / 2; at < bytes.size() / 2 + 8'192; ++at) bytes[at] ^= 0x55;
+  spill(dir / "flipped", bytes);
+  EXPECT_FALSE(restore(dir / "flipped", target.path()));
+  EXPECT_FALSE(std::filesystem::exists(target / "store.db"));
+}
+
+// Writes the committed fixture into MOOT_FIXTURES_OUT, an empty directory:
+//   moot_store_test --gtest_filter='Fixture.*' --gtest_also_run_disabled_tests
+TEST(Fixture, DISABLED_OfVersion1) {
+  const char* to = std::getenv("MOOT_FIXTURES_OUT");
+  ASSERT_NE(to, nullptr);
+  TempDir dir;
+  Furnished made(dir.path());
+  edit(dir / "store.db",
+       "DROP TABLE channel; DROP TABLE member; DROP TABLE invited; DROP TABLE record; "
+       "DROP TABLE stamp_key; PRAGMA user_version=1; VACUUM");
+  std::filesystem::copy(dir / "store.db", std::string(to) + "/store.db");
+  std::filesystem::copy(dir / "master.key", std::string(to) + "/master.key");
+}
+
+}  // namespace
+}  // namespace moot::store
