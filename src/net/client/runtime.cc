@@ -1,0 +1,159 @@
+#include "net/client/runtime.h"
+
+#include <openssl/rand.h>
+
+#include <boost/asio/post.hpp>
+#include <chrono>
+#include <future>
+
+#include "net/client/tell.h"
+#include "text/text.h"
+
+namespace moot::net {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr auto kGoodbye = std::chrono::seconds(2);
+
+bool text_is_nfc(std::string_view text) { return text_rules::is_nfc(text); }
+std::string text_fold(std::string_view text) {
+  return text_rules::fold(text).value_or(std::string(text));
+}
+
+}  // namespace
+
+void random_octets(MutBytes out) {
+  MOOT_CHECK(RAND_bytes(out.data(), static_cast<int>(out.size())) == 1);
+}
+std::uint64_t random_u64() {
+  std::array<std::uint8_t, 8> octets;
+  random_octets(octets);
+  return get_be64(octets.data());
+}
+
+Now ClientRuntime::now() const {
+  using std::chrono::duration_cast;
+  const auto tick = std::chrono::steady_clock::now().time_since_epoch();
+  const auto wall = std::chrono::system_clock::now().time_since_epoch();
+  return {{duration_cast<Millis>(tick).count()},
+          {static_cast<std::uint64_t>(duration_cast<Millis>(wall).count())}};
+}
+
+ClientRuntime::ClientRuntime(Options options, EventQueue& events)
+    : options_(std::move(options)),
+      events_(&events),
+      mac_(options_.key.key.octets),
+      identity_{options_.key.account, options_.key.kid, options_.key.srv} {}
+
+Result<std::unique_ptr<ClientRuntime>> ClientRuntime::start(Options options, EventQueue& events) {
+  std::unique_ptr<ClientRuntime> self(new ClientRuntime(std::move(options), events));
+  ClientRuntime* raw = self.get();
+  store::ClientStoreHooks hooks;
+  hooks.on_commit = [raw](Ticket t) {
+    raw->post([raw, t] { raw->engine_->stored(raw->now(), t); });
+  };
+  hooks.on_error = [raw](const Error& e) {
+    raw->events_->push({.kind = Client::Event::Kind::store_failed, .text = e.message});
+  };
+  auto opened = store::ClientStore::open({.dir = raw->options_.dir, .bounds = {}}, hooks);
+  if (!opened) return std::unexpected(opened.error());
+  raw->store_ = std::move(*opened);
+  auto snapshot = raw->store_->load();
+  if (!snapshot) return std::unexpected(snapshot.error());
+  raw->engine_ = std::make_unique<client::Engine>(raw->identity_, raw->mac_, raw->options_.answers,
+                                                  TextRules{text_is_nfc, text_fold},
+                                                  std::move(*snapshot), *raw);
+  raw->thread_ = std::thread([raw] { raw->io_.run(); });
+  if (raw->options_.connect) raw->post([raw] { raw->engine_->start(raw->now()); });
+  return self;
+}
+
+ClientRuntime::~ClientRuntime() {
+  if (thread_.joinable()) {
+    std::promise<void> ended;
+    const std::future<void> is_ended = ended.get_future();
+    post([&] {
+      on_ended_ = [&] { ended.set_value(); };
+      engine_->leave(now());
+      if (!connection_) std::exchange(on_ended_, nullptr)();
+    });
+    is_ended.wait_for(kGoodbye);
+    work_.reset();
+    io_.stop();
+    thread_.join();
+  }
+  connection_.reset();
+  store_.reset();  // commits; what it posts is not run any more
+}
+
+void ClientRuntime::post(std::function<void()> work) {
+  asio::post(io_, [this, work = std::move(work)] {
+    work();
+    if (engine_) arm();
+  });
+}
+
+void ClientRuntime::ask_erased(const std::function<void()>& work) {
+  std::promise<void> done;
+  post([&] {
+    work();
+    done.set_value();
+  });
+  done.get_future().wait();
+}
+
+// One timer, at the earliest thing the engine has to do.
+void ClientRuntime::arm() {
+  const Tick next = engine_->next_tick();
+  if (next == armed_) return;
+  armed_ = next;
+  const Tick current = now().tick;
+  const Millis time = std::clamp(next - current, Millis{0}, Millis{std::chrono::hours(1)});
+  timer_.expires_after(time);
+  timer_.async_wait([this](boost::system::error_code e) {
+    if (e) return;
+    armed_ = {0};
+    engine_->tick(now());
+    arm();
+  });
+}
+
+void ClientRuntime::connect() {
+  const auto address = client::parse_address(options_.key.address);
+  const auto tls = client::parse_tls(options_.key.tls);
+  MOOT_CHECK(address && tls);  // the key file was read by the same rules
+  ClientConnection::Handlers on;
+  on.connected = [this](const std::optional<Binding>& binding) {
+    engine_->connected(now(), random_u64(), binding);
+    arm();
+  };
+  on.octets = [this](Bytes octets) {
+    engine_->octets(now(), octets);
+    arm();
+  };
+  on.lost = [this](std::string why) {
+    connection_.reset();
+    engine_->lost(now(), why, random_u64());
+    if (on_ended_) std::exchange(on_ended_, nullptr)();
+    arm();
+  };
+  connection_ = std::make_unique<ClientConnection>(io_, *address, *tls, std::move(on));
+}
+
+void ClientRuntime::write(Bytes octets) {
+  if (connection_) connection_->write(octets);
+}
+void ClientRuntime::close() {
+  if (connection_) connection_->close();
+}
+void ClientRuntime::store(Ticket ticket, std::vector<cop::Any> ops) {
+  store_->submit(ticket, std::move(ops));
+}
+
+void ClientRuntime::event(const client::Event& event) {
+  if (const auto* c = std::get_if<client::ev::Connection>(&event)) sentence_ = c->sentence;
+  events_->push(tell(event, options_.key.account));
+}
+
+}  // namespace moot::net

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "client/engine.h"
+#include "client/keyfile.h"
+#include "net/client/connection.h"
+#include "net/client/events.h"
+#include "store/client_store.h"
+
+namespace moot::net {
+
+// Runs an engine: its socket, its timer, its commits. Everything but construction and `post`
+// happens on the runtime's own thread.
+class ClientRuntime final : public client::Engine::Runner {
+ public:
+  struct Options {
+    client::KeyFile key;
+    std::string dir;
+    bool connect = true;
+    bool answers = true;
+  };
+  static Result<std::unique_ptr<ClientRuntime>> start(Options options, EventQueue& events);
+  ~ClientRuntime() override;
+
+  // Runs `work` on the thread.
+  void post(std::function<void()> work);
+  // Runs it there and waits for what it gives.
+  template <class F>
+  auto ask(F work) -> decltype(work()) {
+    std::optional<decltype(work())> answer;
+    ask_erased([&] { answer.emplace(work()); });
+    return std::move(*answer);
+  }
+
+  client::Engine& engine() { return *engine_; }
+  store::ClientStore& store() { return *store_; }
+  const client::KeyFile& key() const { return options_.key; }
+  const std::string& sentence() const { return sentence_; }
+  Now now() const;
+
+ private:
+  explicit ClientRuntime(Options options, EventQueue& events);
+  void ask_erased(const std::function<void()>& work);
+  void arm();
+
+  void connect() override;
+  void write(Bytes octets) override;
+  void close() override;
+  void store(Ticket ticket, std::vector<cop::Any> ops) override;
+  void event(const client::Event& event) override;
+
+  const Options options_;
+  EventQueue* events_;
+  MacKey mac_;
+  session::ClientIdentity identity_;
+  std::string sentence_;  // why it is not connected
+
+  boost::asio::io_context io_{1};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{
+      boost::asio::make_work_guard(io_)};
+  boost::asio::steady_timer timer_{io_};
+  Tick armed_{0};
+  std::unique_ptr<ClientConnection> connection_;
+  std::unique_ptr<client::Engine> engine_;
+  std::function<void()> on_ended_;
+  std::unique_ptr<store::ClientStore> store_;  // its thread posts into io_
+  std::thread thread_;
+};
+
+// Octets of the system's cryptographic source.
+void random_octets(MutBytes out);
+std::uint64_t random_u64();
+
+}  // namespace moot::net
