@@ -6,6 +6,13 @@
 namespace moot::wire {
 namespace {
 
+std::string bounds_text(const Bounds& b) {
+  constexpr auto kNone = Bounds{}.max;
+  if (b.min == 0 && b.max == kNone) return {};
+  if (b.max == kNone) return " (" + std::to_string(b.min) + " or more)";
+  return " (" + std::to_string(b.min) + ".." + std::to_string(b.max) + ")";
+}
+
 template <class T>
 std::string type_text() {
   if constexpr (kIsOptional<T>) {
@@ -58,17 +65,10 @@ std::string type_text() {
       out += f.key;
       out += kIsOptional<F> ? "`? " : "` ";
       out += type_text<F>();
+      out += bounds_text(f.bounds);
     });
     return out + "}";
   }
-}
-
-template <class T>
-std::string bounds_text(const Bounds& b) {
-  constexpr auto kNone = Bounds{}.max;
-  if (b.min == 0 && b.max == kNone) return {};
-  if (b.max == kNone) return " (" + std::to_string(b.min) + " or more)";
-  return " (" + std::to_string(b.min) + ".." + std::to_string(b.max) + ")";
 }
 
 template <class T>
@@ -85,7 +85,7 @@ void add_row(std::string& out) {
     out += f.key;
     out += kIsOptional<F> ? "`? " : "` ";
     out += type_text<F>();
-    out += bounds_text<F>(f.bounds);
+    out += bounds_text(f.bounds);
   });
   out += " |\n";
 }
