@@ -132,6 +132,7 @@ std::expected<std::vector<Client::Message>, std::string> Client::history(const Q
   q.after_seq = query.after_seq;
   q.since = {query.since_ms};
   q.rows_max = query.count;
+  q.oldest = query.first;
   if (!query.containing.empty())
     q.folded = text_rules::fold(query.containing).value_or(query.containing);
   auto rows = impl_->runtime->store().history(std::move(q));

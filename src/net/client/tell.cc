@@ -119,6 +119,11 @@ struct Teller {
     e.text = d.error;
     return e;
   }
+  Client::Event operator()(const ev::CaughtUp&) const {
+    Client::Event e;
+    e.kind = Kind::caught_up;
+    return e;
+  }
   Client::Event operator()(const ev::Notice& n) const {
     Client::Event e;
     e.text = n.sentence;

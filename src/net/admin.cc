@@ -1,0 +1,256 @@
+#include "net/admin.h"
+
+#include <algorithm>
+#include <charconv>
+#include <ctime>
+#include <map>
+
+#include "base/hex.h"
+#include "crypto/wipe.h"
+#include "net/admin_lists.h"
+
+namespace moot::net {
+namespace {
+
+struct Context {
+  Hub& hub;
+  const ServerOptions& options;
+  const PublicAddress& where;
+  std::string_view actor;
+  bool running;
+  const AdminRequest& request;
+
+  server::Core& core() const { return hub.core(); }
+  Now now() const { return hub.now(); }
+  FanOut& fx() const { return hub.effects(); }
+};
+
+AdminResult failed(const Error& e) { return {AdminReply::failure(e.message), {}}; }
+AdminResult failed(std::string sentence) { return {AdminReply::failure(std::move(sentence)), {}}; }
+
+AdminResult done(const Result<server::Core::Done>& result, std::string out) {
+  if (!result) return failed(result.error());
+  return {{0, std::move(out), result->note, {}}, result->after};
+}
+
+// Adds what a key file holds.
+AdminResult with_key(AdminResult result, const Context& c, const server::MadeKey& key,
+                     std::string_view account, std::string_view label) {
+  if (result.reply.code != 0) return result;
+  result.reply.key = {{"account", std::string(account)}, {"kid", text(key.kid)},
+                      {"key", hex(key.key.bytes())},     {"srv", c.options.name},
+                      {"address", c.where.address},      {"tls", c.where.tls},
+                      {"label", std::string(label)}};
+  return result;
+}
+
+AdminResult user_add(const Context& c) {
+  const std::string id = c.request.arg("name");
+  const auto user = UserId::parse(id);
+  server::MadeKey key = c.hub.make_key(user.value_or(UserId{}), CredentialKind::hmac);
+  auto result = done(c.core().user_add(c.now(), c.actor, id, c.request.arg("nick"),
+                                       c.request.arg("label"), key, c.fx()),
+                     {});
+  result = with_key(std::move(result), c, key, id, c.request.arg("label"));
+  wipe(key.key.octets.data(), key.key.octets.size());
+  return result;
+}
+
+AdminResult user_state(const Context& c, AccountState to, std::string_view word) {
+  const std::string id = c.request.arg("name");
+  return done(c.core().user_set_state(c.now(), c.actor, id, to, c.fx()),
+              std::string(word) + " @" + id + "\n");
+}
+
+AdminResult key_add(const Context& c) {
+  const std::string id = c.request.arg("name");
+  const auto user = UserId::parse(id);
+  server::MadeKey key = c.hub.make_key(user.value_or(UserId{}), CredentialKind::hmac);
+  auto result =
+      done(c.core().key_add(c.now(), c.actor, id, c.request.arg("label"), key, c.fx()), {});
+  result = with_key(std::move(result), c, key, id, c.request.arg("label"));
+  wipe(key.key.octets.data(), key.key.octets.size());
+  return result;
+}
+
+AdminResult key_rotate(const Context& c) {
+  const auto kid = parse_kid(c.request.arg("kid"));
+  if (!kid) return failed("A kid has 16 hex digits; `mootd key list` shows them.");
+  const auto overlap = parse_duration(c.request.has("overlap") ? c.request.arg("overlap") : "7d");
+  if (!overlap) return failed(overlap.error());
+  UserId account;
+  std::string label;
+  for (const Credential& cred : c.core().credentials({})) {
+    if (cred.kid == *kid) {
+      account = cred.account;
+      label = cred.label;
+    }
+  }
+  server::MadeKey key = c.hub.make_key(account, CredentialKind::hmac);
+  auto result = done(c.core().key_rotate(c.now(), c.actor, *kid, *overlap, key, c.fx()), {});
+  result = with_key(std::move(result), c, key, account.str(), label);
+  wipe(key.key.octets.data(), key.key.octets.size());
+  return result;
+}
+
+AdminResult key_revoke(const Context& c) {
+  if (c.request.has("all")) {
+    return done(c.core().key_revoke_all(c.now(), c.actor, c.request.arg("all"), c.fx()),
+                "revoked every key of @" + c.request.arg("all") + "\n");
+  }
+  const auto kid = parse_kid(c.request.arg("kid"));
+  if (!kid) return failed("A kid has 16 hex digits; `mootd key list` shows them.");
+  return done(c.core().key_revoke(c.now(), c.actor, *kid, c.fx()), "revoked " + text(*kid) + "\n");
+}
+
+AdminResult invite(const Context& c) {
+  const auto expires = parse_duration(c.request.has("expires") ? c.request.arg("expires") : "24h");
+  if (!expires) return failed(expires.error());
+  std::uint32_t uses = 1;
+  if (c.request.has("uses")) {
+    const std::string n = c.request.arg("uses");
+    const auto [end, ec] = std::from_chars(n.data(), n.data() + n.size(), uses);
+    if (ec != std::errc{} || end != n.data() + n.size() || uses == 0) {
+      return failed("--uses takes a number from 1 on.");
+    }
+  }
+  std::string channel = c.request.arg("channel");
+  if (channel.starts_with('#')) channel.erase(0, 1);
+  server::MadeKey key = c.hub.make_key(invite_user(), CredentialKind::invite);
+  auto result = done(c.core().invite(c.now(), c.actor, uses, *expires, channel, key, c.fx()), {});
+  result = with_key(std::move(result), c, key, "invite", {});
+  wipe(key.key.octets.data(), key.key.octets.size());
+  return result;
+}
+
+std::optional<ChannelReport> find_channel(const Context& c) {
+  std::string name = c.request.arg("channel");
+  if (name.starts_with('#')) name.erase(0, 1);
+  const auto id = c.core().channels().find(name);
+  return id ? c.core().channels().report(*id) : std::nullopt;
+}
+
+AdminResult channel_show(const Context& c) {
+  const auto report = find_channel(c);
+  if (!report) {
+    return failed("There is no channel " + c.request.arg("channel") +
+                  "; `mootd channel list` shows them.");
+  }
+  return {{0, show_channel(*report, c.request.has("json")), {}, {}}, {}};
+}
+
+AdminResult channel_role(const Context& c) {
+  std::string name = c.request.arg("channel");
+  if (name.starts_with('#')) name.erase(0, 1);
+  std::string user = c.request.arg("user");
+  if (user.starts_with('@')) user.erase(0, 1);
+  const auto role = parse_enum<Role>(c.request.arg("role"));
+  if (!role) return failed("A role is owner, admin or none.");
+  return done(c.core().channel_role(c.now(), c.actor, name, user, *role, c.fx()),
+              "#" + name + ": @" + user + " is " + std::string(text(*role)) + "\n");
+}
+
+AdminResult channel_remove(const Context& c) {
+  std::string name = c.request.arg("channel");
+  if (name.starts_with('#')) name.erase(0, 1);
+  return done(c.core().channel_remove(c.now(), c.actor, name, c.fx()), "removed #" + name + "\n");
+}
+
+AdminResult said(const Status& ok, std::string out) {
+  if (!ok) return failed(ok.error());
+  return {{0, std::move(out), {}, {}}, {}};
+}
+
+AdminResult audit(const Context& c, std::string_view action, AdminResult result) {
+  if (result.reply.code == 0) {
+    result.after = c.fx().persist(op::Audit{{.at = c.now().wall,
+                                             .actor = std::string(c.actor),
+                                             .action = std::string(action),
+                                             .account = {},
+                                             .kid = {},
+                                             .result = "ok"}});
+  }
+  return result;
+}
+
+AdminResult master_rotate(const Context& c) {
+  return audit(c, "master.rotate",
+               said(c.hub.store().master_rotate(), "rotated the master key; back it up apart\n"));
+}
+
+AdminResult backup(const Context& c) {
+  return audit(
+      c, "backup",
+      said(c.hub.store().backup(c.request.arg("file")),
+           "wrote " + c.request.arg("file") + "; it needs the master key, which is not in it\n"));
+}
+
+AdminResult audit_verify(const Context& c) {
+  const auto report = c.hub.store().audit_verify();
+  if (!report) return failed(report.error());
+  if (!report->trouble.empty()) return failed(report->trouble);
+  return {{0, "audit log whole, " + std::to_string(report->lines) + " lines\n", {}, {}}, {}};
+}
+
+AdminResult listing(std::string out) { return {{0, std::move(out), {}, {}}, {}}; }
+
+}  // namespace
+
+AdminResult administer(Hub& hub, const ServerOptions& options, const PublicAddress& where,
+                       std::string_view actor, bool running, const AdminRequest& request) {
+  const Context c{hub, options, where, actor, running, request};
+  const bool json = request.has("json");
+  using Handler = AdminResult (*)(const Context&);
+  static const std::map<std::string_view, Handler> kHandlers{
+      {"user add", user_add},
+      {"user disable",
+       [](const Context& x) { return user_state(x, AccountState::disabled, "disabled"); }},
+      {"user enable",
+       [](const Context& x) { return user_state(x, AccountState::active, "enabled"); }},
+      {"user remove",
+       [](const Context& x) { return user_state(x, AccountState::removed, "removed"); }},
+      {"key add", key_add},
+      {"key rotate", key_rotate},
+      {"key revoke", key_revoke},
+      {"invite", invite},
+      {"channel show", channel_show},
+      {"channel role", channel_role},
+      {"channel remove", channel_remove},
+      {"master rotate", master_rotate},
+      {"backup", backup},
+      {"audit verify", audit_verify},
+  };
+  if (request.command == "user list") return listing(list_users(hub.core(), json));
+  if (request.command == "key list") {
+    return listing(list_keys(hub.core(), request.arg("name"), json));
+  }
+  if (request.command == "channel list") return listing(list_channels(hub.core(), json));
+  if (request.command == "status") {
+    return listing(show_status(hub.core(), options, where, running, json));
+  }
+  if (request.command == "doctor") return said(hub.store().check(), "store: every seal opens\n");
+  const auto it = kHandlers.find(request.command);
+  if (it == kHandlers.end()) {
+    return failed("This mootd does not know `" + request.command + "`; `mootd --help` lists all.");
+  }
+  return it->second(c);
+}
+
+Result<Millis> parse_duration(std::string_view text) {
+  std::uint64_t n = 0;
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), n);
+  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
+  std::uint64_t ms = 0;
+  if (unit == "ms") ms = 1;
+  if (unit == "s") ms = 1000;
+  if (unit == "m") ms = 60'000;
+  if (unit == "h") ms = 3'600'000;
+  if (unit == "d") ms = 86'400'000;
+  constexpr std::uint64_t kMost = 100ull * 366 * 86'400'000;
+  if (ec != std::errc{} || (ms == 0 && !(n == 0 && unit.empty())) || (ms > 0 && n > kMost / ms)) {
+    return fail("'" + std::string(text) + "' is no duration; write one like 30s, 24h or 7d.");
+  }
+  return Millis{static_cast<std::int64_t>(n * ms)};
+}
+
+}  // namespace moot::net

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+
+#include "net/admin_wire.h"
+#include "net/hub.h"
+
+namespace moot::net {
+
+// Where people reach the server: goes into key files and invitations.
+struct PublicAddress {
+  std::string address;      // "127.0.0.1:7667"
+  std::string tls = "off";  // as in a key file
+};
+
+// What a command came to. `after`: answer once that is on disk.
+struct AdminResult {
+  AdminReply reply;
+  Ticket after;
+};
+
+// Carries out an operator's command: behind the admin socket of a running server, or on the store
+// of a stopped one. The same code for both (interface.md "mootd").
+// `actor` goes into the audit log; `running`: whether connections are served.
+AdminResult administer(Hub& hub, const ServerOptions& options, const PublicAddress& where,
+                       std::string_view actor, bool running, const AdminRequest& request);
+
+// "7d", "24h", "30m", "10s", "500ms".
+Result<Millis> parse_duration(std::string_view text);
+
+}  // namespace moot::net

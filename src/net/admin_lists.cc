@@ -1,0 +1,177 @@
+#include "net/admin_lists.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <iterator>
+
+namespace moot::net {
+namespace {
+
+// ISO 8601 in UTC; the day alone where no more is kept.
+std::string day_text(std::uint64_t days) {
+  if (days == 0) return "never";
+  const std::chrono::year_month_day d{
+      std::chrono::sys_days{std::chrono::days{static_cast<int>(days)}}};
+  char out[32];
+  std::snprintf(out, sizeof out, "%04d-%02u-%02u", static_cast<int>(d.year()),
+                static_cast<unsigned>(d.month()), static_cast<unsigned>(d.day()));
+  return out;
+}
+std::string time_text(UnixMs at) {
+  if (at.ms == 0) return "never";
+  const std::uint64_t s = at.ms / 1000;
+  char clock[16];
+  std::snprintf(clock, sizeof clock, "T%02u:%02u:%02uZ", static_cast<unsigned>(s / 3600 % 24),
+                static_cast<unsigned>(s / 60 % 60), static_cast<unsigned>(s % 60));
+  return day_text(s / 86'400) + clock;
+}
+
+class Json {
+ public:
+  Json& put(std::string_view key, std::string_view value) { return raw(key, json_text(value)); }
+  Json& put(std::string_view key, std::uint64_t value) { return raw(key, std::to_string(value)); }
+  Json& flag(std::string_view key, bool value) { return raw(key, value ? "true" : "false"); }
+  Json& raw(std::string_view key, std::string_view value) {
+    out_ += out_.empty() ? "{" : ",";
+    out_ += json_text(key) + ":" + std::string(value);
+    return *this;
+  }
+  std::string line() const { return out_ + "}\n"; }
+
+ private:
+  std::string out_;
+};
+
+std::string padded(std::string_view text, std::size_t width) {
+  std::string out(text);
+  if (out.size() < width) out.append(width - out.size(), ' ');
+  return out + "  ";
+}
+
+std::string channel_line(const ChannelReport& r, bool json) {
+  const std::string_view leader = r.leader.empty() ? std::string_view("-") : r.leader.str();
+  if (json) {
+    return Json{}
+        .put("channel", "#" + r.state.name)
+        .put("id", text(r.state.id))
+        .put("keeper", text(r.state.keeper))
+        .put("status", text(r.status))
+        .put("leader", leader)
+        .put("members", r.members.size())
+        .put("online", r.online.size())
+        .put("election", r.election)
+        .put("records", r.records)
+        .put("in_flight", r.in_flight)
+        .line();
+  }
+  return padded("#" + r.state.name, 20) + padded(text(r.state.keeper), 8) +
+         padded(text(r.status), 9) + padded(std::string("leader ") + std::string(leader), 20) +
+         std::to_string(r.members.size()) + " members, " + std::to_string(r.online.size()) +
+         " online, " + std::to_string(r.records) + " records\n";
+}
+
+}  // namespace
+
+std::string list_users(const server::Core& core, bool json) {
+  std::string out;
+  for (const Account& a : core.accounts()) {
+    const bool online = core.online(a.id);
+    if (json) {
+      out += Json{}
+                 .put("user", a.id.str())
+                 .put("name", a.name)
+                 .put("state", text(a.state))
+                 .flag("online", online)
+                 .put("created", time_text(a.created))
+                 .line();
+    } else {
+      out += padded(std::string("@") + std::string(a.id.str()), 20) + padded(text(a.state), 8) +
+             padded(online ? "online" : "offline", 7) + a.name + "\n";
+    }
+  }
+  return out;
+}
+
+std::string list_keys(const server::Core& core, std::string_view account, bool json) {
+  std::string out;
+  for (const Credential& c : core.credentials(account)) {
+    if (json) {
+      out += Json{}
+                 .put("account", c.account.str())
+                 .put("kid", text(c.kid))
+                 .put("kind", text(c.kind))
+                 .put("state", text(c.state))
+                 .put("label", c.label)
+                 .put("created", time_text(c.created))
+                 .put("not_after", time_text(c.not_after))
+                 .put("last_used_day", day_text(c.last_used_day))
+                 .line();
+    } else {
+      out += text(c.kid) + "  " + padded(std::string("@") + std::string(c.account.str()), 16) +
+             padded(text(c.kind), 8) + padded(text(c.state), 8) +
+             padded("used " + day_text(c.last_used_day), 15) + c.label + "\n";
+    }
+  }
+  return out;
+}
+
+std::string list_channels(const server::Core& core, bool json) {
+  std::string out;
+  for (const ChannelReport& r : core.channels().report()) out += channel_line(r, json);
+  return out;
+}
+
+std::string show_channel(const ChannelReport& r, bool json) {
+  if (json) {
+    std::string members = "[";
+    for (const ChannelMember& m : r.members) {
+      if (members.size() > 1) members += ",";
+      const bool online = std::ranges::find(r.online, m.user) != r.online.end();
+      std::string one =
+          Json{}.put("user", m.user.str()).put("role", text(m.role)).flag("online", online).line();
+      one.pop_back();
+      members += one;
+    }
+    std::string line = channel_line(r, true);
+    line.resize(line.size() - 2);
+    return line + ",\"topic\":" + json_text(r.state.topic) +
+           ",\"visibility\":" + json_text(text(r.state.visibility)) +
+           ",\"history\":" + json_text(text(r.state.history)) + ",\"member_list\":" + members +
+           "]}\n";
+  }
+  std::string out = channel_line(r, false);
+  if (!r.state.topic.empty()) out += "topic  " + r.state.topic + "\n";
+  for (const ChannelMember& m : r.members) {
+    const bool online = std::ranges::find(r.online, m.user) != r.online.end();
+    out += "  " + padded(std::string("@") + std::string(m.user.str()), 20) +
+           padded(m.role == Role::none ? std::string_view("member") : text(m.role), 6) +
+           (online ? "online" : "offline") + "\n";
+  }
+  return out;
+}
+
+std::string show_status(const server::Core& core, const ServerOptions& options,
+                        const PublicAddress& where, bool running, bool json) {
+  const server::Counts n = core.counts();
+  if (json) {
+    return Json{}
+        .flag("running", running)
+        .put("name", options.name)
+        .put("version", options.version)
+        .put("address", where.address)
+        .put("accounts", n.accounts)
+        .put("connections", n.connections)
+        .put("users_online", n.users_online)
+        .put("offline_messages", n.offline_messages)
+        .put("channels", n.channels)
+        .line();
+  }
+  return std::string(running ? "running" : "stopped") + "  " + options.name + " " +
+         options.version + " at " + where.address + "\n" + std::to_string(n.accounts) +
+         " accounts, " + std::to_string(n.users_online) + " online on " +
+         std::to_string(n.connections) + " connections\n" + std::to_string(n.offline_messages) +
+         " messages kept, " + std::to_string(n.channels) + " channels\n";
+}
+
+}  // namespace moot::net

@@ -1,0 +1,98 @@
+#include "net/admin_wire.h"
+
+#include <optional>
+#include <vector>
+
+namespace moot::net {
+namespace {
+
+void put(std::string& out, std::string_view text) {
+  std::uint8_t n[4];
+  put_be32(n, static_cast<std::uint32_t>(text.size()));
+  out += as_text(n);
+  out += text;
+}
+
+std::optional<std::vector<std::string>> split(std::string_view octets) {
+  std::vector<std::string> texts;
+  while (!octets.empty()) {
+    if (octets.size() < 4) return std::nullopt;
+    const std::uint32_t n = get_be32(as_bytes(octets).data());
+    octets.remove_prefix(4);
+    if (n > octets.size()) return std::nullopt;
+    texts.emplace_back(octets.substr(0, n));
+    octets.remove_prefix(n);
+  }
+  return texts;
+}
+
+std::optional<std::map<std::string, std::string>> pairs(const std::vector<std::string>& texts,
+                                                        std::size_t from) {
+  if ((texts.size() - from) % 2 != 0) return std::nullopt;
+  std::map<std::string, std::string> out;
+  for (std::size_t i = from; i < texts.size(); i += 2) out[texts[i]] = texts[i + 1];
+  return out;
+}
+
+constexpr char kOdd[] = "The other side of the admin socket speaks another version; use one mootd.";
+
+}  // namespace
+
+std::string write_request(const AdminRequest& r) {
+  std::string out;
+  put(out, r.command);
+  for (const auto& [k, v] : r.args) {
+    put(out, k);
+    put(out, v);
+  }
+  return out;
+}
+
+std::string write_reply(const AdminReply& r) {
+  std::string out;
+  put(out, std::to_string(r.code));
+  put(out, r.out);
+  put(out, r.note);
+  for (const auto& [k, v] : r.key) {
+    put(out, k);
+    put(out, v);
+  }
+  return out;
+}
+
+Result<AdminRequest> parse_request(std::string_view octets) {
+  const auto texts = split(octets);
+  if (!texts || texts->empty()) return fail(kOdd);
+  auto args = pairs(*texts, 1);
+  if (!args) return fail(kOdd);
+  return AdminRequest{texts->front(), std::move(*args)};
+}
+
+Result<AdminReply> parse_reply(std::string_view octets) {
+  const auto texts = split(octets);
+  if (!texts || texts->size() < 3) return fail(kOdd);
+  auto key = pairs(*texts, 3);
+  if (!key || ((*texts)[0] != "0" && (*texts)[0] != "1")) return fail(kOdd);
+  return AdminReply{(*texts)[0] == "0" ? 0 : 1, (*texts)[1], (*texts)[2], std::move(*key)};
+}
+
+std::string json_text(std::string_view text) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto b = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out.push_back('\\');
+      out.push_back(c);
+    } else if (b < 0x20) {
+      out += "\\u00";
+      out.push_back(kHex[b >> 4]);
+      out.push_back(kHex[b & 15]);
+    } else {
+      out.push_back(c);
+    }
+  }
+  return out + "\"";
+}
+
+}  // namespace moot::net

@@ -1,0 +1,119 @@
+#include "net/fan_out.h"
+
+#include "net/worker.h"
+
+namespace moot::net {
+namespace {
+constexpr std::uint32_t kNone = ~0u;
+}
+
+FanOut::FanOut(unsigned threads) : threads_(threads), boxes_(threads) {}
+
+Outbox& FanOut::box(unsigned thread) {
+  auto& b = boxes_[thread];
+  if (!b) b = std::make_unique<Outbox>();
+  return *b;
+}
+
+std::unique_ptr<Outbox> FanOut::take(unsigned thread) { return std::move(boxes_[thread]); }
+
+void FanOut::emit(const Out& out) {
+  const unsigned thread = Worker::thread_of(out.conn);
+  if (thread < threads_) box(thread).outs.push_back(out);
+}
+
+void FanOut::send(Conns to, const s::Any& cmd, Ticket after) {
+  if (to.empty() || threads_ == 0) return;
+  if (!now(after)) {
+    Outbox& h = held(after).box;
+    const std::uint32_t piece = h.add(cmd);
+    for (const ConnId conn : to) {
+      h.outs.push_back({.kind = Out::Kind::send, .piece = piece, .conn = conn});
+    }
+    return;
+  }
+  std::uint32_t source = kNone;  // the thread in whose box it was encoded
+  std::uint32_t piece_of[256];
+  for (unsigned t = 0; t < threads_; ++t) piece_of[t] = kNone;
+  for (const ConnId conn : to) {
+    const unsigned t = Worker::thread_of(conn);
+    if (t >= threads_) continue;
+    if (piece_of[t] == kNone) {
+      piece_of[t] = source == kNone ? box(t).add(cmd) : box(t).copy(box(source), piece_of[source]);
+      if (source == kNone) source = t;
+    }
+    box(t).outs.push_back({.kind = Out::Kind::send, .piece = piece_of[t], .conn = conn});
+  }
+}
+
+void FanOut::sinfo(ConnId to, std::optional<std::uint64_t> ref, Ticket after) {
+  const Out out{
+      .kind = Out::Kind::sinfo, .has_ref = ref.has_value(), .conn = to, .value = ref.value_or(0)};
+  now(after) ? emit(out) : held(after).box.outs.push_back(out);
+}
+
+void FanOut::close(ConnId conn, DcnnCode code, std::string_view sentence,
+                   std::optional<std::uint64_t> retry_s, Ticket after) {
+  const unsigned t = Worker::thread_of(conn);
+  if (t >= threads_) return;
+  Outbox& b = now(after) ? box(t) : held(after).box;
+  const std::uint32_t piece =
+      b.add(s::Dcnn{.code = text(code), .message = sentence, .retry_s = retry_s});
+  b.outs.push_back({.kind = Out::Kind::close, .piece = piece, .conn = conn});
+}
+
+void FanOut::finish(ConnId conn) { emit({.kind = Out::Kind::finish, .conn = conn}); }
+
+Ticket FanOut::persist(op::Any op) {
+  ops.push_back(std::move(op));
+  return Ticket{++ticket_.n};
+}
+
+void FanOut::fetch_offline(ConnId conn, const Kid& kid, std::uint64_t after_seq) {
+  fetches.push_back({conn, kid, after_seq});
+}
+void FanOut::need_key(ConnId conn, const UserId& account, const std::optional<Kid>& existing) {
+  key_wishes.push_back({conn, account, existing});
+}
+
+void FanOut::mark(ConnId conn, std::uint64_t token) {
+  emit({.kind = Out::Kind::mark, .conn = conn, .value = token});
+}
+void FanOut::seen(ConnId conn, std::uint64_t nonce) {
+  emit({.kind = Out::Kind::seen, .conn = conn, .value = nonce});
+}
+void FanOut::pause(ConnId conn, Tick until) {
+  emit({.kind = Out::Kind::pause, .conn = conn, .value = static_cast<std::uint64_t>(until.ms)});
+}
+void FanOut::queue_max(ConnId conn, std::size_t octets) {
+  emit({.kind = Out::Kind::queue_max, .conn = conn, .value = octets});
+}
+
+void FanOut::keys(ConnId conn, KeyAnswer answer) {
+  const unsigned t = Worker::thread_of(conn);
+  if (t >= threads_) return;
+  Outbox& b = box(t);
+  b.outs.push_back({.kind = Out::Kind::keys, .conn = conn, .value = b.answers.size()});
+  b.answers.push_back(std::move(answer));
+}
+
+void FanOut::release(Ticket upto) {
+  committed_ = std::max(committed_, upto);
+  while (!held_.empty() && held_.begin()->first <= committed_.n) {
+    const Held h = std::move(held_.begin()->second);
+    held_.erase(held_.begin());
+    std::vector<std::uint32_t> piece_of(h.box.pieces.size() * threads_, kNone);
+    for (Out out : h.box.outs) {
+      const unsigned t = Worker::thread_of(out.conn);
+      if (t >= threads_) continue;
+      if (out.kind == Out::Kind::send || out.kind == Out::Kind::close) {
+        std::uint32_t& there = piece_of[out.piece * threads_ + t];
+        if (there == kNone) there = box(t).copy(h.box, out.piece);
+        out.piece = there;
+      }
+      emit(out);
+    }
+  }
+}
+
+}  // namespace moot::net

@@ -1,0 +1,246 @@
+#include "net/hub.h"
+
+#include <cstdlib>
+
+#include "crypto/wipe.h"
+#include "net/clock.h"
+#include "net/log.h"
+#include "text/text.h"
+
+namespace moot::net {
+namespace {
+
+constexpr std::size_t kTriesWithoutKid = limits::kCredentialsPerUser;
+
+std::string credentials_directory() {
+  const char* dir = std::getenv("CREDENTIALS_DIRECTORY");
+  return dir != nullptr ? dir : "";
+}
+
+template <class Id>
+Id random_id() {
+  Id id;
+  seal::random_bytes(id.octets);
+  return id;
+}
+
+server::Config with_random(server::Config config, Now now) {
+  std::array<std::uint8_t, 10> random{};
+  seal::random_bytes(random);
+  config.channels.lobby_id = ChannelId{Ulid<ChannelTag>::make(now.wall, random)};
+  config.channels.stamp_key = random_id<KeyBytes>();
+  return config;
+}
+
+}  // namespace
+
+TextRules unicode_rules() {
+  return {.is_nfc = &text_rules::is_nfc,
+          .fold = [](std::string_view t) { return text_rules::fold(t).value_or(std::string(t)); }};
+}
+
+Hub::Hub(const ServerOptions& options, unsigned threads)
+    : text_(unicode_rules()), fx_(threads), sources_(options.live.sources), now_(read_clocks()) {}
+
+Hub::~Hub() {
+  // The store commits what it got; its thread ends before what its callbacks use.
+  store_.reset();
+}
+
+Result<std::unique_ptr<Hub>> Hub::open(const ServerOptions& options, unsigned threads) {
+  std::unique_ptr<Hub> hub(new Hub(options, threads));
+  if (auto made = store::make_dir(options.data_dir); !made) return std::unexpected(made.error());
+  auto lock = store::DirLock::take(options.data_dir, "mootd");
+  if (!lock) return std::unexpected(lock.error());
+  hub->lock_ = std::move(*lock);
+  StoreNews* news = hub->news_.get();
+  auto opened = store::ServerStore::open(
+      {.dir = options.data_dir, .credentials_dir = credentials_directory()},
+      {.on_commit = [news](Ticket t) { news->put(StoreNews::Committed{t}); },
+       .on_error = [news](const Error& e) { news->put(StoreNews::Failed{e}); }});
+  if (!opened) return std::unexpected(opened.error());
+  hub->store_ = std::move(*opened);
+  const auto snapshot = hub->store_->load();
+  if (!snapshot) return std::unexpected(snapshot.error());
+  if (auto ok = hub->kept_.load(*hub->store_, *snapshot); !ok) return std::unexpected(ok.error());
+  const server::Config config = with_random(options.live.core, hub->now_);
+  hub->core_ = std::make_unique<server::Core>(config, hub->text_, *snapshot, hub->kept_, hub->now_);
+  const UserId nobody = *UserId::parse("nobody");
+  const server::MadeKey key = hub->make_key(nobody, CredentialKind::hmac);
+  hub->nobody_ = {.kid = key.kid, .account = nobody, .sealed = key.sealed, .mk_id = key.mk_id};
+  return hub;
+}
+
+void Hub::start(Now now) {
+  now_ = now;
+  core_->start(now, fx_);
+  settle();
+}
+
+void Hub::configure(const LiveOptions& live) {
+  sources_.configure(live.sources);
+  core_->configure(live.core);
+}
+
+void Hub::shutdown(Now now, std::uint64_t retry_s) {
+  now_ = now;
+  core_->shutdown(now, retry_s, fx_);
+}
+
+// ---- steps of connections -----------------------------------------------------------------
+
+void Hub::look_up(const CnnName& name) {
+  KeyAnswer answer;
+  session::Claim claim;
+  claim.cnn.id = name.account;
+  claim.cnn.kid = name.kid;
+  if (!name.literal) claim.cnn.chal.emplace();
+  claim.nonce = name.nonce;
+  claim.timestamp = name.timestamp;
+  const auto add = [&](const Credential& c) {
+    answer.candidates.push_back({c, core_->facts(c, claim, now_)});
+  };
+  if (name.kid) {
+    const Credential* c = core_->find(name.account, *name.kid);
+    // A wall identity has no key to try.
+    if (c != nullptr && !c->sealed.empty()) add(*c);
+  } else {
+    for (const Credential* c : core_->candidates(name.account)) {
+      if (!c->sealed.empty() && answer.candidates.size() < kTriesWithoutKid) add(*c);
+    }
+  }
+  const std::size_t tries = name.kid ? 1 : kTriesWithoutKid;
+  while (answer.candidates.size() < tries) answer.candidates.push_back(nobody());
+  fx_.keys(name.conn, std::move(answer));
+}
+
+void Hub::admit(const server::Admission& who, const UserId& account) {
+  // The look-up is a moment ago and on another thread: what was true may have changed.
+  const Credential* c = core_->find(account, who.kid);
+  session::Claim claim;
+  claim.cnn.id = account;
+  claim.cnn.kid = who.kid;
+  if (who.challenged) claim.cnn.chal.emplace();
+  claim.nonce = who.nonce;
+  claim.timestamp = who.timestamp;
+  const session::CredentialFacts facts =
+      c != nullptr ? core_->facts(*c, claim, now_) : session::CredentialFacts{};
+  if (!facts.usable) {
+    fx_.close(who.conn, DcnnCode::revoked,
+              "This key is not valid any more; ask the server's operator for a new one.",
+              std::nullopt, {});
+    return;
+  }
+  if (facts.nonce_seen) {
+    fx_.close(who.conn, DcnnCode::replay,
+              "This CNN was used before; connect again with a new random nonce.", std::nullopt, {});
+    return;
+  }
+  core_->admit(now_, who, fx_);
+}
+
+void Hub::frame(const server::Incoming& in) {
+  core_->frame(now_, in, fx_);
+  if (in.cmd == c::ChAttach::kTable.name || in.cmd == c::ChLeave::kTable.name) {
+    fx_.queue_max(in.conn, core_->send_queue_max(in.conn));
+  }
+}
+
+void Hub::gone(ConnId conn) { core_->gone(now_, conn, fx_); }
+void Hub::reached(ConnId conn, std::uint64_t token) { core_->reached(now_, conn, token, fx_); }
+void Hub::settled(const Address& from, SourceLimits::Fault fault) {
+  sources_.settled(from, now_.tick, fault);
+}
+
+// ---- a turn -------------------------------------------------------------------------------
+
+void Hub::turn(Now now) {
+  now_ = now;
+  news_->mail.take(taken_);
+  for (auto& news : taken_) {
+    if (const auto* done = std::get_if<StoreNews::Committed>(&news)) {
+      fx_.release(done->upto);
+      core_->committed(now_, done->upto, fx_);
+    } else if (auto* page = std::get_if<StoreNews::Page>(&news)) {
+      core_->offline_page(now_, page->conn, std::move(page->page), fx_);
+    } else if (const auto* failed = std::get_if<StoreNews::Failed>(&news)) {
+      if (!failure_) failure_ = failed->error;
+    }
+  }
+  if (core_->next_deadline() <= now_.tick) core_->tick(now_, fx_);
+}
+
+void Hub::settle() {
+  while (!fx_.key_wishes.empty()) {
+    const auto wishes = std::exchange(fx_.key_wishes, {});
+    for (const FanOut::KeyWish& w : wishes) {
+      server::MadeKey key = w.existing ? existing_key(w.account, *w.existing)
+                                       : make_key(w.account, CredentialKind::hmac);
+      core_->key_ready(now_, w.conn, key, fx_);
+      wipe(key.key.octets.data(), key.key.octets.size());
+    }
+  }
+  if (!fx_.ops.empty()) {
+    for (const op::Any& o : fx_.ops) {
+      if (const auto* record = std::get_if<op::PutRecord>(&o)) kept_.apply(*record);
+      if (const auto* removed = std::get_if<op::RemoveChannel>(&o)) kept_.apply(*removed);
+    }
+    store_->submit(fx_.newest(), std::exchange(fx_.ops, {}));
+  }
+  for (const FanOut::Fetch& f : std::exchange(fx_.fetches, {})) {
+    StoreNews* news = news_.get();
+    store_->fetch_offline(f.kid, f.after_seq, {},
+                          [news, conn = f.conn](Result<store::OfflinePage> got) {
+                            if (!got) return;  // the store says so itself
+                            StoreNews::Page page{conn, {}};
+                            page.page.more = got->more;
+                            for (auto& row : got->rows) {
+                              page.page.rows.push_back({row.seq, std::move(row.copy)});
+                            }
+                            news->put(std::move(page));
+                          });
+  }
+}
+
+Status Hub::commit_all() {
+  settle();
+  store_.reset();  // commits
+  turn(read_clocks());
+  if (failure_) return std::unexpected(*failure_);
+  return {};
+}
+
+// ---- keys ---------------------------------------------------------------------------------
+
+server::MadeKey Hub::make_key(const UserId& account, CredentialKind kind) {
+  server::MadeKey key;
+  key.kid = random_id<Kid>();
+  key.key = random_id<KeyBytes>();
+  const seal::Vault& vault = store_->vault();
+  auto sealed =
+      vault.seal(key.key.bytes(),
+                 {.kid = key.kid.bytes(), .account = account.str(), .kind = moot::text(kind)});
+  key.sealed = std::move(sealed.octets);
+  key.mk_id = sealed.mk_id;
+  key.dup.octets = vault.dup_tag(key.key.bytes());
+  return key;
+}
+
+server::MadeKey Hub::existing_key(const UserId& account, const Kid& kid) {
+  server::MadeKey key;
+  const Credential* c = core_->find(account, kid);
+  if (c == nullptr) return make_key(account, CredentialKind::hmac);
+  key.kid = kid;
+  key.sealed = c->sealed;
+  key.mk_id = c->mk_id;
+  key.dup = c->dup;
+  if (!store_->vault().unseal(
+          c->sealed, c->mk_id,
+          {.kid = kid.bytes(), .account = account.str(), .kind = moot::text(c->kind)},
+          key.key.octets)) {
+    log::error("key.unopened", {{"account", account.str()}});
+  }
+  return key;
+}
+
+}  // namespace moot::net

@@ -1,0 +1,111 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "net/fan_out.h"
+#include "net/hub_port.h"
+#include "net/kept_in_memory.h"
+#include "net/mailbox.h"
+#include "net/options.h"
+#include "server/core.h"
+#include "store/files.h"
+#include "store/server_store.h"
+
+namespace moot::net {
+
+// What the store's thread tells the hub.
+struct StoreNews {
+  struct Committed {
+    Ticket upto;
+  };
+  struct Page {
+    ConnId conn;
+    server::OfflinePage page;
+  };
+  struct Failed {
+    Error error;
+  };
+  Mailbox<std::variant<Committed, Page, Failed>> mail;
+  std::function<void()> wake = [] {};  // set before the first operation, thread-safe
+
+  template <class T>
+  void put(T news) {
+    if (mail.put(std::move(news))) wake();
+  }
+};
+
+// The server core with its store: every step of every connection and every command of an operator
+// goes through here. It can live without any thread of connections: that is how commands work on
+// the store of a stopped server.
+// Thread rule: one thread, the first.
+class Hub : public HubPort {
+ public:
+  // Takes the data directory's lock, opens the store and loads it.
+  static Result<std::unique_ptr<Hub>> open(const ServerOptions& options, unsigned threads);
+  ~Hub() override;
+
+  // Before the first connection.
+  void start(Now now);
+  void configure(const LiveOptions& live);
+  void shutdown(Now now, std::uint64_t retry_s);
+
+  // ---- HubPort: steps of connections ----
+  void look_up(const CnnName& name) override;
+  void admit(const server::Admission& who, const UserId& account) override;
+  void frame(const server::Incoming& in) override;
+  void gone(ConnId conn) override;
+  void reached(ConnId conn, std::uint64_t token) override;
+  void settled(const Address& from, SourceLimits::Fault fault) override;
+
+  // ---- a turn ----
+  void set_now(Now now) { now_ = now; }
+  // What the store said, what is due.
+  void turn(Now now);
+  // What the steps asked for: keys made, operations handed to the store.
+  void settle();
+  std::unique_ptr<Outbox> take(unsigned thread) { return fx_.take(thread); }
+  Tick next_deadline() const { return core_->next_deadline(); }
+  // The store failed: nothing is served any more.
+  const std::optional<Error>& failure() const { return failure_; }
+  bool all_committed() const { return fx_.committed() == fx_.newest(); }
+
+  // ---- for operators ----
+  server::Core& core() { return *core_; }
+  FanOut& effects() { return fx_; }
+  store::ServerStore& store() { return *store_; }
+  Now now() const { return now_; }
+  StoreNews& news() { return *news_; }
+  SourceLimits& sources() { return sources_; }
+  // A new key sealed for the account, in place for the core.
+  server::MadeKey make_key(const UserId& account, CredentialKind kind);
+  // Waits until all that was asked for is on disk. For commands of a stopped server.
+  Status commit_all();
+
+ private:
+  Hub(const ServerOptions& options, unsigned threads);
+  server::MadeKey existing_key(const UserId& account, const Kid& kid);
+  KeyAnswer::Candidate nobody() const { return {nobody_, {}}; }
+
+  store::DirLock lock_;
+  std::unique_ptr<StoreNews> news_ = std::make_unique<StoreNews>();
+  std::unique_ptr<store::ServerStore> store_;
+  KeptInMemory kept_;
+  TextRules text_;
+  FanOut fx_;
+  std::unique_ptr<server::Core> core_;
+  SourceLimits sources_;
+  Credential nobody_;  // what an unknown name is tried against
+  Now now_;
+  std::optional<Error> failure_;
+  std::vector<std::variant<StoreNews::Committed, StoreNews::Page, StoreNews::Failed>> taken_;
+};
+
+// Facts of Unicode for the cores.
+TextRules unicode_rules();
+
+}  // namespace moot::net

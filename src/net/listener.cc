@@ -1,0 +1,208 @@
+#include "net/listener.h"
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/log.h"
+
+namespace moot::net {
+namespace {
+
+constexpr int kBacklog = 512;
+// Connections taken in one turn from one listener: the others get their turn too.
+constexpr int kTakenPerTurn = 256;
+
+struct Raw {
+  sockaddr_storage storage{};
+  socklen_t size = 0;
+  sockaddr* any() { return reinterpret_cast<sockaddr*>(&storage); }
+};
+
+Raw raw_of(const Endpoint& e) {
+  Raw raw;
+  if (e.address.v6) {
+    sockaddr_in6 a{};
+    a.sin6_family = AF_INET6;
+    a.sin6_port = htons(e.port);
+    std::memcpy(&a.sin6_addr, e.address.octets.data(), 16);
+    std::memcpy(&raw.storage, &a, sizeof a);
+    raw.size = sizeof a;
+  } else {
+    sockaddr_in a{};
+    a.sin_family = AF_INET;
+    a.sin_port = htons(e.port);
+    std::memcpy(&a.sin_addr, e.address.octets.data(), 4);
+    std::memcpy(&raw.storage, &a, sizeof a);
+    raw.size = sizeof a;
+  }
+  return raw;
+}
+
+Endpoint endpoint_of(const Raw& raw) {
+  Endpoint e;
+  if (raw.storage.ss_family == AF_INET6) {
+    sockaddr_in6 a{};
+    std::memcpy(&a, &raw.storage, sizeof a);
+    e.address.v6 = true;
+    std::memcpy(e.address.octets.data(), &a.sin6_addr, 16);
+    e.port = ntohs(a.sin6_port);
+  } else {
+    sockaddr_in a{};
+    std::memcpy(&a, &raw.storage, sizeof a);
+    std::memcpy(e.address.octets.data(), &a.sin_addr, 4);
+    e.port = ntohs(a.sin_port);
+  }
+  return e;
+}
+
+}  // namespace
+
+Result<Endpoint> parse_endpoint(std::string_view text) {
+  Endpoint e;
+  const std::size_t colon = text.rfind(':');
+  const auto bad = [&text] {
+    return fail("'" + std::string(text) +
+                "' is no address to listen on; write one like 127.0.0.1:7667 or [::1]:7667.");
+  };
+  if (colon == std::string_view::npos) return bad();
+  const std::string_view digits = text.substr(colon + 1);
+  const auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), e.port);
+  if (ec != std::errc{} || end != digits.data() + digits.size() || digits.empty()) return bad();
+  std::string host(text.substr(0, colon));
+  if (host == "localhost") host = "127.0.0.1";
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
+    e.address.v6 = true;
+    host = host.substr(1, host.size() - 2);
+  }
+  if (inet_pton(e.address.v6 ? AF_INET6 : AF_INET, host.c_str(), e.address.octets.data()) != 1) {
+    return bad();
+  }
+  return e;
+}
+
+std::string text(const Endpoint& at) {
+  char host[INET6_ADDRSTRLEN] = {};
+  inet_ntop(at.address.v6 ? AF_INET6 : AF_INET, at.address.octets.data(), host, sizeof host);
+  const std::string port = ":" + std::to_string(at.port);
+  return at.address.v6 ? "[" + std::string(host) + "]" + port : host + port;
+}
+
+SpareDescriptor::SpareDescriptor() : fd_(::open("/dev/null", O_RDONLY | O_CLOEXEC)) {}
+SpareDescriptor::~SpareDescriptor() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+void SpareDescriptor::take_and_close(int listener) {
+  if (fd_ >= 0) ::close(fd_);
+  const int fd = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  if (fd >= 0) ::close(fd);
+  fd_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+Result<std::unique_ptr<Listener>> Listener::open(boost::asio::io_context& ctx,
+                                                 const ListenOptions& options) {
+  std::unique_ptr<Listener> l(new Listener(ctx, options));
+  const auto at = parse_endpoint(options.address);
+  if (!at) return std::unexpected(Error{options.option + ": " + at.error().message});
+  if (options.tls) {
+    auto identity = l->load_identity();
+    if (!identity) return std::unexpected(identity.error());
+    l->tls_ = std::move(*identity);
+  }
+  const int fd =
+      ::socket(at->address.v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) {
+    return fail(options.option + ": no socket (" + std::strerror(errno) + "); try again.");
+  }
+  l->socket_.assign(fd);
+  const int on = 1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (at->address.v6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+  Raw raw = raw_of(*at);
+  if (::bind(fd, raw.any(), raw.size) != 0 || ::listen(fd, kBacklog) != 0) {
+    const int why = errno;
+    return fail(options.option + ": cannot listen on " + options.address + " (" +
+                std::strerror(why) + "); " +
+                (why == EADDRINUSE ? "stop the program that has the port, or choose another."
+                                   : "choose an address and port that this user may have."));
+  }
+  Raw got;
+  got.size = sizeof got.storage;
+  getsockname(fd, got.any(), &got.size);
+  l->at_ = endpoint_of(got);
+  return l;
+}
+
+Result<std::shared_ptr<const TlsIdentity>> Listener::load_identity() const {
+  auto identity = TlsIdentity::load(options_.cert, options_.key);
+  if (!identity) {
+    return std::unexpected(Error{options_.option + ": " + identity.error().message});
+  }
+  return std::make_shared<const TlsIdentity>(std::move(*identity));
+}
+
+std::string Listener::line() const {
+  return std::string(options_.tls ? "tls " : "plain ") + text(at_);
+}
+
+void Listener::start(SpareDescriptor& spare, Admit admit, Take take) {
+  spare_ = &spare;
+  admit_ = std::move(admit);
+  take_ = std::move(take);
+  wait();
+}
+
+void Listener::stop() {
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+}
+
+void Listener::wait() {
+  socket_.async_wait(boost::asio::posix::descriptor_base::wait_read,
+                     [this](const boost::system::error_code& ec) {
+                       if (ec) return;
+                       take_all();
+                       wait();
+                     });
+}
+
+void Listener::take_all() {
+  for (int i = 0; i < kTakenPerTurn; ++i) {
+    Raw from;
+    from.size = sizeof from.storage;
+    const int fd =
+        ::accept4(socket_.native_handle(), from.any(), &from.size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0) {
+      take_one(fd, endpoint_of(from).address);
+    } else if (errno == EMFILE || errno == ENFILE) {
+      log::warn("listen.no_descriptors", {{"listener", options_.address}});
+      spare_->take_and_close(socket_.native_handle());
+    } else if (errno != EINTR && errno != ECONNABORTED) {
+      return;
+    }
+  }
+}
+
+void Listener::take_one(int fd, const Address& from) {
+  if (!admit_(from)) {
+    ::close(fd);
+    return;
+  }
+  const int on = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  ssl_st* tls = nullptr;
+  if (tls_) tls = tls_->begin(fd);
+  Accepted a{Transport(fd, tls), from, options_.rules};
+  if (tls_ && tls == nullptr) return;  // no memory: it closes
+  take_(std::move(a));
+}
+
+}  // namespace moot::net

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "net/options.h"
+#include "net/transport.h"
+#include "net/worker.h"
+
+namespace moot::net {
+
+// "127.0.0.1:7667" or "[::1]:7667": an address in digits and a port.
+struct Endpoint {
+  Address address;
+  std::uint16_t port = 0;
+};
+Result<Endpoint> parse_endpoint(std::string_view text);
+std::string text(const Endpoint& at);
+
+// A descriptor kept for the moment when there is none left: it makes room to take a connection
+// and close it, so that the queue of the listener does not stand full for ever (EMFILE).
+class SpareDescriptor {
+ public:
+  SpareDescriptor();
+  ~SpareDescriptor();
+  SpareDescriptor(const SpareDescriptor&) = delete;
+  SpareDescriptor& operator=(const SpareDescriptor&) = delete;
+  // Gives the spare one up, takes a connection, closes it.
+  void take_and_close(int listener);
+
+ private:
+  int fd_ = -1;
+};
+
+// One listening socket. Thread rule: that of its io_context.
+class Listener {
+ public:
+  using Take = std::function<void(Accepted)>;
+  using Admit = std::function<bool(const Address&)>;
+
+  static Result<std::unique_ptr<Listener>> open(boost::asio::io_context& ctx,
+                                                const ListenOptions& options);
+
+  void start(SpareDescriptor& spare, Admit admit, Take take);
+  void stop();
+  // "plain 127.0.0.1:7667", with the port that was really taken.
+  std::string line() const;
+  const Endpoint& endpoint() const { return at_; }
+  const TlsIdentity* tls() const { return tls_.get(); }
+  // The certificate as its files are now.
+  Result<std::shared_ptr<const TlsIdentity>> load_identity() const;
+  void use_identity(std::shared_ptr<const TlsIdentity> identity) { tls_ = std::move(identity); }
+  const ListenOptions& options() const { return options_; }
+
+ private:
+  Listener(boost::asio::io_context& ctx, const ListenOptions& options)
+      : socket_(ctx), options_(options) {}
+  void wait();
+  void take_all();
+  void take_one(int fd, const Address& from);
+
+  boost::asio::posix::stream_descriptor socket_;
+  ListenOptions options_;
+  Endpoint at_;
+  std::shared_ptr<const TlsIdentity> tls_;
+  SpareDescriptor* spare_ = nullptr;
+  Admit admit_;
+  Take take_;
+};
+
+}  // namespace moot::net

@@ -1,0 +1,104 @@
+#include "net/log.h"
+
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <atomic>
+#include <chrono>
+
+namespace moot::net::log {
+namespace {
+
+std::shared_ptr<spdlog::logger> logger;
+Format line_format = Format::text;
+std::atomic<Level> least{Level::info};
+
+// At most so many lines a second; what is left out is counted and told.
+constexpr unsigned kLinesPerSecond = 100;
+std::atomic<std::int64_t> second{0};
+std::atomic<unsigned> lines{0};
+
+spdlog::level::level_enum spd(Level level) {
+  switch (level) {
+    case Level::debug:
+      return spdlog::level::debug;
+    case Level::info:
+      return spdlog::level::info;
+    case Level::warn:
+      return spdlog::level::warn;
+    case Level::error:
+      return spdlog::level::err;
+    case Level::off:
+      return spdlog::level::off;
+  }
+  return spdlog::level::off;
+}
+
+bool has_room(Level level) {
+  if (level == Level::error) return true;
+  using namespace std::chrono;
+  const auto now =
+      duration_cast<std::chrono::seconds>(steady_clock::now().time_since_epoch()).count();
+  if (second.exchange(now) != now) lines = 0;
+  return ++lines <= kLinesPerSecond;
+}
+
+}  // namespace
+
+void setup(Level level, Format format) {
+  line_format = format;
+  logger =
+      std::make_shared<spdlog::logger>("mootd", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  logger->set_level(spdlog::level::trace);
+  logger->set_pattern(format == Format::json ? R"({"at":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})"
+                                             : "%Y-%m-%dT%H:%M:%S.%eZ %-5l %v",
+                      spdlog::pattern_time_type::utc);
+  logger->flush_on(spdlog::level::trace);
+  least = level;
+}
+
+void set_level(Level level) { least = level; }
+bool enabled(Level level) { return logger != nullptr && level >= least; }
+
+std::string escaped(std::string_view text) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string out;
+  for (const char c : text) {
+    const auto b = static_cast<unsigned char>(c);
+    if (b >= 0x20 && b < 0x7f && c != '"' && c != '\\') {
+      out.push_back(c);
+    } else {
+      out += "\\u00";
+      out.push_back(kHex[b >> 4]);
+      out.push_back(kHex[b & 15]);
+    }
+  }
+  return out;
+}
+
+void event(Level level, std::string_view code, std::initializer_list<Field> fields) {
+  if (!enabled(level) || !has_room(level)) return;
+  std::string line;
+  if (line_format == Format::json) {
+    line = "\"event\":\"" + std::string(code) + "\"";
+    for (const Field& f : fields) {
+      line += ",\"" + std::string(f.key) + "\":";
+      line += f.quoted ? "\"" + escaped(f.text) + "\"" : f.text;
+    }
+  } else {
+    line = code;
+    for (const Field& f : fields) {
+      line += " " + std::string(f.key) + "=";
+      const bool bare =
+          !f.quoted ||
+          (!f.text.empty() &&
+           f.text.find_first_not_of(
+               "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:/[]#@") ==
+               std::string::npos);
+      line += bare ? f.text : "\"" + escaped(f.text) + "\"";
+    }
+  }
+  logger->log(spd(level), "{}", line);
+}
+
+}  // namespace moot::net::log

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "net/source_limits.h"
+#include "server/core.h"
+#include "session/server_session.h"
+
+namespace moot::net {
+
+// One [[listen]] of the configuration.
+struct ListenOptions {
+  std::string address;  // "127.0.0.1:7667", "[::1]:7667"
+  std::string option;   // what to name when it cannot be had: "--listen", "[[listen]] 2"
+  bool tls = false;
+  session::ListenerRules rules;
+  std::string cert;
+  std::string key;
+  friend bool operator==(const ListenOptions& a, const ListenOptions& b) {
+    return a.address == b.address && a.tls == b.tls && a.cert == b.cert && a.key == b.key &&
+           a.rules.auth == b.rules.auth && a.rules.challenge_required == b.rules.challenge_required;
+  }
+};
+
+// What a running server may be told anew (SIGHUP).
+struct LiveOptions {
+  std::uint64_t timeout_s = static_cast<std::uint64_t>(limits::kTimeout.count());
+  Millis cnn_timeout = limits::kCnnTimeout;
+  std::uint32_t max_frame = limits::kFrameBytesMax;
+  SourceLimits::Config sources;
+  server::Config core;
+};
+
+struct ServerOptions {
+  std::string name = "moot.local";
+  std::string version;
+  std::string data_dir = "./moot-data";
+  unsigned threads = 1;
+  std::vector<ListenOptions> listen;
+  LiveOptions live;
+};
+
+}  // namespace moot::net

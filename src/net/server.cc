@@ -1,0 +1,339 @@
+#include "net/server.h"
+
+#include <algorithm>
+#include <atomic>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <optional>
+
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "net/admin_socket.h"
+#include "net/clock.h"
+#include "net/hub.h"
+#include "net/listener.h"
+#include "net/log.h"
+#include "net/worker.h"
+
+namespace moot::net {
+namespace {
+
+constexpr std::uint64_t kRetryAfterShutdown = 5;  // seconds
+constexpr Millis kDrainMax{4'000};
+
+session::ServerInfo info_of(const ServerOptions& options) {
+  session::ServerInfo info;
+  info.server_name = "mootd";
+  info.version = options.version;
+  info.srv = options.name;
+  info.timeout_s = options.live.timeout_s;
+  info.max_frame = options.live.max_frame;
+  info.max_msg = options.live.core.max_msg;
+  if (options.live.core.channels.member_kept) info.features.push_back("channels.members");
+  if (options.live.core.channels.server_kept) info.features.push_back("channels.server");
+  if (options.live.core.offline_keep) info.features.push_back("offline");
+  if (std::ranges::any_of(options.listen, [](const ListenOptions& l) { return l.tls; })) {
+    info.features.push_back("tls");
+  }
+  info.features.push_back("batch");
+  return info;
+}
+
+// A thread of connections beside the hub's.
+struct Side {
+  QueuePort port;
+  std::unique_ptr<Worker> worker;
+  std::thread thread;
+};
+
+class Server {
+ public:
+  Server(const ServerOptions& options, const ServerHooks& hooks, std::unique_ptr<Hub> hub)
+      : options_(options), hooks_(hooks), hub_(std::move(hub)) {}
+  ~Server() { join(); }
+
+  Status start();
+  Status run();
+
+ private:
+  Worker& worker(std::size_t thread) { return thread == 0 ? *first_ : *sides_[thread - 1]->worker; }
+  std::size_t threads() const { return 1 + sides_.size(); }
+  Status listen();
+  void start_sides();
+  void take(Accepted a);
+  void on_signal(int signal);
+  void wait_for_signal();
+  void turn();
+  void send_boxes();
+  void begin_drain();
+  bool drained();
+  void reload();
+  Status apply(const ServerOptions& next);
+  void join();
+  PublicAddress public_address() const;
+
+  ServerOptions options_;
+  const ServerHooks& hooks_;
+  std::unique_ptr<Hub> hub_;
+  std::unique_ptr<Worker> first_;
+  std::vector<std::unique_ptr<Side>> sides_;
+  Mailbox<InBatch> inbox_;
+  std::vector<InBatch> batches_;
+  SpareDescriptor spare_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::unique_ptr<AdminSocket> admin_;
+  std::optional<boost::asio::signal_set> signals_;
+  std::size_t next_thread_ = 0;
+  bool draining_ = false;
+  Tick drain_until_{0};
+};
+
+Status Server::start() {
+  const Now now = read_clocks();
+  const session::ServerInfo info = info_of(options_);
+  first_ =
+      std::make_unique<Worker>(0, info, options_.live.cnn_timeout, hub_->store().vault(), *hub_);
+  hub_->news().wake = [w = first_.get()] { w->wake(); };
+  hub_->start(now);
+  if (auto ok = listen(); !ok) return ok;
+  auto admin = AdminSocket::open(first_->context(), options_.data_dir,
+                                 [this](const std::string& actor, const AdminRequest& request) {
+                                   hub_->set_now(read_clocks());
+                                   AdminResult r = administer(*hub_, options_, public_address(),
+                                                              actor, true, request);
+                                   if (r.after <= hub_->effects().committed()) r.after = {};
+                                   return r;
+                                 });
+  if (!admin) return std::unexpected(admin.error());
+  admin_ = std::move(*admin);
+  signals_.emplace(first_->context(), SIGTERM, SIGINT, SIGHUP);
+  wait_for_signal();
+  for (unsigned t = 1; t < options_.threads; ++t) {
+    auto side = std::make_unique<Side>();
+    side->worker = std::make_unique<Worker>(t, info, options_.live.cnn_timeout,
+                                            hub_->store().vault(), side->port);
+    sides_.push_back(std::move(side));
+  }
+  start_sides();
+  for (const auto& l : listeners_) {
+    l->start(
+        spare_,
+        [this](const Address& from) {
+          std::uint8_t random[4];
+          seal::random_bytes(random);
+          return !draining_ && hub_->sources().admit(from, first_->now().tick, get_be32(random));
+        },
+        [this](Accepted a) { take(std::move(a)); });
+  }
+  return {};
+}
+
+Status Server::listen() {
+  for (const ListenOptions& o : options_.listen) {
+    auto l = Listener::open(first_->context(), o);
+    if (!l) return std::unexpected(l.error());
+    listeners_.push_back(std::move(*l));
+  }
+  return {};
+}
+
+void Server::start_sides() {
+  for (const auto& s : sides_) {
+    Side* side = s.get();
+    side->thread = std::thread([this, side] {
+      Worker& w = *side->worker;
+      while (!w.stopped()) {
+        w.wait(w.next_timer());
+        w.receive();
+        const auto hand_over = [&] {
+          if (!side->port.empty() && inbox_.put(side->port.take())) first_->wake();
+        };
+        hand_over();
+        w.deliver_waiting();
+        w.flush();
+        hand_over();
+      }
+    });
+  }
+}
+
+void Server::take(Accepted a) {
+  // The least loaded of the next two: even, and cheap.
+  const std::size_t one = next_thread_++ % threads();
+  const std::size_t two = next_thread_ % threads();
+  worker(worker(two).load() < worker(one).load() ? two : one).accept(std::move(a));
+}
+
+PublicAddress Server::public_address() const {
+  if (listeners_.empty()) return {};
+  const Listener& l = *listeners_.front();
+  PublicAddress where{text(l.endpoint()), "off"};
+  if (l.tls() != nullptr) where.tls = "pin:" + l.tls()->pin();
+  return where;
+}
+
+// ---- turns --------------------------------------------------------------------------------
+
+Status Server::run() {
+  std::vector<std::string> lines;
+  for (const auto& l : listeners_) lines.push_back("listening " + l->line());
+  hooks_.ready(lines);
+  log::info(
+      "server.ready",
+      {{"version", options_.version}, {"threads", options_.threads}, {"name", options_.name}});
+  while (!draining_ || !drained()) {
+    turn();
+    if (hub_->failure() && !draining_) {
+      log::error("store.failed", {{"reason", hub_->failure()->message}});
+      begin_drain();
+    }
+  }
+  const std::optional<Error> failure = hub_->failure();
+  join();
+  admin_.reset();
+  log::info("server.stopped");
+  if (failure) return std::unexpected(*failure);
+  return {};
+}
+
+void Server::turn() {
+  Tick until = std::min(first_->next_timer(), hub_->next_deadline());
+  if (draining_) until = std::min(until, drain_until_);
+  first_->wait(until);
+  hub_->set_now(first_->now());
+  first_->receive();
+  inbox_.take(batches_);
+  for (const InBatch& b : batches_) replay(b, *hub_);
+  hub_->turn(first_->now());
+  hub_->settle();
+  send_boxes();
+  // What the first thread's connections make of their box may be steps again.
+  for (auto box = hub_->take(0); box; box = hub_->take(0)) {
+    first_->deliver(std::move(box));
+    hub_->settle();
+  }
+  send_boxes();
+  first_->flush();
+  admin_->committed(hub_->effects().committed());
+}
+
+void Server::send_boxes() {
+  for (unsigned t = 1; t < threads(); ++t) {
+    if (auto box = hub_->take(t)) worker(t).deliver_later(std::move(box));
+  }
+}
+
+// ---- signals ------------------------------------------------------------------------------
+
+void Server::wait_for_signal() {
+  signals_->async_wait([this](const boost::system::error_code& ec, int signal) {
+    if (ec) return;
+    on_signal(signal);
+    wait_for_signal();
+  });
+}
+
+void Server::on_signal(int signal) {
+  if (signal == SIGHUP) {
+    reload();
+  } else if (!draining_) {
+    log::info("server.stopping", {{"signal", signal}});
+    begin_drain();
+  }
+}
+
+void Server::begin_drain() {
+  draining_ = true;
+  drain_until_ = read_clocks().tick + kDrainMax;
+  hooks_.stopping();
+  for (const auto& l : listeners_) l->stop();
+  for (std::size_t t = 0; t < threads(); ++t) worker(t).order({.kind = Order::Kind::drain});
+  hub_->shutdown(read_clocks(), kRetryAfterShutdown);
+}
+
+bool Server::drained() {
+  if (read_clocks().tick >= drain_until_) return true;
+  std::size_t left = 0;
+  for (std::size_t t = 0; t < threads(); ++t) left += worker(t).load();
+  return left == 0 && (hub_->all_committed() || hub_->failure());
+}
+
+void Server::join() {
+  for (const auto& s : sides_) {
+    if (!s->thread.joinable()) continue;
+    s->worker->order({.kind = Order::Kind::stop});
+    s->thread.join();
+  }
+}
+
+// ---- reload -------------------------------------------------------------------------------
+
+void Server::reload() {
+  auto next = hooks_.reload ? hooks_.reload() : Result<ServerOptions>(options_);
+  Status ok = next ? apply(*next) : std::unexpected(next.error());
+  if (ok) {
+    log::info("config.reloaded");
+  } else {
+    log::error("config.kept", {{"reason", ok.error().message}});
+  }
+}
+
+Status Server::apply(const ServerOptions& next) {
+  const auto fixed = [](std::string_view key) {
+    return fail("`" + std::string(key) + "` cannot change while the server runs; restart it.");
+  };
+  if (next.name != options_.name) return fixed("name");
+  if (next.data_dir != options_.data_dir) return fixed("data_dir");
+  if (next.threads != options_.threads) return fixed("threads");
+  if (next.listen != options_.listen) return fixed("listen");
+  if (next.live.core.channels.lobby != options_.live.core.channels.lobby ||
+      next.live.core.channels.member_kept != options_.live.core.channels.member_kept ||
+      next.live.core.channels.server_kept != options_.live.core.channels.server_kept) {
+    return fixed("channels");
+  }
+  // All certificates first: one that cannot be read changes nothing.
+  std::vector<std::shared_ptr<const TlsIdentity>> identities;
+  for (const auto& l : listeners_) {
+    identities.emplace_back();
+    if (l->tls() == nullptr) continue;
+    auto identity = l->load_identity();
+    if (!identity) return std::unexpected(identity.error());
+    identities.back() = std::move(*identity);
+  }
+  for (std::size_t i = 0; i < listeners_.size(); ++i) {
+    if (identities[i]) listeners_[i]->use_identity(std::move(identities[i]));
+  }
+  options_.live = next.live;
+  hub_->configure(options_.live);
+  const auto info = std::make_shared<const session::ServerInfo>(info_of(options_));
+  for (std::size_t t = 0; t < threads(); ++t) {
+    worker(t).order(
+        {.kind = Order::Kind::configure, .info = info, .cnn_timeout = options_.live.cnn_timeout});
+  }
+  return {};
+}
+
+}  // namespace
+
+unsigned usable_cpus() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+  return std::max(1u, static_cast<unsigned>(CPU_COUNT(&set)));
+}
+
+Status run_server(const ServerOptions& options, const ServerHooks& hooks) {
+  std::signal(SIGPIPE, SIG_IGN);
+  prctl(PR_SET_DUMPABLE, 0);
+  const rlimit none{0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+  auto hub = Hub::open(options, options.threads);
+  if (!hub) return std::unexpected(hub.error());
+  Server server(options, hooks, std::move(*hub));
+  if (auto ok = server.start(); !ok) return ok;
+  return server.run();
+}
+
+}  // namespace moot::net

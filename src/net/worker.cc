@@ -1,0 +1,296 @@
+#include "net/worker.h"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+
+#include <sys/socket.h>
+
+#include "net/clock.h"
+#include "net/log.h"
+
+namespace moot::net {
+namespace {
+
+using Phase = Connection::Phase;
+using Fault = SourceLimits::Fault;
+constexpr Seconds kLinger{1};
+
+ConnId make_id(unsigned thread, std::uint32_t slot, std::uint32_t generation) {
+  return {std::uint64_t{generation} << 32 | std::uint64_t{slot} << 8 | thread};
+}
+std::uint32_t slot_of(std::uint64_t id) { return static_cast<std::uint32_t>(id >> 8 & 0xffffff); }
+
+}  // namespace
+
+Worker::Worker(unsigned index, const session::ServerInfo& info, Millis cnn_timeout,
+               const seal::Vault& vault, HubPort& hub)
+    : index_(index),
+      info_(info),
+      cnn_timeout_(cnn_timeout),
+      vault_(vault),
+      hub_(hub),
+      now_(read_clocks()),
+      wheel_(now_.tick) {}
+Worker::~Worker() = default;
+
+// ---- from any thread ----------------------------------------------------------------------
+
+void Worker::wake() {
+  boost::asio::post(ctx_, [] {});
+}
+void Worker::accept(Accepted a) {
+  load_.fetch_add(1, std::memory_order_relaxed);
+  if (newcomers_.put(std::move(a))) wake();
+}
+void Worker::deliver_later(std::unique_ptr<Outbox> box) {
+  if (boxes_.put(std::move(box))) wake();
+}
+void Worker::order(Order o) {
+  if (orders_.put(std::move(o))) wake();
+}
+
+// ---- a turn -------------------------------------------------------------------------------
+
+Tick Worker::next_timer() const { return wheel_.next(); }
+
+void Worker::wait(Tick until) {
+  poller_.arm();
+  if (poller_.pending() || !resumed_.empty()) {
+    ctx_.poll();
+  } else {
+    const Millis most{60'000};
+    const Millis time = std::clamp(until - read_clocks().tick, Millis{0}, most);
+    ctx_.run_one_for(time);
+    ctx_.poll();
+  }
+  now_ = read_clocks();
+}
+
+void Worker::receive() {
+  take_orders();
+  take_newcomers();
+  run_timers();
+  ready();
+  process();
+}
+
+void Worker::take_orders() {
+  orders_.take(ordered_);
+  for (const Order& o : ordered_) {
+    switch (o.kind) {
+      case Order::Kind::none:
+        break;
+      case Order::Kind::configure:
+        configure(o);
+        break;
+      case Order::Kind::drain:
+        draining_ = true;
+        for (const auto& c : slots_) {
+          if (c && c->phase < Phase::open) drop(*c, Fault::none);
+        }
+        break;
+      case Order::Kind::stop:
+        stopped_ = true;
+        for (const auto& c : slots_) {
+          if (c) drop(*c, Fault::none, true);
+        }
+        break;
+    }
+  }
+}
+
+void Worker::configure(const Order& o) {
+  info_ = *o.info;
+  cnn_timeout_ = o.cnn_timeout;
+  for (const auto& c : slots_) {
+    if (!c) continue;
+    if (c->phase < Phase::open) {
+      // It was greeted with other values than the signed SINFO would tell (protocol.md 5.4).
+      drop(*c, Fault::none);
+    } else if (c->phase == Phase::open) {
+      put(*c, local_, local_.add(c->session->sinfo(now_)));
+      arm(*c);
+    }
+  }
+}
+
+// ---- connections --------------------------------------------------------------------------
+
+Connection* Worker::find(ConnId id) {
+  const std::uint32_t slot = slot_of(id.n);
+  if (thread_of(id) != index_ || slot >= slots_.size() || !slots_[slot]) return nullptr;
+  return slots_[slot]->id == id ? slots_[slot].get() : nullptr;
+}
+
+void Worker::take_newcomers() {
+  newcomers_.take(accepted_);
+  for (Accepted& a : accepted_) add(std::move(a));
+  accepted_.clear();
+}
+
+void Worker::add(Accepted a) {
+  if (draining_) {
+    hub_.settled(a.peer, Fault::none);
+    load_.fetch_sub(1, std::memory_order_relaxed);
+    return;
+  }
+  std::uint32_t slot = 0;
+  if (free_.empty()) {
+    slot = static_cast<std::uint32_t>(slots_.size());
+    slots_.emplace_back();
+    generations_.push_back(0);
+  } else {
+    slot = free_.back();
+    free_.pop_back();
+  }
+  slots_[slot] = std::make_unique<Connection>();
+  Connection& c = *slots_[slot];
+  c.slot = slot;
+  c.id = make_id(index_, slot, ++generations_[slot]);
+  c.transport = std::move(a.transport);
+  c.peer = a.peer;
+  Challenge chal;
+  seal::random_bytes(chal.octets);
+  c.session.emplace(a.rules, info_, chal, now_, cnn_timeout_);
+  if (!poller_.add(c.transport.fd(), c.id.n, true, false)) {
+    drop(c, Fault::none);
+    return;
+  }
+  log::debug("conn.open", {{"conn", c.id.n}, {"tls", c.transport.tls()}});
+  arm(c);
+  if (c.transport.tls()) {
+    on_handshake(c);
+  } else {
+    greet(c);
+  }
+}
+
+void Worker::greet(Connection& c) {
+  c.phase = Phase::greeted;
+  tx_.clear();
+  c.session->greet(tx_, now_);
+  send(c, tx_.bytes());
+  tx_.clear();
+}
+
+void Worker::ask(Connection& c, bool read, bool write) {
+  if (c.readable == read && c.writable == write) return;
+  c.readable = read;
+  c.writable = write;
+  poller_.change(c.transport.fd(), c.id.n, read, write);
+}
+
+// ---- ends ---------------------------------------------------------------------------------
+
+// The core's part in the connection is over.
+void Worker::leave_open(Connection& c) {
+  if (c.phase == Phase::open) hub_.gone(c.id);
+}
+
+void Worker::goodbye(Connection& c, DcnnCode code, std::string_view sentence) {
+  log::info("conn.dcnn", {{"conn", c.id.n}, {"code", text(code)}});
+  end_with(c, local_, local_.add(s::Dcnn{.code = text(code), .message = sentence}));
+}
+
+void Worker::end_with(Connection& c, const Outbox& box, std::uint32_t piece) {
+  if (c.phase >= Phase::closing) return;
+  put(c, box, piece);
+  begin_closing(c);
+}
+
+void Worker::begin_closing(Connection& c) {
+  if (c.phase >= Phase::closing) return;
+  if (c.phase < Phase::open) hub_.settled(c.peer, Fault::none);
+  leave_open(c);
+  c.phase = Phase::closing;
+  c.close_by = now_.tick + kLinger;
+  c.in.clear();
+  touch(c);
+  arm(c);
+}
+
+void Worker::sent_all(Connection& c) {
+  c.transport.finish();
+  c.phase = Phase::lingering;
+  c.close_by = now_.tick + kLinger;
+  ask(c, true, false);
+  arm(c);
+}
+
+void Worker::drop(Connection& c, Fault fault, bool reset) {
+  if (c.phase < Phase::open) hub_.settled(c.peer, fault);
+  leave_open(c);
+  log::debug("conn.closed", {{"conn", c.id.n}});
+  keys_.drop(c.key);
+  if (c.transport.open()) {
+    poller_.remove(c.transport.fd());
+    if (reset) {
+      const linger now{1, 0};
+      setsockopt(c.transport.fd(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    }
+  }
+  const std::uint32_t slot = c.slot;
+  slots_[slot].reset();
+  free_.push_back(slot);
+  load_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+// ---- time ---------------------------------------------------------------------------------
+
+Tick Worker::deadline(const Connection& c) const {
+  if (c.phase >= Phase::closing) return c.close_by;
+  Tick at = c.session->deadline();
+  // What we do not read cannot be late.
+  if (c.paused_until > now_.tick) at = c.paused_until;
+  if (!c.out.empty()) at = std::min(at, c.stalled_since + limits::kWriteStall);
+  return at;
+}
+
+void Worker::arm(Connection& c) {
+  const Tick at = deadline(c);
+  if (at >= c.armed) return;
+  c.armed = at;
+  wheel_.add(at, c.id.n);
+}
+
+void Worker::run_timers() {
+  due_.clear();
+  wheel_.advance(now_.tick, due_);
+  for (const std::uint64_t id : due_) {
+    Connection* c = find({id});
+    // An entry that was overtaken by an earlier one is nobody's.
+    if (c == nullptr || c->armed > now_.tick) continue;
+    c->armed = Connection::kFar;
+    on_time(*c);
+    if (Connection* still = find({id})) arm(*still);
+  }
+}
+
+void Worker::on_time(Connection& c) {
+  if (c.phase >= Phase::closing) {
+    if (now_.tick >= c.close_by) drop(c, Fault::none, true);
+    return;
+  }
+  if (!c.out.empty() && now_.tick - c.stalled_since >= limits::kWriteStall) {
+    log::info("conn.stalled", {{"conn", c.id.n}});
+    drop(c, Fault::none, true);
+    return;
+  }
+  if (c.paused_until.ms != 0) {
+    if (now_.tick < c.paused_until) return;
+    c.paused_until = {0};
+    // The frame under way was not slow: we did not read.
+    c.session->on_octets(now_, false, 0);
+    c.session->on_octets(now_, c.reader.started(), c.in.size());
+    ask(c, true, c.writable);
+    if (c.transport.tls()) resume(c);
+  }
+  const session::Verdict v = c.session->on_deadline(now_);
+  if (v.kind == session::Verdict::Kind::close) {
+    drop(c, Fault::no_cnn);
+  } else if (v.kind == session::Verdict::Kind::dcnn) {
+    goodbye(c, v.code, v.message);
+  }
+}
+
+}  // namespace moot::net

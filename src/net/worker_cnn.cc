@@ -1,0 +1,122 @@
+#include <array>
+
+#include "crypto/wipe.h"
+#include "net/log.h"
+#include "net/worker.h"
+
+// From a CNN to an open connection.
+namespace moot::net {
+namespace {
+
+using Phase = Connection::Phase;
+using Fault = SourceLimits::Fault;
+
+seal::KeySite site_of(const Credential& c) {
+  return {.kid = c.kid.bytes(), .account = c.account.str(), .kind = text(c.kind)};
+}
+
+}  // namespace
+
+void Worker::run_checks() {
+  if (checks_.empty()) return;
+  const std::vector<Check> checks = std::exchange(checks_, {});
+  std::size_t tries = 0;
+  for (const Check& check : checks) tries += check.answer.candidates.size();
+  std::vector<std::array<std::uint8_t, 32>> octets(tries);
+  std::vector<MacKey> keys;
+  keys.reserve(tries);
+  std::vector<wire::Frame> frames(checks.size());
+  macs_.resize(tries);
+  jobs_.clear();
+  std::size_t i = 0;
+  for (std::size_t n = 0; n < checks.size(); ++n) {
+    Connection* c = find(checks[n].conn);
+    if (c != nullptr) {
+      MOOT_CHECK(c->reader.next(c->in.bytes(), c->session->payload_max()) ==
+                 wire::FrameReader::Status::frame);
+      frames[n] = c->reader.frame();
+    }
+    for (const KeyAnswer::Candidate& candidate : checks[n].answer.candidates) {
+      // A row that does not open leaves zeros, with which nothing is let in.
+      if (!vault_.unseal(candidate.credential.sealed, candidate.credential.mk_id,
+                         site_of(candidate.credential), octets[i])) {
+        log::error("key.unopened", {{"account", candidate.credential.account.str()}});
+        seal::random_bytes(octets[i]);
+      }
+      keys.emplace_back(octets[i]);
+      jobs_.push_back({&keys.back(), frames[n].payload, {}, &macs_[i]});
+      ++i;
+    }
+  }
+  sign_many(jobs_);
+  i = 0;
+  for (const Check& check : checks) {
+    const std::size_t n = check.answer.candidates.size();
+    Connection* c = find(check.conn);
+    if (c != nullptr && c->phase == Phase::checking) {
+      judge(*c, check, std::span(octets).subspan(i, n), std::span(macs_).subspan(i, n));
+    }
+    i += n;
+  }
+  for (auto& o : octets) wipe(o.data(), o.size());
+}
+
+void Worker::judge(Connection& c, const Check& check,
+                   std::span<const std::array<std::uint8_t, 32>> octets,
+                   std::span<const Mac> macs) {
+  const wire::Frame frame = c.reader.frame();
+  const auto claim = c.session->read_cnn(frame, arena_);
+  MOOT_CHECK(claim.has_value());
+  // Every candidate is compared; the first that fits counts (R16).
+  std::size_t fits = macs.size();
+  for (std::size_t i = macs.size(); i-- > 0;) {
+    const bool usable = check.answer.candidates[i].facts.usable;
+    if (session::signature_is(frame.sig, macs[i]) && usable) fits = i;
+  }
+  if (fits == macs.size()) {
+    // R3: nothing is said, whatever was wrong.
+    log::info("auth.failed", {{"conn", c.id.n}, {"account", claim->cnn.id.str()}});
+    drop(c, Fault::auth_failure);
+    return;
+  }
+  session::CredentialFacts facts = check.answer.candidates[fits].facts;
+  facts.channel_binding = c.transport.binding();
+  const session::Verdict v = c.session->judge_cnn(*claim, true, facts, now_);
+  if (v.kind == session::Verdict::Kind::close) {
+    drop(c, Fault::auth_failure);
+    return;
+  }
+  c.key = keys_.put(octets[fits]);
+  const Credential& credential = check.answer.candidates[fits].credential;
+  if (v.kind == session::Verdict::Kind::dcnn) {
+    log::info("auth.refused",
+              {{"conn", c.id.n}, {"account", credential.account.str()}, {"code", text(v.code)}});
+    goodbye(c, v.code, v.message);
+    return;
+  }
+  const server::Admission who{.conn = c.id,
+                              .kid = credential.kid,
+                              .nonce = claim->nonce,
+                              .timestamp = claim->timestamp,
+                              .challenged = claim->cnn.chal.has_value(),
+                              .bound = claim->cnn.cb.has_value(),
+                              .secure = c.transport.tls() || plain_v4(c.peer).loopback(),
+                              .batch = claim->cnn.batch.value_or(false)};
+  const std::size_t cnn_octets = frame.octets;
+  arena_.reset();
+  c.phase = Phase::open;
+  hub_.settled(c.peer, Fault::none);
+  log::info("auth.ok", {{"conn", c.id.n}, {"account", credential.account.str()}});
+  hub_.admit(who, credential.account);
+  ask(c, true, c.writable);
+  arm(c);
+  // What came behind the CNN in the same read.
+  c.in.drop_front(cnn_octets);
+  if (c.in.empty()) {
+    c.in.release();
+  } else {
+    resume(c);
+  }
+}
+
+}  // namespace moot::net

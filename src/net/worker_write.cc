@@ -1,0 +1,217 @@
+#include <algorithm>
+
+#include "net/log.h"
+#include "net/worker.h"
+
+// From the hub's boxes to signed frames on their way.
+namespace moot::net {
+namespace {
+
+using Phase = Connection::Phase;
+using Fault = SourceLimits::Fault;
+using Io = Transport::Io;
+
+// Frames of one turn are built and signed in portions of this size.
+constexpr std::size_t kPortion = 4 * 1024 * 1024;
+constexpr std::size_t kMarksMax = limits::kKeptAcksPerAuthor;
+
+}  // namespace
+
+void Worker::deliver_waiting() {
+  boxes_.take(waiting_);
+  for (auto& box : waiting_) deliver(std::move(box));
+  waiting_.clear();
+}
+
+void Worker::deliver(std::unique_ptr<Outbox> box) {
+  for (const Out& out : box->outs) apply(*box, out);
+  taken_.push_back(std::move(box));
+  run_checks();
+}
+
+void Worker::apply(Outbox& box, const Out& out) {
+  Connection* c = find(out.conn);
+  if (c == nullptr) return;
+  if (out.kind == Out::Kind::keys) {
+    checks_.push_back({c->id, std::move(box.answers[out.value])});
+    return;
+  }
+  if (c->phase != Phase::open) return;
+  switch (out.kind) {
+    case Out::Kind::send:
+      put(*c, box, out.piece);
+      break;
+    case Out::Kind::sinfo: {
+      const auto ref = out.has_ref ? std::optional(out.value) : std::nullopt;
+      put(*c, local_, local_.add(c->session->sinfo(now_, ref)));
+      break;
+    }
+    case Out::Kind::close:
+      end_with(*c, box, out.piece);
+      break;
+    case Out::Kind::finish:
+      begin_closing(*c);
+      break;
+    case Out::Kind::mark:
+      if (!c->marks) c->marks = std::make_unique<Connection::Marks>();
+      c->marks->fresh.push_back(out.value);
+      touch(*c);
+      break;
+    case Out::Kind::seen:
+      on_seen(*c, out.value);
+      break;
+    case Out::Kind::pause:
+      c->paused_until = {static_cast<std::int64_t>(out.value)};
+      arm(*c);
+      break;
+    case Out::Kind::queue_max:
+      c->queue_max = static_cast<std::uint32_t>(out.value);
+      break;
+    case Out::Kind::keys:
+      break;
+  }
+}
+
+void Worker::on_seen(Connection& c, std::uint64_t nonce) {
+  const auto index = c.session->sent_index(nonce);
+  if (!index) {
+    log::debug("conn.seen_unsent", {{"conn", c.id.n}});
+    return;
+  }
+  if (!c.marks) return;
+  auto& placed = c.marks->placed;
+  while (!placed.empty() && placed.front().first <= *index) {
+    hub_.reached(c.id, placed.front().second);
+    placed.pop_front();
+  }
+  if (placed.empty() && c.marks->fresh.empty()) c.marks.reset();
+}
+
+void Worker::touch(Connection& c) {
+  if (c.touched) return;
+  c.touched = true;
+  touched_.push_back(c.id);
+}
+
+void Worker::put(Connection& c, const Outbox& box, std::uint32_t piece) {
+  const auto n = static_cast<std::uint32_t>(refs_.size());
+  refs_.push_back({&box, piece, Connection::kNone});
+  if (c.last == Connection::kNone) {
+    c.first = n;
+  } else {
+    refs_[c.last].next = n;
+  }
+  c.last = n;
+  touch(c);
+}
+
+void Worker::flush() {
+  run_checks();
+  for (std::size_t i = 0; i < touched_.size(); ++i) {
+    Connection* c = find(touched_[i]);
+    if (c == nullptr) continue;
+    build(*c);
+    if (tx_.size() >= kPortion) sign_and_send();
+  }
+  sign_and_send();
+  touched_.clear();
+  refs_.clear();
+  taken_.clear();
+  local_.clear();
+  if (tx_.capacity() > 2 * kPortion) tx_.release();
+  keys_.trim();
+}
+
+void Worker::build(Connection& c) {
+  c.touched = false;
+  bodies_.clear();
+  std::size_t octets = c.out.size();
+  for (std::uint32_t n = c.first; n != Connection::kNone; n = refs_[n].next) {
+    bodies_.push_back(refs_[n].box->body(refs_[n].piece));
+    octets += bodies_.back().fields.size() + limits::kHeaderBytesMax;
+  }
+  c.first = c.last = Connection::kNone;
+  Outbox last_word;
+  if (!c.out.empty() && octets > c.queue_max && c.phase == Phase::open) {
+    // protocol.md 9: what is queued stays queued, nothing is added but the reason.
+    log::info("conn.sendq", {{"conn", c.id.n}, {"octets", octets}});
+    const std::uint32_t piece = last_word.add(
+        s::Dcnn{.code = text(DcnnCode::sendq),
+                .message = "This connection reads too slowly; connect again and catch up."});
+    bodies_.assign(1, last_word.body(piece));
+    c.touched = true;  // it is being built: no second time
+    begin_closing(c);
+    c.touched = false;
+  }
+  const std::size_t begin = tx_.size();
+  if (!bodies_.empty()) c.session->outgoing().put(tx_, now_.wall.seconds(), bodies_, unsigned_);
+  unsigned_slot_.resize(unsigned_.size(), c.slot);
+  if (c.marks && !c.marks->fresh.empty()) {
+    // The turn's last frame: whoever saw it saw what was marked.
+    for (const std::uint64_t token : c.marks->fresh) {
+      c.marks->placed.emplace_back(c.session->outgoing().frames() - 1, token);
+      if (c.marks->placed.size() > kMarksMax) c.marks->placed.pop_front();
+    }
+    c.marks->fresh.clear();
+    c.marks->fresh.shrink_to_fit();
+  }
+  built_.push_back({c.id, begin, tx_.size()});
+}
+
+void Worker::sign_and_send() {
+  macs_.resize(unsigned_.size());
+  jobs_.clear();
+  for (std::size_t i = 0; i < unsigned_.size(); ++i) {
+    const wire::FrameSlot& slot = unsigned_[i].slot;
+    jobs_.push_back({&keys_.mac(slots_[unsigned_slot_[i]]->key),
+                     tx_.bytes().subspan(slot.payload, slot.payload_len),
+                     {},
+                     &macs_[i]});
+  }
+  sign_many(jobs_);
+  for (std::size_t i = 0; i < unsigned_.size(); ++i) {
+    wire::put_signature(tx_, unsigned_[i].slot, macs_[i]);
+  }
+  for (const Built& b : built_) {
+    if (Connection* c = find(b.conn)) send(*c, tx_.bytes().subspan(b.begin, b.end - b.begin));
+  }
+  built_.clear();
+  unsigned_.clear();
+  unsigned_slot_.clear();
+  tx_.clear();
+}
+
+void Worker::send(Connection& c, Bytes octets) {
+  std::size_t sent = 0;
+  if (c.out.empty() && !octets.empty()) {
+    if (c.transport.write(octets, sent) == Io::closed) {
+      drop(c, Fault::no_cnn);
+      return;
+    }
+    c.stalled_since = now_.tick;
+  }
+  c.out.put(octets.subspan(sent));
+  if (c.out.empty()) {
+    if (c.phase == Phase::closing) sent_all(c);
+    return;
+  }
+  ask(c, c.readable, true);
+  arm(c);
+}
+
+void Worker::send_backlog(Connection& c) {
+  std::size_t sent = 0;
+  const Io io = c.transport.write(c.out.bytes(), sent);
+  if (io == Io::closed) {
+    drop(c, Fault::no_cnn);
+    return;
+  }
+  if (sent > 0) c.stalled_since = now_.tick;
+  c.out.drop_front(sent);
+  if (!c.out.empty()) return;
+  c.out.release();
+  ask(c, c.readable, c.transport.tls() && c.transport.wants_write());
+  if (c.phase == Phase::closing) sent_all(c);
+}
+
+}  // namespace moot::net
