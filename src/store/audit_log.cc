@@ -1,5 +1,7 @@
 #include "store/audit_log.h"
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 
@@ -52,10 +54,10 @@ std::string first_of(std::uint64_t seq) { return "{\"seq\":" + std::to_string(se
 std::string last_of(const seal::Hash& prev) { return ",\"prev\":\"" + hex(prev) + "\"}"; }
 
 // What the tag of a line covers.
-ByteBuf tagged(std::uint64_t seq, const seal::Hash& line) {
-  ByteBuf bytes(8);
+std::array<std::uint8_t, 40> tagged(std::uint64_t seq, const seal::Hash& line) {
+  std::array<std::uint8_t, 40> bytes{};
   put_be64(bytes.data(), seq);
-  append(bytes, line);
+  std::copy(line.begin(), line.end(), bytes.begin() + 8);
   return bytes;
 }
 

@@ -159,16 +159,19 @@ std::vector<PrivateMessage> ClientTables::history(const HistoryQuery& h) {
   std::vector<PrivateMessage> out;
   const std::string peer = h.peer ? std::string(h.peer->str()) : std::string();
   const std::uint64_t before = h.before_seq == 0 ? next_seq_ : h.before_seq;
-  // Two texts, so that a conversation is read by its index and not by a scan of all.
-  Query q = h.peer ? db_.query("SELECT " MOOT_MESSAGE_COLUMNS
-                               " FROM message WHERE peer=?1 AND seq>?2 AND seq<?3 AND at>=?4 AND "
-                               "(?5='' OR instr(folded, ?5)>0) ORDER BY seq DESC LIMIT ?6")
-                   : db_.query("SELECT " MOOT_MESSAGE_COLUMNS
-                               " FROM message WHERE ?1='' AND seq>?2 AND seq<?3 AND at>=?4 AND "
-                               "(?5='' OR instr(folded, ?5)>0) ORDER BY seq DESC LIMIT ?6");
+  // Texts of their own, so that a conversation is read by its index and not by a scan of all.
+#define MOOT_HISTORY(whose, order)                                                           \
+  "SELECT " MOOT_MESSAGE_COLUMNS " FROM message WHERE " whose                                \
+  " AND seq>?2 AND seq<?3 AND at>=?4 AND (?5='' OR instr(folded, ?5)>0) ORDER BY seq " order \
+  " LIMIT ?6"
+  Query q =
+      h.peer
+          ? db_.query(h.oldest ? MOOT_HISTORY("peer=?1", "ASC") : MOOT_HISTORY("peer=?1", "DESC"))
+          : db_.query(h.oldest ? MOOT_HISTORY("?1=''", "ASC") : MOOT_HISTORY("?1=''", "DESC"));
+#undef MOOT_HISTORY
   q.bind(peer, h.after_seq, before, h.since, h.folded, static_cast<std::uint64_t>(h.rows_max));
   while (q.next()) out.push_back(message_of(q));
-  std::reverse(out.begin(), out.end());
+  if (!h.oldest) std::reverse(out.begin(), out.end());
   return out;
 }
 

@@ -40,6 +40,7 @@ struct HistoryQuery {
   UnixMs since;                  // by the time of the message
   std::string folded;            // only texts that hold this; empty: all
   std::size_t rows_max = 200;    // the newest of those that match
+  bool oldest = false;           // the oldest of those that match instead: page by page
 };
 
 // The client's disk: private messages, outbox, what was seen, contacts, drafts, settings, in one
