@@ -19,7 +19,7 @@ void drop(std::map<Key, std::vector<ConnId>>& index, const Key& key, ConnId id) 
 
 Conn& ConnTable::add(Conn conn) {
   const ConnId id = conn.id;
-  by_user_[conn.user].push_back(id);
+  if (!conn.user.reserved()) by_user_[conn.user].push_back(id);
   by_kid_[conn.kid].push_back(id);
   const auto [it, fresh] = all_.emplace(id, std::move(conn));
   MOOT_CHECK(fresh);
@@ -29,7 +29,7 @@ Conn& ConnTable::add(Conn conn) {
 void ConnTable::remove(ConnId id) {
   const auto it = all_.find(id);
   MOOT_CHECK(it != all_.end());
-  drop(by_user_, it->second.user, id);
+  if (!it->second.user.reserved()) drop(by_user_, it->second.user, id);
   drop(by_kid_, it->second.kid, id);
   all_.erase(it);
 }

@@ -45,7 +45,7 @@ class ConnTable {
   }
   Conn& add(Conn conn);
   void remove(ConnId id);
-  // The connections of a user; empty: offline.
+  // The connections of a user; empty: offline. An invitation's connection is nobody's.
   const std::vector<ConnId>& of(const UserId& user) const;
   // The connection that uses a credential now (an invitation may have several: any of them).
   Conn* of_credential(const Kid& kid);

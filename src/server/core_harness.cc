@@ -1,7 +1,6 @@
 #include "server/core_harness.h"
 
 #include <algorithm>
-#include <set>
 
 #include "base/check.h"
 #include "crypto/sha3.h"
@@ -273,9 +272,11 @@ void Harness::put(ConnId to, std::string text, Ticket after) {
 }
 
 void Harness::send(Conns to, const s::Any& cmd, Ticket after) {
-  std::set<ConnId> once;
+  std::vector<ConnId> sorted(to.begin(), to.end());
+  std::ranges::sort(sorted);
+  MOOT_CHECK(std::ranges::adjacent_find(sorted) == sorted.end());
   for (const ConnId conn : to) {
-    MOOT_CHECK(once.insert(conn).second);
+    if (only_ && conn != *only_) continue;
     if (is_presence(cmd)) ++presence_[conn];
     put(conn, text(cmd), after);
   }

@@ -45,6 +45,8 @@ class Harness : public Effects {
   Now now() const { return now_; }
   void check() { core_->check_invariants(); }
   std::size_t presence_frames(ConnId conn) const;
+  // Lines to others are not written down: for large crowds.
+  void listen_only(ConnId conn) { only_ = conn; }
   Ticket last_ticket() const { return Ticket{ticket_}; }
   const std::vector<op::Any>& ops() const { return ops_; }
   static MadeKey made(unsigned n);
@@ -100,6 +102,7 @@ class Harness : public Effects {
   std::vector<Want> wants_;
   std::vector<std::pair<ConnId, std::uint64_t>> seen_;
   unsigned next_key_ = 1000;
+  std::optional<ConnId> only_;
 };
 
 }  // namespace moot::server

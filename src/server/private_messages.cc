@@ -45,6 +45,10 @@ std::size_t PrivateMessages::tag_of(Bytes body, const UserId& recipient) {
   return h == 0 ? 1 : h;
 }
 
+bool PrivateMessages::has_copy(const Message& m, const Kid& kid) {
+  return std::ranges::find(m.copies, kid, &Copy::kid) != m.copies.end();
+}
+
 // Whether the message takes room in its recipient's queue.
 bool PrivateMessages::counts(const Message& m) const {
   return std::ranges::any_of(m.copies, [](const Copy& c) { return !c.own; });
@@ -374,8 +378,7 @@ void PrivateMessages::page(const Step& step, Conn& conn, const OfflinePage& page
     b.last_seq = row.seq;
     const OfflineCopy& c = row.copy;
     const auto m = messages_.find({c.author, c.msg_id});
-    if (m == messages_.end() ||
-        std::ranges::find(m->second.copies, conn.kid, &Copy::kid) == m->second.copies.end()) {
+    if (m == messages_.end() || !has_copy(m->second, conn.kid)) {
       continue;  // acknowledged or expired meanwhile
     }
     s::Msg msg{.from = c.author, .msg_id = c.msg_id, .msg = c.msg, .sent = c.msg_id.time().ms};
@@ -414,30 +417,23 @@ void PrivateMessages::settle_all(const Step& step) {
 
 void PrivateMessages::disconnected(const Step& step, const Conn& conn) {
   backlogs_.erase(conn.id);
-  std::vector<Key> lost;
+  if (!limits_.keep) {
+    // Nothing is kept: the author's client holds it and sends it again.
+    credential_gone(step, conn.kid);
+    return;
+  }
   for (const auto& [at, key] : unsettled_) {
     const auto it = messages_.find(key);
     if (it == messages_.end()) continue;
     Message& m = it->second;
-    const auto copy = std::ranges::find(m.copies, conn.kid, &Copy::kid);
-    if (m.origin != conn.id && copy == m.copies.end()) continue;
-    if (limits_.keep) {
-      store_all(step, key, m);
-    } else if (copy != m.copies.end()) {
-      // Nothing is kept: the author's client holds it and sends it again.
-      drop_copy(step, key, m, static_cast<std::size_t>(copy - m.copies.begin()));
-      lost.push_back(key);
-    }
-  }
-  for (const Key& key : lost) {
-    if (messages_.contains(key)) finished(step, key);
+    if (m.origin == conn.id || has_copy(m, conn.kid)) store_all(step, key, m);
   }
 }
 
 void PrivateMessages::credential_gone(const Step& step, const Kid& kid) {
   std::vector<Key> touched;
   for (auto& [key, m] : messages_) {
-    if (std::ranges::find(m.copies, kid, &Copy::kid) != m.copies.end()) touched.push_back(key);
+    if (has_copy(m, kid)) touched.push_back(key);
   }
   std::ranges::sort(touched, {}, [](const Key& k) { return std::pair(k.author, k.id); });
   for (const Key& key : touched) {

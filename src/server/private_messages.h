@@ -115,6 +115,7 @@ class PrivateMessages {
   void remember(const Step& step, const UserId& author, const MsgId& id, std::size_t tag);
   void fetch_more(const Step& step, const Conn& conn, Backlog& b);
   void expire(const Step& step);
+  static bool has_copy(const Message& m, const Kid& kid);
   bool counts(const Message& m) const;
   void recount(const Key& key, const Message& m, bool counted_before);
   static std::size_t tag_of(Bytes body, const UserId& recipient);
@@ -133,7 +134,6 @@ class PrivateMessages {
   std::map<UserId, std::vector<KeptNotice>> notices_;
   std::uint64_t notice_seq_ = 0;
   std::map<ConnId, Backlog> backlogs_;
-  UnixMs next_sweep_;
   Tick sweep_at_;
 
   // Scratch of one step, kept for its memory.
