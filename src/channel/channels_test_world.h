@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -90,6 +91,9 @@ class World {
   // Is there exactly one line with this in it, several, none?
   static std::size_t count(const std::vector<std::string>& lines, std::string_view part);
 
+  // Whether every step ends in check_invariants().
+  bool checks = true;
+
   Channels& channels() { return *channels_; }
   Recorder& fx() { return fx_; }
   Now now() const { return now_; }
@@ -109,6 +113,7 @@ class World {
   void route_command(ConnId conn, const Words& words);
   void start();
   void pass(std::int64_t ms);
+  std::array<std::uint8_t, 10> next_random();
   ConnId conn(const std::string& name) const;
   UserId user(const std::string& name) const;
   // The message of this name; made, as written by `author` now, when it is new.
@@ -123,7 +128,7 @@ class World {
   std::unique_ptr<Channels> channels_;
   bool slow_ = false;
   std::uint64_t next_conn_ = 0;
-  std::uint8_t next_id_ = 0;
+  std::uint16_t next_id_ = 0;
   std::map<std::string, ConnId> conns_;
   std::map<std::string, ChannelId> named_channels_;
   std::map<std::string, Text> messages_;
