@@ -1,0 +1,388 @@
+// moot-bench: what the server costs, measured on real processes over loopback. Every figure is the
+// server's CPU from the operating system's accounting; see docs/testing.md.
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <filesystem>
+#include <string>
+
+#include "bench/driver.h"
+#include "bench/server_process.h"
+#include "client/invite_link.h"
+
+namespace moot::bench {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct Options {
+  std::string bin_dir;
+  std::vector<std::string> only;
+  int runs = 5;
+  std::size_t connections = 10'000;
+  bool batch = true;
+  bool json = false;
+};
+
+double micros(Clock::duration d) { return std::chrono::duration<double, std::micro>(d).count(); }
+
+double percentile(std::vector<double>& v, double p) {
+  if (v.empty()) return 0;
+  const auto at = static_cast<std::size_t>(p * static_cast<double>(v.size() - 1));
+  std::nth_element(v.begin(), v.begin() + static_cast<std::ptrdiff_t>(at), v.end());
+  return v[at];
+}
+
+struct Figure {
+  std::string workload;
+  std::string unit;
+  std::vector<double> values;  // one a run
+  std::string beside;
+};
+
+void print(const Options& o, Figure f) {
+  std::ranges::sort(f.values);
+  const double median = f.values[f.values.size() / 2];
+  if (o.json) {
+    std::printf(
+        "{\"workload\":\"%s\",\"median\":%.4f,\"min\":%.4f,\"max\":%.4f,\"unit\":\"%s\",\"runs\":%"
+        "zu,\"beside\":\"%s\"}\n",
+        f.workload.c_str(), median, f.values.front(), f.values.back(), f.unit.c_str(),
+        f.values.size(), f.beside.c_str());
+  } else {
+    std::printf("%-34s %10.3f  [%.3f .. %.3f] %-22s %s\n", f.workload.c_str(), median,
+                f.values.front(), f.values.back(), f.unit.c_str(), f.beside.c_str());
+  }
+  std::fflush(stdout);
+}
+
+// Accounts by one invitation with many uses, over the wire as people get theirs.
+std::vector<Identity> enrol(ServerProcess& server, std::size_t n) {
+  std::string text = server.admin("invite --uses " + std::to_string(n) + " --expires 1h");
+  const auto at = text.find("moot://");
+  const auto link =
+      at == std::string::npos
+          ? fail("no link")
+          : client::read_invite_link(text.substr(at, text.find_first_of("'\n", at) - at));
+  if (!link) {
+    std::fprintf(stderr, "moot-bench: `mootd invite` printed no link: %s\n", text.c_str());
+    std::exit(1);
+  }
+  Driver driver(server.port(), link->srv, false);
+  std::vector<Identity> made;
+  std::size_t started = 0;
+  driver.hooks({.opened =
+                    [&](Client& c) {
+                      c.send(c::Enrol{.id = *UserId::parse("u" + std::to_string(c.index))});
+                    },
+                .deliver =
+                    [&](Client& c, const s::Any& cmd, Bytes) {
+                      const auto* e = std::get_if<s::Enrolled>(&cmd);
+                      if (e == nullptr) return;
+                      made.push_back({e->id, e->kid, e->key});
+                      c.send(c::Dcnn{});
+                    },
+                .closed = {}});
+  const Identity invite{invite_user(), link->kid, link->key};
+  const bool ok = driver.run(
+      [&] {
+        while (started < n && started - made.size() < 200) {
+          driver.connect(invite).index = started;
+          ++started;
+        }
+        return made.size() == n;
+      },
+      std::chrono::seconds{300});
+  if (!ok) {
+    std::fprintf(stderr, "moot-bench: only %zu of %zu accounts could be enrolled.\n", made.size(),
+                 n);
+    std::exit(1);
+  }
+  std::ranges::sort(
+      made, {}, [](const Identity& i) { return std::stoul(std::string(i.user.str().substr(1))); });
+  return made;
+}
+
+void open_all(Driver& d, const std::vector<Identity>& who, std::size_t from, std::size_t to) {
+  std::size_t open = 0;
+  auto count = [&](Client&) { ++open; };
+  d.hooks({.opened = count, .deliver = {}, .closed = {}});
+  for (std::size_t i = from; i < to; ++i) {
+    d.connect(who[i]).index = i;
+    if (i % 64 == 0) d.turn(std::chrono::milliseconds{0});
+  }
+  if (!d.run([&] { return open == to - from; }, std::chrono::seconds{120})) {
+    std::fprintf(stderr, "moot-bench: only %zu of %zu connections came up.\n", open, to - from);
+    std::exit(1);
+  }
+}
+
+// W1: a delivery at B lets A send the next; ACK_MSG and MSG_ACK for every message.
+void private_messages(const Options& o, unsigned window, std::size_t messages) {
+  constexpr std::size_t kPairs = 50;
+  ServerProcess server(o.bin_dir, {});
+  const auto who = enrol(server, 2 * kPairs);
+  std::vector<double> cpu;
+  std::vector<double> latency;
+  double rate = 0;
+  for (int run = 0; run < o.runs; ++run) {
+    Driver d(server.port(), "moot.local", o.batch);
+    open_all(d, who, 0, 2 * kPairs);
+    ByteBuf body(100, 'x');
+    std::uint64_t sent = 0;
+    std::uint64_t delivered = 0;
+    std::uint64_t confirmed = 0;
+    std::uint64_t serial = 0;
+    std::vector<std::deque<Clock::time_point>> since(kPairs);
+    const auto send_next = [&](std::size_t pair) {
+      if (sent == messages) return;
+      ++sent;
+      std::array<std::uint8_t, 10> random{};
+      put_be64(random.data(), static_cast<std::uint64_t>(run));
+      put_be64(random.data() + 2, ++serial + (static_cast<std::uint64_t>(run) << 48));
+      since[pair].push_back(Clock::now());
+      d.clients()[2 * pair]->send(c::PvMsg{
+          .to = who[2 * pair + 1].user, .msg_id = MsgId::make(now().wall, random), .msg = body});
+    };
+    d.hooks({.opened = {},
+             .deliver =
+                 [&](Client& c, const s::Any& cmd, Bytes) {
+                   if (const auto* m = std::get_if<s::Msg>(&cmd)) {
+                     const std::size_t pair = c.index / 2;
+                     ++delivered;
+                     latency.push_back(micros(Clock::now() - since[pair].front()));
+                     since[pair].pop_front();
+                     c.send(c::AckMsg{.from = m->from, .msg_id = m->msg_id});
+                     send_next(pair);
+                   } else if (std::holds_alternative<s::MsgAck>(cmd)) {
+                     ++confirmed;
+                   } else if (const auto* e = std::get_if<s::Err>(&cmd)) {
+                     std::fprintf(stderr, "moot-bench: ERR %s\n", std::string(e->code).c_str());
+                     std::exit(1);
+                   }
+                 },
+             .closed = {}});
+    for (std::size_t pair = 0; pair < kPairs; ++pair) {
+      for (unsigned w = 0; w < window; ++w) send_next(pair);
+    }
+    latency.clear();
+    const double before = server.cpu_seconds();
+    const auto begin = Clock::now();
+    if (!d.run([&] { return delivered == messages && confirmed == messages; },
+               std::chrono::seconds{120})) {
+      std::fprintf(stderr, "moot-bench: %llu of %zu messages arrived.\n",
+                   static_cast<unsigned long long>(delivered), messages);
+      std::exit(1);
+    }
+    cpu.push_back((server.cpu_seconds() - before) * 1e6 / static_cast<double>(messages));
+    rate = static_cast<double>(messages) / (micros(Clock::now() - begin) * 1e-6);
+  }
+  char beside[160];
+  std::snprintf(beside, sizeof beside, "%.0f/s, p50 %.0f p99 %.0f p99.9 %.0f us", rate,
+                percentile(latency, 0.5), percentile(latency, 0.99), percentile(latency, 0.999));
+  print(o, {"W1 private message, window " + std::to_string(window) + (o.batch ? "" : ", no BATCH"),
+            "us CPU/message", cpu, beside});
+}
+
+void idle_and_logins(const Options& o) {
+  ServerProcess server(o.bin_dir, {"--set", "presence.mode=\"off\""});
+  std::printf("  enrolling %zu accounts ...\n", o.connections);
+  std::fflush(stdout);
+  const auto who = enrol(server, o.connections);
+  std::vector<double> bytes;
+  std::vector<double> login;
+  for (int run = 0; run < std::min(o.runs, 3); ++run) {
+    Driver d(server.port(), "moot.local", o.batch);
+    const std::size_t warm = std::min<std::size_t>(100, o.connections / 10);
+    open_all(d, who, 0, warm);
+    usleep(300'000);
+    const std::uint64_t before = server.resident_bytes();
+    const double cpu = server.cpu_seconds();
+    open_all(d, who, warm, o.connections);
+    login.push_back((server.cpu_seconds() - cpu) * 1e6 / static_cast<double>(o.connections - warm));
+    usleep(1'500'000);
+    const auto grown = static_cast<double>(server.resident_bytes()) - static_cast<double>(before);
+    // Memory freed by an earlier run is used again: only the first one shows growth.
+    if (run == 0) bytes.push_back(grown / static_cast<double>(o.connections - warm));
+    d.close_all();
+    usleep(500'000);
+  }
+  print(o, {"W3 idle connection", "resident bytes", bytes,
+            std::to_string(o.connections) + " connections"});
+  print(o, {"W4 login", "us CPU/login", login, "greeting, CNN, SINFO, CH_STATUS"});
+}
+
+// From the start of `mootd key revoke` to the last of 1,000 sessions seeing its connection close.
+void revocation(const Options& o) {
+  constexpr std::size_t kSessions = 1'000;
+  ServerProcess server(o.bin_dir, {"--set", "presence.mode=\"off\""});
+  const auto who = enrol(server, kSessions);
+  std::vector<double> times;
+  std::vector<double> command;
+  Driver d(server.port(), "moot.local", o.batch);
+  open_all(d, who, 0, kSessions);
+  // One key after the other among 1,000 live sessions.
+  for (std::size_t i = 0; i < 50; ++i) {
+    Client& c = *d.clients()[i];
+    const auto begin = Clock::now();
+    server.admin("key revoke " + text(who[i].kid) + " > /dev/null; true");
+    const auto done = Clock::now();
+    if (!d.run([&] { return c.gone(); }, std::chrono::seconds{5})) std::exit(1);
+    times.push_back(micros(std::max(c.gone_at(), done) - done) / 1000.0);
+    command.push_back(micros(done - begin) / 1000.0);
+  }
+  std::vector<double> last;
+  {
+    // All that are left at once: their account is disabled one by one in one breath.
+    std::string ids;
+    const auto begin = Clock::now();
+    for (std::size_t i = 50; i < kSessions; i += 1) ids += text(who[i].kid) + " ";
+    server.admin("key revoke " + ids + " > /dev/null; true");
+    const auto done = Clock::now();
+    if (d.run([&] { return std::ranges::all_of(d.clients(), &Client::gone); },
+              std::chrono::seconds{20})) {
+      for (std::size_t i = 50; i < kSessions; ++i) {
+        last.push_back(micros(std::max(d.clients()[i]->gone_at(), done) - done) / 1000.0);
+      }
+    }
+    std::fprintf(stderr, "  the command for %zu keys took %.0f ms\n", kSessions - 50,
+                 micros(done - begin) / 1000.0);
+  }
+  char beside[160];
+  std::snprintf(beside, sizeof beside,
+                "p99 %.1f ms after the command returned; the command itself %.0f ms",
+                percentile(times, 0.99), percentile(command, 0.5));
+  print(o, {"revocation, one key of 1,000", "ms to closed", times, beside});
+  if (!last.empty()) {
+    std::snprintf(beside, sizeof beside, "p99 %.1f ms", percentile(last, 0.99));
+    print(o, {"revocation, 950 keys at once", "ms to closed", last, beside});
+  }
+}
+
+// decode + verify + encode + sign of one relayed private message against its two bare HMACs.
+void frame_cost(const Options& o) {
+  constexpr int kRounds = 200'000;
+  KeyBytes key;
+  key.octets.fill(7);
+  const MacKey mac(std::span<const std::uint8_t, 32>(key.octets));
+  ByteBuf body(100, 'x');
+  Buffer fields;
+  const c::Any cmd = c::PvMsg{.to = *UserId::parse("bob"), .msg = body};
+  const auto pairs = wire::encode_fields(fields, cmd);
+  Buffer in;
+  const auto slot = wire::put_frame(in, Dir::client, 1ull << 60, 1'700'000'000,
+                                    {"PV_MSG", pairs, fields.bytes(), true});
+  wire::put_signature(in, slot, mac.sign(in.bytes().subspan(slot.payload, slot.payload_len)));
+  std::vector<double> whole;
+  std::vector<double> bare;
+  std::uint64_t kept = 0;
+  for (int run = 0; run < o.runs; ++run) {
+    Buffer out;
+    Arena arena;
+    std::vector<session::Unsigned> to_sign;
+    session::Outgoing outgoing(Dir::server);
+    auto begin = Clock::now();
+    for (int i = 0; i < kRounds; ++i) {
+      wire::FrameReader reader;
+      reader.next(in.bytes(), limits::kFrameBytesMax);
+      const wire::Frame& f = reader.frame();
+      if (!session::signature_is(f.sig, mac.sign(f.payload))) std::exit(1);
+      if (wire::validate(f.payload) != wire::ProfileError::ok) std::exit(1);
+      const auto opened = wire::open(f.payload);
+      arena.reset();
+      const auto got = wire::decode_client(f.cmd, f.payload, arena);
+      const auto& pv = std::get<c::PvMsg>(*got);
+      fields.clear();
+      const s::Any msg = s::Msg{
+          .from = pv.to, .msg_id = pv.msg_id, .msg = pv.msg, .sent = opened->envelope.timestamp};
+      const wire::Body b{"MSG", wire::encode_fields(fields, msg), fields.bytes(), true};
+      out.clear();
+      to_sign.clear();
+      outgoing.put(out, 1'700'000'000, {&b, 1}, to_sign);
+      session::sign_all(out, to_sign, &mac);
+      kept += out.size();
+    }
+    whole.push_back(micros(Clock::now() - begin) / kRounds);
+    begin = Clock::now();
+    for (int i = 0; i < kRounds; ++i) {
+      kept += mac.sign(in.bytes().subspan(slot.payload, slot.payload_len))[0];
+      kept += mac.sign(out.bytes().subspan(out.size() - slot.payload_len))[1];
+    }
+    bare.push_back(micros(Clock::now() - begin) / kRounds);
+  }
+  std::vector<double> w = whole;
+  std::vector<double> b = bare;
+  char beside[120];
+  std::snprintf(beside, sizeof beside, "%.2f times the two HMACs alone (%llu)",
+                percentile(w, 0.5) / percentile(b, 0.5),
+                static_cast<unsigned long long>(kept % 10));
+  print(o, {"frame: verify decode encode sign", "us", whole, beside});
+  print(o, {"frame: the two HMACs alone", "us", bare, ""});
+}
+
+bool wanted(const Options& o, std::string_view name) {
+  return o.only.empty() || std::ranges::find(o.only, name) != o.only.end();
+}
+
+int main_of(int argc, char** argv) {
+  Options o;
+  o.bin_dir = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+  for (int i = 1; i < argc; ++i) {
+    const std::string a = argv[i];
+    if (a == "--runs" && i + 1 < argc) {
+      o.runs = std::max(1, std::atoi(argv[++i]));
+    } else if (a == "--connections" && i + 1 < argc) {
+      o.connections = static_cast<std::size_t>(std::max(200, std::atoi(argv[++i])));
+    } else if (a == "--no-batch") {
+      o.batch = false;
+    } else if (a == "--json") {
+      o.json = true;
+    } else if (a == "pm" || a == "idle" || a == "revoke" || a == "frame") {
+      o.only.push_back(a);
+    } else {
+      std::printf(
+          "moot-bench [pm] [idle] [revoke] [frame] [--runs N] [--connections N] [--no-batch] "
+          "[--json]\n\n"
+          "Starts a mootd of its own on one processor, loads it from another and prints what it "
+          "costs:\n"
+          "  pm      CPU per relayed private message, 50 pairs, windows 1 and 64\n"
+          "  idle    resident bytes per idle connection and CPU per login, 10,000 connections\n"
+          "  revoke  time from the return of `mootd key revoke` to the closed connection\n"
+          "  frame   verify, decode, encode and sign one frame, against the bare HMACs\n"
+          "Without a name: all of them. Medians of N runs (default 5) with the spread in "
+          "brackets.\n");
+      return a == "--help" || a == "-h" ? 0 : 2;
+    }
+  }
+  rlimit files{};
+  getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+  if (files.rlim_cur < o.connections + 100) {
+    std::fprintf(stderr,
+                 "moot-bench: %llu descriptors allow no %zu connections; say --connections or "
+                 "raise `ulimit -n`.\n",
+                 static_cast<unsigned long long>(files.rlim_cur), o.connections);
+    return 1;
+  }
+  if (wanted(o, "frame")) frame_cost(o);
+  if (wanted(o, "pm")) {
+    pin_to_load_processor();
+    private_messages(o, 1, 40'000);
+    private_messages(o, 64, 400'000);
+  }
+  if (wanted(o, "idle")) idle_and_logins(o);
+  if (wanted(o, "revoke")) revocation(o);
+  return 0;
+}
+
+}  // namespace
+}  // namespace moot::bench
+
+int main(int argc, char** argv) { return moot::bench::main_of(argc, argv); }

@@ -1,0 +1,126 @@
+#include "bench/server_process.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include "base/check.h"
+
+namespace moot::bench {
+namespace {
+
+[[noreturn]] void give_up(const std::string& why) {
+  std::fprintf(stderr, "moot-bench: %s\n", why.c_str());
+  std::exit(1);
+}
+
+// The n-th processor this process may use; the last one where there are fewer.
+int processor(int n) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  MOOT_CHECK(sched_getaffinity(0, sizeof set, &set) == 0);
+  int found = -1;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &set)) continue;
+    found = cpu;
+    if (n-- == 0) break;
+  }
+  return found;
+}
+
+void pin(int cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  sched_setaffinity(0, sizeof set, &set);
+}
+
+}  // namespace
+
+void pin_to_load_processor() { pin(processor(1)); }
+
+ServerProcess::ServerProcess(const std::string& bin_dir, std::vector<std::string> extra_args)
+    : bin_dir_(bin_dir) {
+  char dir[] = "/tmp/moot-bench-XXXXXX";
+  if (mkdtemp(dir) == nullptr)
+    give_up("cannot make a directory under /tmp; free some space there.");
+  dir_ = dir;
+  int out[2];
+  MOOT_CHECK(pipe(out) == 0);
+  const std::string data = dir_ + "/data";
+  const int server_cpu = processor(0);
+  pid_ = fork();
+  if (pid_ == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    pin(server_cpu);
+    dup2(out[1], 1);
+    const int log = open((dir_ + "/log").c_str(), O_WRONLY | O_CREAT, 0600);
+    dup2(log, 2);
+    std::vector<std::string> args{
+        bin_dir + "/mootd", "run",           "--data-dir", data,    "--listen",
+        "127.0.0.1:0",      "--http-listen", "off",        "--set", "limits.commands_per_s=0"};
+    args.insert(args.end(), extra_args.begin(), extra_args.end());
+    std::vector<char*> argv;
+    for (std::string& a : args) argv.push_back(a.data());
+    argv.push_back(nullptr);
+    execv(argv[0], argv.data());
+    _exit(127);
+  }
+  ::close(out[1]);
+  FILE* lines = fdopen(out[0], "r");
+  char line[256];
+  bool ready = false;
+  while (!ready && std::fgets(line, sizeof line, lines) != nullptr) {
+    if (std::strncmp(line, "listening plain ", 16) == 0) {
+      port_ = static_cast<std::uint16_t>(std::atoi(std::strrchr(line, ':') + 1));
+    }
+    ready = std::strcmp(line, "ready\n") == 0;
+  }
+  if (!ready || port_ == 0) give_up("mootd did not start; its log is in " + dir_ + "/log.");
+}
+
+ServerProcess::~ServerProcess() {
+  kill(pid_, SIGKILL);
+  waitpid(pid_, nullptr, 0);
+  std::error_code ignored;
+  std::filesystem::remove_all(dir_, ignored);
+}
+
+double ServerProcess::cpu_seconds() const {
+  clockid_t clock;
+  MOOT_CHECK(clock_getcpuclockid(pid_, &clock) == 0);
+  timespec t{};
+  MOOT_CHECK(clock_gettime(clock, &t) == 0);
+  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
+}
+
+std::uint64_t ServerProcess::resident_bytes() const {
+  std::ifstream statm("/proc/" + std::to_string(pid_) + "/statm");
+  std::uint64_t size = 0;
+  std::uint64_t resident = 0;
+  statm >> size >> resident;
+  return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+std::string ServerProcess::admin(const std::string& args) const {
+  const std::string command = bin_dir_ + "/mootd " + args + " --data-dir " + dir_ + "/data";
+  FILE* p = popen(command.c_str(), "r");
+  MOOT_CHECK(p != nullptr);
+  std::string out;
+  char chunk[4096];
+  while (const std::size_t n = std::fread(chunk, 1, sizeof chunk, p)) out.append(chunk, n);
+  if (pclose(p) != 0) give_up("`" + command + "` failed.");
+  return out;
+}
+
+}  // namespace moot::bench

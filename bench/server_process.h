@@ -1,0 +1,36 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace moot::bench {
+
+// A real mootd with an empty data directory of its own, alone on the first processor of this
+// process's set. Ends and cleans up with the object.
+class ServerProcess {
+ public:
+  ServerProcess(const std::string& bin_dir, std::vector<std::string> extra_args);
+  ~ServerProcess();
+  ServerProcess(const ServerProcess&) = delete;
+  ServerProcess& operator=(const ServerProcess&) = delete;
+
+  std::uint16_t port() const { return port_; }
+  double cpu_seconds() const;  // user and system, all its threads
+  std::uint64_t resident_bytes() const;
+  // Runs a mootd command on its data directory; what it printed. Ends this program when it fails.
+  std::string admin(const std::string& args) const;
+
+ private:
+  std::string bin_dir_;
+  std::string dir_;
+  pid_t pid_ = -1;
+  std::uint16_t port_ = 0;
+};
+
+// The processor for the server and the one for the load, as far as there are two.
+void pin_to_load_processor();
+
+}  // namespace moot::bench
