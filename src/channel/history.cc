@@ -93,7 +93,7 @@ std::optional<RecordKey> HistoryIndex::predecessor(const Bound& bound) const {
 }
 
 void HistoryIndex::keys(const RecordKey& from, const Bound& to, std::size_t max,
-                   std::vector<RecordKey>& out) const {
+                        std::vector<RecordKey>& out) const {
   if (leaves_.empty()) return;
   for (std::size_t leaf = leaf_of(from); leaf < leaves_.size() && max > 0; ++leaf) {
     if (to && !(leaves_[leaf].lower < *to)) return;
@@ -148,6 +148,11 @@ void HistoryIndex::update(StoredRecord record, Ticket ticket) {
 
 void HistoryIndex::durable(Ticket upto) {
   std::erase_if(unflushed_, [&](const auto& entry) { return entry.second.ticket <= upto; });
+}
+
+Ticket HistoryIndex::ticket_of(const RecordKey& key) const {
+  const auto it = unflushed_.find(key);
+  return it == unflushed_.end() ? Ticket{} : it->second.ticket;
 }
 
 std::vector<LeafSummary> HistoryIndex::take_changed_leaves() {

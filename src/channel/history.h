@@ -57,6 +57,8 @@ class HistoryIndex {
   // More is known about a record (its acks). REQUIRES: contains(record.key()).
   void update(StoredRecord record, Ticket ticket);
   void durable(Ticket upto);
+  // From when on a record is on disk; 0 when it is. REQUIRES: contains(key).
+  Ticket ticket_of(const RecordKey& key) const;
   // The leaves that insertions changed since the last call: to be persisted with the records.
   std::vector<LeafSummary> take_changed_leaves();
 

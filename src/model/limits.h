@@ -107,6 +107,17 @@ inline constexpr seconds kChannelIdAhead{2};
 inline constexpr seconds kChannelIdAge{120};
 inline constexpr milliseconds kStatusCoalesce{100};
 
+// A replica of a channel (replication.md 2.4, 2.5, 3.2).
+inline constexpr std::size_t kPendingRecords = 8'192;  // over: not stored, not acknowledged
+inline constexpr std::size_t kPendingBytes = 32 * 1024 * 1024;
+inline constexpr seconds kPullTimeout{5};       // over: asked again, more patiently
+inline constexpr seconds kPullTimeoutMax{60};
+inline constexpr unsigned kSyncDepthMax = 16;   // splits of one range
+inline constexpr std::size_t kSyncBacklog = 8'192;  // elements wanted; over: fetched first
+inline constexpr seconds kConfirmTimeout{5};    // of a merge; over: proposed again
+inline constexpr milliseconds kCandidacyDelayMax{150};
+inline constexpr minutes kAntiEntropy{10};
+
 // The coordinator of a channel (replication.md 2.3).
 inline constexpr seconds kElectionTimeout{3};       // over: the candidate is refused
 inline constexpr seconds kRefusedFor{5};            // unless his history or the roster changes
