@@ -2,6 +2,7 @@
 """seed_corpus.py OUT: writes the first inputs of every fuzz target, made from tests/vectors, into
 OUT/fuzz_NAME. The committed corpora are what libFuzzer's -merge=1 keeps of them and of later finds."""
 
+import base64
 import hashlib
 import itertools
 import json
@@ -85,10 +86,30 @@ def session_seeds():
         yield "session_client", start + greeting + far + usr_rmd
 
 
+def client_seeds():
+    for group in ("valid", "invalid"):
+        for v in load("keyfiles")[group]:
+            yield "keyfile", v["file"].encode()
+            # Without its check value the target gives it the right one.
+            yield "keyfile", "\n".join(v["file"].split("\n")[:-2]).encode()
+    yield "keyfile", b"# a comment\n\"moot_key\" = 0 # another\nlabel = 'a\\b'\nsrv = \"\\u00e9\\U0001f680\\n\"\n"
+    secret = bytes(range(0x80, 0x88)) + bytes(range(32))
+    for tail in (b"\x00", b"\x01", b"\x03" + bytes(range(32))):
+        token = secret + tail + b"moot.example"
+        yield "invite", token
+        text = base64.urlsafe_b64encode(token).rstrip(b"=")
+        for address in (b"127.0.0.1:7667", b"[::1]:7697", b"chat.example:7697", b"[%]:1"):
+            yield "invite", b"moot://" + address + b"/#" + text
+    for v in load("records")["records"]:
+        yield "content", octets(v["msg"])
+    for text in ("82a174a474657874a162a0", "81a174a464617465", "0100", "82a174a465646974a16201"):
+        yield "content", octets(text)
+
+
 def main():
     out = Path(sys.argv[1])
     count = {}
-    for target, data in itertools.chain(seeds(), session_seeds()):
+    for target, data in itertools.chain(seeds(), session_seeds(), client_seeds()):
         folder = out / f"fuzz_{target}"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / hashlib.sha1(data).hexdigest()).write_bytes(data)

@@ -30,7 +30,8 @@ Result<Address> parse_address(std::string_view given) {
   const std::string_view digits = given.substr(colon + 1);
   if (host.starts_with('[') && host.ends_with(']') && host.size() > 2) {
     host = host.substr(1, host.size() - 2);
-    if (!std::ranges::all_of(host, v6_char)) return bad();
+    // Without a colon it would be written without brackets, and mean something else.
+    if (!std::ranges::all_of(host, v6_char) || !host.contains(':')) return bad();
   } else if (!std::ranges::all_of(host, host_char)) {
     return bad();
   }
