@@ -1,0 +1,189 @@
+"""Nothing is acknowledged before it is on disk (protocol.md 5.8, 6.1, 6.2).
+
+SIGKILL proves nothing about that: what was written and never synced survives it in the page cache.
+So the real mootd runs with recorder.c preloaded, and the order of its writes, syncs and sends is
+read back. recorder_test.py MOOTD RECORDER.so
+"""
+
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+import moot_process  # noqa: E402
+import moot_wire  # noqa: E402
+
+MOOTD, RECORDER = sys.argv.pop(1), sys.argv.pop(1)
+LOG_FILE = "store.db-wal"  # SQLite's write-ahead log: where a commit is
+SLOW_MS = "30"
+
+
+class Violation(AssertionError):
+    pass
+
+
+def judge(lines, cmd, begin=0):
+    """Checks the first frame `cmd` that leaves after line `begin`: something was written to the log
+    of the store since then, and all that was ever written to it is synced. The number of writes."""
+    unsynced = writes = 0
+    streams = {}
+    for i, line in enumerate(lines):
+        kind, _, rest = line.partition(" ")
+        if kind == "W" and rest.endswith("/" + LOG_FILE):
+            unsynced += 1
+            writes += i >= begin
+        elif kind == "S" and rest.endswith("/" + LOG_FILE):
+            unsynced = 0
+        elif kind == "P":
+            fd, taken = rest.split()
+            # Told behind the send it cuts short: the octets that were not taken come again.
+            before, last = streams[fd]
+            streams[fd] = (before + last[: int(taken)], b"")
+        elif kind == "N":
+            fd, octets = rest.split()
+            before, last = streams.get(fd, (b"", b""))
+            frames, before = moot_wire.split_frames(before + last)
+            streams[fd] = (before, bytes.fromhex(octets))
+            frames, _ = moot_wire.split_frames(before + streams[fd][1])
+            if i >= begin and any(name == cmd for name, _, _ in frames):
+                if writes == 0:
+                    raise Violation(f"{cmd} left and nothing had been written")
+                if unsynced:
+                    raise Violation(f"{cmd} left before {unsynced} of {writes} writes were synced")
+                return writes
+    raise AssertionError(f"no {cmd} left")
+
+
+class Recording:
+    """A server under the recorder, with accounts ada and bob; bob has a second device."""
+
+    def __init__(self, **env):
+        self._dir = tempfile.TemporaryDirectory(prefix="moot-recorder-")
+        home = pathlib.Path(self._dir.name)
+        self.log_path = home / "recorder.log"
+        env = {"LD_PRELOAD": RECORDER, "MOOT_RECORDER_LOG": str(self.log_path), **env}
+        self.server = moot_process.Server(MOOTD, home / "data", env=env)
+        self.peers = []
+
+    def __enter__(self):
+        try:
+            self.server.start()
+            self.ada_key = moot_wire.Key.of_file(self.server.admin("user", "add", "ada"))
+            self.bob_key = moot_wire.Key.of_file(self.server.admin("user", "add", "bob"))
+            self.bob_tablet_key = moot_wire.Key.of_file(
+                self.server.admin("key", "add", "bob", "--label", "tablet"))
+            self.ada = self.connect(self.ada_key)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        for peer in self.peers:
+            peer.close()
+        self.server.__exit__()
+        self._dir.cleanup()
+
+    def connect(self, key):
+        peer = moot_wire.Peer(key)
+        self.peers.append(peer)
+        peer.barrier()
+        return peer
+
+    def lines(self):
+        return self.log_path.read_text().splitlines()
+
+    def mark(self):
+        """The end of the log, when nothing is left to do."""
+        self.ada.barrier()
+        return len(self.lines())
+
+    # What is acknowledged, each from a mark on: (frame, where its story begins).
+
+    def message_to_somebody_away(self):
+        begin = self.mark()
+        self.ada.send("PV_MSG", to="bob", msg_id=moot_wire.new_ulid(),
+                      msg=moot_wire.text_content("until you are back"))
+        self.ada.barrier()
+        return "SINFO", begin
+
+    def enrolment(self):
+        newcomer = self.connect(moot_wire.Key.of_link(self.server.invite()))
+        begin = self.mark()
+        newcomer.send("ENROL", id="cyd")
+        newcomer.wait_for("ENROLLED", id="cyd")
+        return "ENROLLED", begin
+
+    def message_that_another_device_has_to_get(self):
+        bob = self.connect(self.bob_key)
+        begin = self.mark()
+        msg_id = moot_wire.new_ulid()
+        self.ada.send("PV_MSG", to="bob", msg_id=msg_id, msg=moot_wire.text_content("here?"))
+        bob.wait_for("MSG", msg_id=msg_id)
+        bob.send("ACK_MSG", **{"from": "ada", "msg_id": msg_id})
+        self.ada.wait_for("MSG_ACK", msg_id=msg_id)
+        return "MSG_ACK", begin
+
+
+STORIES = ("message_to_somebody_away", "enrolment", "message_that_another_device_has_to_get")
+
+
+class RecorderTest(unittest.TestCase):
+    def check(self, story, **env):
+        with Recording(**env) as recording:
+            cmd, begin = getattr(recording, story)()
+            return judge(recording.lines(), cmd, begin)
+
+    def test_the_barrier_behind_a_message_to_somebody_away_waits_for_the_disk(self):
+        self.check("message_to_somebody_away")
+
+    def test_a_new_key_leaves_when_the_account_is_on_disk(self):
+        self.check("enrolment")
+
+    def test_a_message_is_confirmed_when_the_copy_for_another_device_is_on_disk(self):
+        self.check("message_that_another_device_has_to_get")
+
+    def test_a_slow_disk_changes_none_of_it(self):
+        for story in STORIES:
+            with self.subTest(story):
+                self.check(story, MOOT_RECORDER_SLOW_MS=SLOW_MS)
+
+    # That the test can fail: syncs that come too late are found, in the recording and in a story.
+
+    def test_finds_a_disk_that_says_synced_before_it_is(self):
+        for story in STORIES:
+            with self.subTest(story), self.assertRaisesRegex(Violation, "before .* synced"):
+                self.check(story, MOOT_RECORDER_LATE="1")
+
+    def test_finds_a_swapped_pair_and_a_missing_write(self):
+        sent = moot_wire.frame("ENROLLED", b"\x80", b"k").hex()
+        write, sync, send = "W 0 4096 /d/store.db-wal", "S /d/store.db-wal", f"N 7 {sent}"
+        self.assertEqual(judge([write, sync, send], "ENROLLED"), 1)
+        for lines, begin in (([write, send, sync], 0), ([write, sync, write, send, sync], 0),
+                             ([write, "S /d/store.db", send, sync], 0), ([send, write, sync], 0),
+                             ([write, sync, send], 2)):
+            with self.assertRaises(Violation):
+                judge(lines, "ENROLLED", begin)
+
+    def test_a_program_that_writes_syncs_and_sends_is_recorded_in_that_order(self):
+        program = ("import os, socket, sys\n"
+                   "a, b = socket.socketpair()\n"
+                   "s = socket.create_server(('127.0.0.1', 0)); c = socket.create_connection(s.getsockname())\n"
+                   "f = os.open(sys.argv[1], os.O_CREAT | os.O_WRONLY)\n"
+                   "os.pwrite(f, b'one', 5); os.fdatasync(f); c.send(b'two'); a.send(b'three')\n"
+                   "os.write(f, b'four'); os.fsync(f)\n")
+        with tempfile.TemporaryDirectory() as place:
+            log, file = pathlib.Path(place) / "log", pathlib.Path(place) / "file"
+            subprocess.run([sys.executable, "-c", program, file], check=True, timeout=60,
+                           env={"LD_PRELOAD": RECORDER, "MOOT_RECORDER_LOG": str(log)})
+            kept = [line for line in log.read_text().splitlines()
+                    if line.endswith(str(file)) or line.startswith("N ")]
+        self.assertEqual([k.split()[0] for k in kept], ["W", "S", "N", "W", "S"])
+        self.assertEqual(kept[0], f"W 5 3 {file}")
+        self.assertEqual(kept[2].split()[2], b"two".hex())
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,87 @@
+"""A real mootd on a free port of loopback, for tests of processes. Standard library only."""
+
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import tempfile
+import threading
+
+
+class Server:
+    """One data directory and the mootd that runs on it, if one does."""
+
+    def __init__(self, program, data_dir, args=(), env=None):
+        self.program = str(program)
+        self.data_dir = pathlib.Path(data_dir)
+        self.args = list(args)
+        self.env = {**os.environ, **(env or {})}
+        self.port = 0
+        self.process = None
+        self._log = tempfile.TemporaryFile()
+
+    def start(self, timeout=60):
+        """Returns when it says that it is ready. A restart has the port of the first start."""
+        self.process = subprocess.Popen(
+            [self.program, "run", "--data-dir", self.data_dir, "--listen",
+             f"127.0.0.1:{self.port}", *self.args],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._log, env=self.env,
+            text=True)
+        watch = threading.Timer(timeout, self.process.kill)
+        watch.start()
+        try:
+            for line in self.process.stdout:
+                if found := re.fullmatch(r"listening plain \S+:(\d+)", line.strip()):
+                    self.port = int(found[1])
+                if line.strip() == "ready":
+                    return self
+        finally:
+            watch.cancel()
+        code = self.process.wait()
+        raise AssertionError(f"mootd ended with {code} before it was ready:\n{self.log()}")
+
+    def kill(self):
+        """As a power cut would end it."""
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        self.process = None
+
+    def stop(self, timeout=30):
+        """As an operator would end it. The exit code."""
+        if self.process is None:
+            return None
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            code = self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            code = self.process.wait()
+        self.process.stdout.close()
+        self.process = None
+        return code
+
+    def admin(self, *args):
+        """`mootd ARGS`, running or not. What it prints."""
+        done = subprocess.run([self.program, *map(str, args), "--data-dir", self.data_dir],
+                              capture_output=True, text=True, timeout=60, check=False)
+        if done.returncode != 0:
+            raise AssertionError(f"mootd {' '.join(map(str, args))}: {done.stderr}")
+        return done.stdout
+
+    def invite(self, uses=1):
+        """The link of a new invitation."""
+        return re.search(r"moot://[^\s']+", self.admin("invite", "--uses", uses))[0]
+
+    def log(self, lines=20):
+        self._log.seek(0)
+        return "\n".join(self._log.read().decode(errors="replace").splitlines()[-lines:])
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        if self.process is not None:
+            self.kill()
+        self._log.close()
