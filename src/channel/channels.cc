@@ -48,6 +48,15 @@ void Channels::start(Now now, ChannelEffects& fx) {
   d.make_lobby(now, fx);
 }
 
+void Channels::configure(Now now, const ChannelsConfig& config, ChannelEffects& fx) {
+  Impl& d = *impl_;
+  const ChannelsConfig before = d.config;
+  d.config = config;
+  d.config.lobby_id = before.lobby_id;
+  d.config.stamp_key = before.stamp_key;
+  if (!before.lobby) d.make_lobby(now, fx);
+}
+
 // ---- steps on one channel --------------------------------------------------------------------
 
 std::optional<Channels::Impl::Admitted> Channels::Impl::admit(ConnId conn, const ChannelId& channel,
@@ -405,6 +414,8 @@ void Channels::tick(Now now, ChannelEffects& fx) {
 }
 
 // ---- looking ---------------------------------------------------------------------------------
+
+std::size_t Channels::size() const { return impl_->live.size(); }
 
 std::optional<ChannelId> Channels::find(std::string_view name) const {
   return impl_->membership.by_name(impl_->text.fold(name));

@@ -60,6 +60,9 @@ class Channels {
   ~Channels();
 
   void start(Now now, ChannelEffects& fx);
+  // Another configuration from now on; a lobby that was switched on is made. The random values of
+  // the first one stay.
+  void configure(Now now, const ChannelsConfig& config, ChannelEffects& fx);
 
   // A user's connection is through CNN and has its SINFO: sends one CH_STATUS for every channel of
   // the user and LST_CH for every invitation. `sid` on the wire is ConnId.n.
@@ -99,6 +102,7 @@ class Channels {
   void tick(Now now, ChannelEffects& fx);
 
   // ---- for operators ----
+  std::size_t size() const;
   std::optional<ChannelId> find(std::string_view name) const;  // by folded name, no '#'
   std::vector<ChannelReport> report() const;                   // in id order
   std::optional<ChannelReport> report(const ChannelId& channel) const;

@@ -217,6 +217,18 @@ TEST_F(Membership, TheLobbyHoldsEverybodyAndCannotBeLeft) {
   EXPECT_EQ(lobby.report("#lobby").members.size(), 1u);
 }
 
+TEST_F(Membership, ALobbyCanBeSwitchedOnAndOffWhileRunning) {
+  w.all("users ada ben\nconnect ada ben");
+  ChannelsConfig config = World::quiet();
+  config.lobby = true;
+  w.channels().configure(w.now(), config, w.fx());
+  EXPECT_EQ(w.report("#lobby").members.size(), 2u);
+  EXPECT_EQ(w.refusal("ada leave #lobby"), "not_allowed");
+  config.lobby = false;
+  w.channels().configure(w.now(), config, w.fx());
+  EXPECT_EQ(w.refusal("ada leave #lobby"), "");
+}
+
 TEST_F(Membership, AUserIsInAtMost256Channels) {
   w.all("users ada ben\nconnect ada ben\nben create #one-more");
   for (int i = 0; i < 256; ++i) w.run("ada create #c" + std::to_string(i));

@@ -127,8 +127,6 @@ void ServerKeeper::merge(const Turn& turn, ConnId conn, const c::ChMerge& cmd) {
                     "A record of the page is malformed; send the page without it.");
   }
   std::optional<MsgId> forged;
-  std::optional<StoredRecord> known;
-  bool kept = false;
   for (const MergeRecord& record : cmd.msg) {
     if (check_stamp(turn, record) != StampCheck::valid) {
       if (!forged) forged = record.id;
@@ -136,26 +134,23 @@ void ServerKeeper::merge(const Turn& turn, ConnId conn, const c::ChMerge& cmd) {
     }
     StoredRecord stored = stored_record(turn.id(), record);
     if (history().contains(stored.key())) {
-      known = std::move(stored);
+      // Nothing new: who merges hears that it is done, and nobody else.
+      turn.send(conn, s::ChMsgCommit{.id = stored.id,
+                                     .acks = Users(&server_user(), 1),
+                                     .channel = turn.id(),
+                                     .election = leadership().election,
+                                     .digest = stored.digest,
+                                     .acks_n = 1});
       continue;
     }
     stored.acks.unite(Users(&server_user(), 1), 0);
     keep(turn, stored);
     tell(turn, stored, true, conn);
-    kept = true;
   }
   if (forged) {
     turn.err(conn, Errc::bad_stamp,
              "The server never relayed this message; it was dropped, the rest of the page was not.",
              {.id = *forged});
-  } else if (!kept && known) {
-    // Nothing new: who merges hears that the page is done.
-    turn.send(conn, s::ChMsgCommit{.id = known->id,
-                                   .acks = Users(&server_user(), 1),
-                                   .channel = turn.id(),
-                                   .election = leadership().election,
-                                   .digest = known->digest,
-                                   .acks_n = 1});
   }
 }
 
