@@ -97,11 +97,13 @@ struct Done {
 struct Notice {
   std::string_view sentence;
 };
+// The server has answered everything said so far on a new connection.
+struct CaughtUp {};
 
 }  // namespace ev
 
 using Event = std::variant<ev::Connection, ev::Message, ev::State, ev::Renumbered, ev::Presence,
-                           ev::Users, ev::Handshake, ev::Done, ev::Notice>;
+                           ev::Users, ev::Handshake, ev::Done, ev::Notice, ev::CaughtUp>;
 
 // Called during a step, in the order in which it is to happen. Views are valid during the call.
 // Nothing here may call back into the core.

@@ -123,6 +123,7 @@ void Outbox::lost() {
 void Outbox::caught_up() {
   if (caught_up_) return;
   caught_up_ = true;
+  cx_->fx->event(ev::CaughtUp{});
   for (auto& [order, e] : entries_) {
     if (e.at == At::safe) wait(order, e);
   }

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "apps/moot/line_editor.h"
+#include "apps/moot/seat.h"
+#include "apps/moot/terminal.h"
+
+namespace moot::app {
+
+// The line-mode chat: a prompt below, the conversation above it. On a pipe it takes lines and
+// prints plain ones.
+class Chat {
+ public:
+  Chat(Seat seat, std::string peer);
+  int run();
+
+ private:
+  bool hear_all();
+  void hear(const Json& line);
+  void on_connection(const Json& line);
+  void on_message(const Json& line);
+  void on_state(const Json& line);
+  void on_handshake(const Json& line);
+  void on_presence(const Json& line);
+
+  bool read_input();
+  void take(const std::string& line);
+  void command(const std::string& line);
+  void open_conversation(const std::string& user);
+  void send(const std::string& to, const std::string& text);
+  void list_users();
+  bool drain();
+  bool again();
+
+  void print(const std::string& line);
+  void note(const std::string& line);
+  void draw();
+  std::string prompt() const;
+  std::vector<std::string> candidates(std::string_view word, bool first) const;
+  std::string shown_name(const std::string& user) const;
+
+  Seat seat_;
+  std::string peer_;
+  std::string self_;
+  const bool raw_;
+  const bool colour_;
+  std::unique_ptr<RawTerminal> terminal_;
+  LineEditor editor_;
+  std::string piped_;
+  bool input_open_ = true;
+  bool quit_ = false;
+  std::map<std::string, std::string> names_;  // user id to nickname
+  std::set<std::string> waiting_;             // ids of ours that are not on the server yet
+  std::size_t unanswered_ = 0;
+  std::uint64_t next_n_ = 1'000'000;  // Seat counts from 1
+  std::uint64_t users_n_ = 0;
+  std::string connection_ = "connecting";
+  std::string said_;
+};
+
+}  // namespace moot::app

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <expected>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "apps/moot/home.h"
+#include "apps/moot/local_socket.h"
+#include "moot/client.h"
+
+namespace moot::app {
+
+// The process that has the store: holds the lock, the connection to the server, and DIR/moot.sock.
+// It serves the commands of other processes as it serves its own: one line of JSON asks
+// (`do`, `n`), lines with the same number (`re`) answer, the last of them with `end`; lines with
+// `ev` tell what happens to whoever said `watch`.
+class Owner {
+ public:
+  struct Wish {
+    bool connect = true;
+    bool answers = false;  // a person is there: greetings are answered
+  };
+  struct Refused {
+    Trouble trouble;
+    bool in_use = false;  // another process is the owner
+  };
+  static std::expected<std::unique_ptr<Owner>, Refused> start(const Place& place, Wish wish);
+  ~Owner();  // says good-bye to the server
+
+ private:
+  struct Guest {
+    explicit Guest(Fd socket) : fd(std::move(socket)) {}
+    Fd fd;
+    std::string in;
+    std::string out;
+    bool watching = false;
+    bool gone = false;
+  };
+  struct Asked {
+    std::uint64_t request = 0;
+    int guest_fd = -1;
+    std::uint64_t n = 0;
+  };
+
+  Owner() = default;
+  void run();
+  void accept_guests();
+  void read(Guest& guest);
+  void write(Guest& guest);
+  void handle(Guest& guest, const Json& ask);
+  void reply(Guest& guest, std::uint64_t n, std::string_view error);
+  void say(Guest& guest, const Json& json);
+  void history(Guest& guest, const Json& ask);
+  void status(Guest& guest, std::uint64_t n);
+  void tell(const Client::Event& event);
+  void answer(const Client::Event& event);
+  Json connection() const;
+  std::uint64_t remember(const Guest& guest, std::uint64_t n);
+
+  std::unique_ptr<Client> client_;
+  Fd listener_;
+  Fd stop_;
+  std::vector<std::unique_ptr<Guest>> guests_;
+  std::vector<Asked> asked_;
+  std::uint64_t next_request_ = 1;
+  Client::Event connection_{.kind = Client::Event::Kind::connecting};
+  std::thread thread_;
+};
+
+}  // namespace moot::app

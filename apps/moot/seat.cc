@@ -1,0 +1,70 @@
+#include "apps/moot/seat.h"
+
+#include <poll.h>
+
+namespace moot::app {
+namespace {
+
+// An owner that is starting or ending is met again at once; one that hangs is told about.
+constexpr int kTries = 100;
+constexpr int kBetweenTriesMs = 50;
+
+}  // namespace
+
+std::expected<Seat, Trouble> Seat::take(const Globals& globals, Owner::Wish wish) {
+  auto place = find_place(globals);
+  if (!place) return std::unexpected(place.error());
+  Seat seat(std::move(*place), wish);
+  if (auto sat = seat.again(); !sat) return std::unexpected(sat.error());
+  return seat;
+}
+
+std::expected<void, Trouble> Seat::again() {
+  lines_.reset();
+  owner_.reset();
+  for (int i = 0; i < kTries; ++i) {
+    if (auto fd = connect_in(place_.home)) {
+      lines_ = std::make_unique<Lines>(std::move(*fd));
+      return {};
+    }
+    auto owner = Owner::start(place_, wish_);
+    if (owner) {
+      owner_ = std::move(*owner);
+    } else if (!owner.error().in_use) {
+      return std::unexpected(owner.error().trouble);
+    } else {
+      poll(nullptr, 0, kBetweenTriesMs);
+    }
+  }
+  return std::unexpected(Trouble{
+      "Another moot has " + place_.home + " and does not answer; end it, or use another --home.",
+      kFailed});
+}
+
+std::expected<void, Trouble> Seat::ask(Json question, const Each& each,
+                                       std::chrono::milliseconds time, const Each& other) {
+  const std::uint64_t n = next_n_++;
+  const Trouble gone{"The moot that has the store ended; run the command again.", kFailed};
+  if (!send(question.set("n", n))) return std::unexpected(gone);
+  const auto until = std::chrono::steady_clock::now() + time;
+  for (;;) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        until - std::chrono::steady_clock::now());
+    auto got = receive(std::max(left, std::chrono::milliseconds(0)));
+    if (got.ended) return std::unexpected(gone);
+    if (!got.line) {
+      return std::unexpected(
+          Trouble{"The server did not answer in time; `moot doctor` says why.", kFailed});
+    }
+    if (!got.line->has("re") || got.line->u64("re") != n) {
+      if (other) other(*got.line);
+      continue;
+    }
+    if (!got.line->str("error").empty())
+      return std::unexpected(Trouble{got.line->str("error"), kFailed});
+    if (!got.line->flag("end") || got.line->has("id")) each(*got.line);
+    if (got.line->flag("end")) return {};
+  }
+}
+
+}  // namespace moot::app

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "apps/moot/json.h"
+#include "moot/client.h"
+
+// How things look, for people and for programs.
+namespace moot::app {
+
+// What somebody else wrote, harmless on a terminal: control characters, direction overrides and
+// octets that are no UTF-8 are shown as escapes. With `lines`, a line end begins an indented line.
+std::string safe(std::string_view foreign, bool lines = false);
+
+// "2026-11-23T03:11:42.123Z", and back; a date alone is its midnight in UTC.
+std::string iso_time(std::uint64_t unix_ms);
+std::optional<std::uint64_t> parse_iso_time(std::string_view text);
+
+std::string_view word(Client::State state);
+std::optional<Client::State> state_of(std::string_view word);
+
+// interface.md "--json": {"to","id","from","at","text","state","acks"}.
+std::string message_json(const Client::Message& m);
+// "03:11  @ada  text".
+std::string message_line(const Client::Message& m, std::string_view self, bool colour);
+
+// Between owner and command.
+void put_message(Json& json, const Client::Message& m);
+Client::Message get_message(const Json& json);
+
+bool colour_wanted(int fd);
+
+}  // namespace moot::app
