@@ -2,6 +2,7 @@
 
 #include "base/hex.h"
 #include "channel/record.h"
+#include "client/keyfile.h"
 #include "crypto/hmac.h"
 #include "crypto/mac_batch.h"
 #include "crypto/sha3.h"
@@ -81,19 +82,42 @@ bool check_identifiers(const std::string& dir) {
   return ids.close();
 }
 
+// The values of a file are those of the vector, in its order.
+void check_key(Group& group, const client::KeyFile& key, const Json& values) {
+  const std::string got[] = {"0",           std::string(key.account.str()),
+                             text(key.kid), hex(key.key.bytes()),
+                             key.srv,       key.address,
+                             key.tls,       key.label};
+  group.expect(std::size(got) == values.size(), "number of values");
+  for (std::size_t i = 0; i < std::size(got) && i < values.size(); ++i) {
+    group.expect_same(got[i], text_of(values[i]), "value " + std::to_string(i));
+  }
+}
+
 bool check_key_files(const std::string& dir) {
   const Json file = load(dir + "/keyfiles.json");
   Group group("keyfiles");
   for (const Json& v : at(file, "valid")) {
-    group.begin("check " + text_of(at(v, "check")));
+    const std::string check = text_of(at(v, "check"));
+    group.begin("check " + check);
     std::string hashed;
     for (const Json& value : at(v, "values")) {
       if (!hashed.empty()) hashed += '\n';
       hashed += text_of(value);
     }
     group.expect_same(hex(as_bytes(hashed)), text_of(at(v, "hashed")), "what is hashed");
-    group.expect_same(hex(Bytes(sha3_256(as_bytes(hashed))).first(4)), text_of(at(v, "check")),
-                      "check value");
+    group.expect_same(hex(Bytes(sha3_256(as_bytes(hashed))).first(4)), check, "check value");
+
+    const auto key = client::read_key_file(text_of(at(v, "file")));
+    group.expect(key.has_value(), key ? "" : "refused: " + key.error().message);
+    if (!key) continue;
+    check_key(group, *key, at(v, "values"));
+    group.expect_same(client::check_value(*key), check, "check value of the file");
+    group.expect_same(client::write_key_file(*key), text_of(at(v, "file")), "written");
+  }
+  for (const Json& v : at(file, "invalid")) {
+    group.begin(text_of(at(v, "note")));
+    group.expect(!client::read_key_file(text_of(at(v, "file"))), "taken");
   }
   return group.close();
 }
