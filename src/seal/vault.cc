@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <mutex>
+#include <string>
 #include <utility>
 
 #include "base/check.h"
@@ -17,13 +18,12 @@ static_assert(kKeyBytes == crypto_aead_xchacha20poly1305_ietf_KEYBYTES);
 static_assert(kOverheadBytes == 1 + kNonceBytes + crypto_aead_xchacha20poly1305_ietf_ABYTES);
 
 // "moot/store/1" 00 | kid | account | kind (security.md 2.1).
-ByteBuf site_aad(const KeySite& site) {
-  ByteBuf aad;
-  append(aad, as_bytes("moot/store/1"));
-  aad.push_back(0);
-  append(aad, site.kid);
-  append(aad, as_bytes(site.account));
-  append(aad, as_bytes(site.kind));
+std::string site_aad(const KeySite& site) {
+  std::string aad("moot/store/1");
+  aad += '\0';
+  aad += as_text(site.kid);
+  aad += site.account;
+  aad += site.kind;
   return aad;
 }
 
@@ -54,12 +54,10 @@ Hash keyed(Bytes key, Bytes bytes) {
 }
 
 // The AAD of the store key's own row: the master key it is sealed under.
-ByteBuf store_key_aad(std::uint32_t mk_id) {
-  ByteBuf aad;
-  append(aad, as_bytes("moot/store-key/1"));
-  aad.resize(aad.size() + 4);
-  put_be32(aad.data() + aad.size() - 4, mk_id);
-  return aad;
+std::string store_key_aad(std::uint32_t mk_id) {
+  std::array<std::uint8_t, 4> id{};
+  put_be32(id.data(), mk_id);
+  return std::string("moot/store-key/1") += as_text(id);
 }
 
 }  // namespace
@@ -124,7 +122,8 @@ SealedKey Vault::seal(Bytes key32, const KeySite& site) const {
   const std::shared_lock lock(mutex_);
   const auto master = masters_.find(current_);
   MOOT_CHECK(master != masters_.end());
-  return {.octets = box(master->second.bytes(), site_aad(site), key32), .mk_id = current_};
+  return {.octets = box(master->second.bytes(), as_bytes(site_aad(site)), key32),
+          .mk_id = current_};
 }
 
 bool Vault::unseal(Bytes sealed, std::uint32_t mk_id, const KeySite& site, MutBytes key32) const {
@@ -133,7 +132,7 @@ bool Vault::unseal(Bytes sealed, std::uint32_t mk_id, const KeySite& site, MutBy
   const std::shared_lock lock(mutex_);
   const auto master = masters_.find(mk_id);
   if (master == masters_.end()) return false;
-  return unbox(master->second.bytes(), site_aad(site), sealed, key32);
+  return unbox(master->second.bytes(), as_bytes(site_aad(site)), sealed, key32);
 }
 
 SealedKey Vault::make_store_key() {
@@ -151,7 +150,7 @@ bool Vault::open_store_key(Bytes sealed, std::uint32_t mk_id) {
   const auto master = masters_.find(mk_id);
   if (master == masters_.end()) return false;
   std::array<std::uint8_t, kKeyBytes> key;
-  if (!unbox(master->second.bytes(), store_key_aad(mk_id), sealed, key)) return false;
+  if (!unbox(master->second.bytes(), as_bytes(store_key_aad(mk_id)), sealed, key)) return false;
   store_key_ = std::make_unique<GuardedKey>(key);
   return true;
 }
@@ -165,8 +164,9 @@ SealedKey Vault::seal_store_key() const {
   MOOT_CHECK(store_key_ != nullptr);
   const auto master = masters_.find(current_);
   MOOT_CHECK(master != masters_.end());
-  return {.octets = box(master->second.bytes(), store_key_aad(current_), store_key_->bytes()),
-          .mk_id = current_};
+  return {
+      .octets = box(master->second.bytes(), as_bytes(store_key_aad(current_)), store_key_->bytes()),
+      .mk_id = current_};
 }
 
 Hash Vault::purpose_key(std::string_view purpose) const {

@@ -43,7 +43,7 @@ std::uint64_t check_whole(ServerStore& store, std::size_t body_bytes) {
   EXPECT_EQ(names, expected);
   std::promise<Result<OfflinePage>> read;
   store.fetch_offline(kKid, 0, {.rows_max = 100, .bytes_max = 1 << 24},
-                      [&](Result<OfflinePage> p) { read.set_value(std::move(p)); });
+                      [&](Result<OfflinePage>&& p) { read.set_value(std::move(p)); });
   const auto page = read.get_future().get();
   EXPECT_TRUE(page) << (page ? "" : page.error().message);
   if (!page) return n;

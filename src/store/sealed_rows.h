@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "model/store_ops.h"
 #include "seal/vault.h"
 
@@ -10,9 +12,9 @@ inline constexpr char kOfflinePurpose[] = "offline";
 inline constexpr char kRecordPurpose[] = "record";
 inline constexpr char kStampPurpose[] = "stamp-key";
 
-ByteBuf aad_of(const OfflineCopy& copy);
-ByteBuf aad_of(const KeptRecord& record);
-ByteBuf aad_of_stamp_key(std::uint32_t id);
+std::string aad_of(const OfflineCopy& copy);
+std::string aad_of(const KeptRecord& record);
+std::string aad_of_stamp_key(std::uint32_t id);
 seal::KeySite site_of(const Credential& credential);
 
 }  // namespace moot::store

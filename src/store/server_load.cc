@@ -158,7 +158,7 @@ void ServerTables::load_channels(ServerSnapshot& s) {
   Query q = db_.query("SELECT id, sealed FROM stamp_key ORDER BY id");
   while (q.next()) {
     StampKey key{.id = static_cast<std::uint32_t>(q.u64(0)), .key = {}};
-    auto plain = vault_.unseal_blob(kStampPurpose, aad_of_stamp_key(key.id), q.blob(1));
+    auto plain = vault_.unseal_blob(kStampPurpose, as_bytes(aad_of_stamp_key(key.id)), q.blob(1));
     if (!plain || plain->size() != KeyBytes::kSize) {
       db_.fail_row("a stamp key that does not open");
       return;

@@ -1,5 +1,6 @@
 #include "store/server_store.h"
 
+#include <array>
 #include <optional>
 #include <utility>
 
@@ -14,16 +15,15 @@ constexpr char kStoreFile[] = "store.db";
 constexpr char kStoreKey[] = "store_key";
 
 // The store key's row: the id of the master key it is sealed under, then the sealed key.
-ByteBuf store_key_row(const seal::SealedKey& key) {
-  ByteBuf row(4);
-  put_be32(row.data(), key.mk_id);
-  append(row, key.octets);
-  return row;
+std::string store_key_row(const seal::SealedKey& key) {
+  std::array<std::uint8_t, 4> id{};
+  put_be32(id.data(), key.mk_id);
+  return std::string(as_text(id)) += as_text(key.octets);
 }
 
 void put_store_key(Db& db, const seal::SealedKey& key) {
-  const ByteBuf row = store_key_row(key);
-  db.query("INSERT OR REPLACE INTO meta VALUES(?,?)").bind(kStoreKey, row).run();
+  const std::string row = store_key_row(key);
+  db.query("INSERT OR REPLACE INTO meta VALUES(?,?)").bind(kStoreKey, as_bytes(row)).run();
 }
 
 struct StoreKeyRow {
@@ -147,7 +147,7 @@ void ServerStore::submit(Ticket ticket, std::vector<op::Any> ops) {
 }
 
 void ServerStore::fetch_offline(Kid kid, std::uint64_t after_seq, PageBounds bounds,
-                                std::function<void(Result<OfflinePage>)> done) {
+                                std::function<void(Result<OfflinePage>&&)> done) {
   parts_->commits->read([=, tables = parts_->tables.get(),
                          done = std::move(done)](Db&) -> GroupCommit::After {
     return [done, page = tables->offline(kid, after_seq, bounds)](const Status& committed) mutable {
@@ -158,7 +158,7 @@ void ServerStore::fetch_offline(Kid kid, std::uint64_t after_seq, PageBounds bou
 }
 
 void ServerStore::fetch_records(ChannelId channel, std::optional<RecordKey> after,
-                                PageBounds bounds, std::function<void(Result<RecordPage>)> done) {
+                                PageBounds bounds, std::function<void(Result<RecordPage>&&)> done) {
   parts_->commits->read([=, tables = parts_->tables.get(),
                          done = std::move(done)](Db&) -> GroupCommit::After {
     return [done, page = tables->records(channel, after, bounds)](const Status& committed) mutable {
@@ -169,7 +169,7 @@ void ServerStore::fetch_records(ChannelId channel, std::optional<RecordKey> afte
 }
 
 void ServerStore::fetch_records(ChannelId channel, std::vector<RecordKey> keys,
-                                std::function<void(Result<RecordPage>)> done) {
+                                std::function<void(Result<RecordPage>&&)> done) {
   parts_->commits->read([channel, keys = std::move(keys), tables = parts_->tables.get(),
                          done = std::move(done)](Db&) -> GroupCommit::After {
     return [done, page = tables->records(channel, keys)](const Status& committed) mutable {

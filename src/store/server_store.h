@@ -49,13 +49,13 @@ class ServerStore {
 
   // Reads see what was submitted before them; their callbacks run once that is on disk.
   void fetch_offline(Kid kid, std::uint64_t after_seq, PageBounds bounds,
-                     std::function<void(Result<OfflinePage>)> done);
+                     std::function<void(Result<OfflinePage>&&)> done);
   // A server-kept channel's records in (id, digest) order, those greater than `after`.
   void fetch_records(ChannelId channel, std::optional<RecordKey> after, PageBounds bounds,
-                     std::function<void(Result<RecordPage>)> done);
+                     std::function<void(Result<RecordPage>&&)> done);
   // The records with these keys that are there, in the order asked for.
   void fetch_records(ChannelId channel, std::vector<RecordKey> keys,
-                     std::function<void(Result<RecordPage>)> done);
+                     std::function<void(Result<RecordPage>&&)> done);
   Result<std::uint64_t> count_records(ChannelId channel);
   // Every key of a channel in order, in chunks; on the store's thread, before this returns.
   Status load_index(ChannelId channel,

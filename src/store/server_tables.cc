@@ -135,7 +135,7 @@ void ServerTables::on(const op::DropEnrolment& o) {
 
 void ServerTables::on(const op::PutOffline& o) {
   const OfflineCopy& c = o.copy;
-  const ByteBuf body = vault_.seal_blob(kOfflinePurpose, aad_of(c), c.msg);
+  const ByteBuf body = vault_.seal_blob(kOfflinePurpose, as_bytes(aad_of(c)), c.msg);
   // Storing a copy again changes nothing: its place in the queue is the first one.
   db_.query(
          "INSERT INTO offline VALUES(?,?,?,?,?,?,?,?,?,?) ON CONFLICT(kid, author, msg_id) DO "
@@ -220,7 +220,7 @@ void ServerTables::on(const op::PutInvited& o) {
 void ServerTables::on(const op::PutRecord& o) {
   const KeptRecord& r = o.record;
   const std::string acks = join_users(r.acks);
-  const ByteBuf body = vault_.seal_blob(kRecordPurpose, aad_of(r), r.msg);
+  const ByteBuf body = vault_.seal_blob(kRecordPurpose, as_bytes(aad_of(r)), r.msg);
   // Its content never changes (replication.md D2); who acknowledged it may.
   db_.query(
          "INSERT INTO record VALUES(?,?,?,?,?,?,?,?,?) ON CONFLICT(channel, id, digest) DO UPDATE "
@@ -232,7 +232,7 @@ void ServerTables::on(const op::PutRecord& o) {
 
 void ServerTables::on(const op::PutStampKey& o) {
   const ByteBuf sealed =
-      vault_.seal_blob(kStampPurpose, aad_of_stamp_key(o.key.id), o.key.key.bytes());
+      vault_.seal_blob(kStampPurpose, as_bytes(aad_of_stamp_key(o.key.id)), o.key.key.bytes());
   db_.query("INSERT OR REPLACE INTO stamp_key VALUES(?,?)").bind(o.key.id, sealed).run();
 }
 
@@ -264,7 +264,7 @@ Result<OfflinePage> ServerTables::offline(Kid kid, std::uint64_t after_seq, Page
                 .msg = {},
                 .msg_bytes = static_cast<std::uint32_t>(size),
                 .content = q.id<decltype(OfflineCopy::content)>(7)};
-    auto body = vault_.unseal_blob(kOfflinePurpose, aad_of(row.copy), q.blob(8));
+    auto body = vault_.unseal_blob(kOfflinePurpose, as_bytes(aad_of(row.copy)), q.blob(8));
     if (!body) {
       return fail("A kept message in " + db_.path() +
                   " does not open in its place, so the store was edited: restore a backup.");
@@ -289,7 +289,7 @@ Result<KeptRecord> ServerTables::record_of(Query& row, ChannelId channel) {
                .acks_n = row.u64(4),
                .cert = row.bytes(6)};
   auto acks = split_users(row.text(3));
-  auto body = vault_.unseal_blob(kRecordPurpose, aad_of(r), row.blob(7));
+  auto body = vault_.unseal_blob(kRecordPurpose, as_bytes(aad_of(r)), row.blob(7));
   if (!acks || !body) {
     return fail("A kept record in " + db_.path() +
                 " does not open in its place, so the store was edited: restore a backup.");
