@@ -179,7 +179,7 @@ PublicAddress Server::public_address() const {
 Status Server::run() {
   std::vector<std::string> lines;
   for (const auto& l : listeners_) lines.push_back("listening " + l->line());
-  hooks_.ready(lines);
+  hooks_.ready(lines, hub_->core().counts().accounts == 0);
   log::info(
       "server.ready",
       {{"version", options_.version}, {"threads", options_.threads}, {"name", options_.name}});

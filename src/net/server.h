@@ -14,7 +14,8 @@ namespace moot::net {
 // What the program around the server does for it.
 struct ServerHooks {
   // Every listener listens: their lines, then everything is ready.
-  std::function<void(const std::vector<std::string>& listening)> ready = [](const auto&) {};
+  std::function<void(const std::vector<std::string>& listening, bool no_accounts)> ready =
+      [](const auto&, bool) {};
   std::function<void()> stopping = [] {};
   // SIGHUP: the configuration as it is now.
   std::function<Result<ServerOptions>()> reload;

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+
+#include "apps/mootd/config.h"
+#include "net/admin_wire.h"
+
+namespace moot::mootd {
+
+inline constexpr int kExitDone = 0;
+inline constexpr int kExitFailed = 1;
+inline constexpr int kExitUsage = 2;
+inline constexpr int kExitBadConfig = 78;
+
+// What an operator's command prints besides its answer.
+struct CommandOutput {
+  bool json = false;
+  std::string key_out;  // a new key file goes there
+};
+
+// Runs the command in the server that has the data directory, else on its store; prints the answer.
+int run_command(const Config& config, const net::AdminRequest& request,
+                const CommandOutput& output);
+
+int run_restore(const Config& config, const std::string& file);
+int run_doctor(const Config& config);
+
+}  // namespace moot::mootd

@@ -1,0 +1,268 @@
+#include "apps/mootd/config.h"
+
+#include <algorithm>
+#include <cctype>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+
+#include <unistd.h>
+
+#include "apps/mootd/keys.h"
+#include "apps/mootd/values.h"
+#include "net/listener.h"
+#include "net/server.h"
+
+namespace moot::mootd {
+namespace {
+
+constexpr char kDefaultListen[] = "127.0.0.1:7667";
+
+const Key* find_key(std::string_view path) {
+  const auto& keys = config_keys();
+  const auto it = std::ranges::find(keys, path, &Key::path);
+  return it == keys.end() ? nullptr : &*it;
+}
+
+std::string unknown(std::string_view path) {
+  const std::string near = nearest(path, config_key_names());
+  return "unknown key `" + std::string(path) + "`" +
+         (near.empty() ? "; `mootd config show` lists all." : "; did you mean `" + near + "`?");
+}
+
+// Where a value came from, for its error.
+Status set_key(Config& config, std::string_view path, const toml::node& value,
+               const std::string& where) {
+  const Key* key = find_key(path);
+  if (key == nullptr) return fail(where + unknown(path));
+  if (auto ok = key->set(config, value); !ok) {
+    std::string why = ok.error().message;
+    if (!why.ends_with('.')) why += ".";
+    return fail(where + "`" + std::string(path) + "` " + why);
+  }
+  return {};
+}
+
+// "key=value": the value as TOML, else as text.
+Status set_text(Config& config, std::string_view path, const std::string& value,
+                const std::string& where) {
+  try {
+    const toml::table t = toml::parse("v = " + value);
+    return set_key(config, path, *t.get("v"), where);
+  } catch (const toml::parse_error&) {
+    return set_key(config, path, toml::value<std::string>(value), where);
+  }
+}
+
+class Reader {
+ public:
+  explicit Reader(Config& config) : config_(config) {}
+
+  Status table(const toml::table& t, const std::string& prefix) {
+    for (const auto& [raw, value] : t) {
+      const std::string path = prefix + std::string(raw.str());
+      Status ok;
+      if (path == "listen") {
+        ok = listeners(value);
+      } else if (const auto* inner = value.as_table(); inner && find_key(path) == nullptr) {
+        ok = table(*inner, path + ".");
+      } else {
+        const auto line = value.source().begin.line;
+        ok = set_key(config_, path, value,
+                     line > 0 ? "line " + std::to_string(line) + ": " : std::string());
+      }
+      if (!ok) return ok;
+    }
+    return {};
+  }
+
+  std::vector<ListenBlock> blocks;
+
+ private:
+  Status listeners(const toml::node& value) {
+    const toml::array* list = value.as_array();
+    if (list == nullptr) return fail("`listen` is a list of tables: write [[listen]].");
+    for (const toml::node& each : *list) {
+      auto block = read_listen(each, blocks.size() + 1);
+      if (!block) return std::unexpected(block.error());
+      blocks.push_back(std::move(*block));
+    }
+    return {};
+  }
+  Config& config_;
+};
+
+std::string environment_name(std::string_view path) {
+  std::string name = "MOOT_";
+  for (const char c : path) {
+    name.push_back(c == '.' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c))));
+  }
+  return name;
+}
+
+ListenBlock flag_listener(const std::string& address, std::string option, bool tls) {
+  ListenBlock b;
+  b.options.address = address;
+  b.options.option = std::move(option);
+  b.options.tls = tls;
+  b.transport = tls ? "tls" : "tcp";
+  return b;
+}
+
+// The options name the listeners of their kind instead of the file.
+void apply_flags(std::vector<ListenBlock>& blocks, const ConfigSources& sources) {
+  const auto replace = [&blocks](bool tls, const std::vector<std::string>& addresses,
+                                 const char* option) {
+    if (addresses.empty()) return;
+    std::erase_if(blocks, [tls](const ListenBlock& b) { return b.options.tls == tls; });
+    std::vector<ListenBlock> more;
+    for (const std::string& a : addresses) more.push_back(flag_listener(a, option, tls));
+    blocks.insert(tls ? blocks.end() : blocks.begin(), more.begin(), more.end());
+  };
+  replace(false, sources.listen, "--listen");
+  replace(true, sources.tls_listen, "--tls-listen");
+}
+
+Status check_listeners(Config& config, std::vector<ListenBlock>& blocks) {
+  for (ListenBlock& b : blocks) {
+    const auto at = net::parse_endpoint(b.options.address);
+    if (!at) return fail(b.options.option + ": " + at.error().message);
+    if (b.options.tls) {
+      if (b.options.cert.empty()) b.options.cert = config.tls_cert;
+      if (b.options.key.empty()) b.options.key = config.tls_key;
+      if (b.options.cert.empty() || b.options.key.empty()) {
+        return fail(b.options.option +
+                    ": TLS needs a certificate and its key; set `cert` and `key` of the [[listen]] "
+                    "block, or tls.cert and tls.key.");
+      }
+    } else if (!at->address.loopback() && !b.insecure) {
+      return fail(b.options.option + ": " + b.options.address +
+                  " is no loopback address and plain TCP is readable by everybody on the way; use "
+                  "TLS, or set insecure_plaintext = \"I understand\" in the [[listen]] block.");
+    }
+    config.server.listen.push_back(b.options);
+  }
+  return {};
+}
+
+Status check_whole(const Config& config) {
+  const auto& live = config.server.live;
+  if (config.server.name.empty() || config.server.name.size() > limits::kSrvBytesMax) {
+    return fail("`name` must have 1 to 255 octets.");
+  }
+  if (config.server.data_dir.empty()) return fail("`data_dir` must name a directory.");
+  if (live.core.max_msg + 2 * limits::kPageBytesSlack > live.max_frame) {
+    return fail("`limits.max_frame` must be at least 2048 octets more than `limits.max_msg`.");
+  }
+  if (config.default_keeper == Keeper::server ? !live.core.channels.server_kept
+                                              : !live.core.channels.member_kept) {
+    return fail("`channels.default_keeper` must be one of `channels.keepers`.");
+  }
+  if (config.http_listen != "off") {
+    return fail("`http.listen` must be \"off\": HTTP is not in this version.");
+  }
+  return {};
+}
+
+Result<Config> read_table(const ConfigSources& sources, const toml::table& file) {
+  Config config;
+  config.server.threads = net::usable_cpus();
+  config.exempt = {"127.0.0.0/8", "::1"};
+  for (const std::string& e : config.exempt) {
+    config.server.live.sources.exempt.push_back(*net::parse_network(e));
+  }
+  Reader reader(config);
+  const std::string in = sources.file.empty() ? std::string() : sources.file + ": ";
+  if (auto ok = reader.table(file, {}); !ok) return fail(in + ok.error().message);
+  for (const Key& key : config_keys()) {
+    const auto it = sources.environment.find(environment_name(key.path));
+    if (it == sources.environment.end()) continue;
+    if (auto ok = set_text(config, key.path, it->second, it->first + ": "); !ok) {
+      return std::unexpected(ok.error());
+    }
+  }
+  for (const std::string& s : sources.set) {
+    const std::size_t eq = s.find('=');
+    if (eq == std::string::npos) return fail("--set " + s + ": write --set key=value.");
+    if (auto ok = set_text(config, s.substr(0, eq), s.substr(eq + 1), "--set: "); !ok) {
+      return std::unexpected(ok.error());
+    }
+  }
+  const auto option = [&config](std::string_view path, const std::string& value, const char* name) {
+    if (value.empty()) return Status();
+    return set_key(config, path, toml::value<std::string>(value), std::string(name) + ": ");
+  };
+  if (auto ok = option("data_dir", sources.data_dir, "--data-dir"); !ok)
+    return std::unexpected(ok.error());
+  if (auto ok = option("log.level", sources.log_level, "--log-level"); !ok)
+    return std::unexpected(ok.error());
+  if (auto ok = option("log.format", sources.log_format, "--log-format"); !ok)
+    return std::unexpected(ok.error());
+  if (auto ok = option("http.listen", sources.http_listen, "--http-listen"); !ok)
+    return std::unexpected(ok.error());
+  apply_flags(reader.blocks, sources);
+  if (reader.blocks.empty()) {
+    reader.blocks.push_back(flag_listener(kDefaultListen, "--listen (default)", false));
+  }
+  if (auto ok = check_listeners(config, reader.blocks); !ok) return std::unexpected(ok.error());
+  config.server.live.core.channels.msg_bytes_max = config.server.live.core.max_msg;
+  config.server.live.core.channels.frame_bytes_max = config.server.live.max_frame;
+  config.server.version = MOOT_VERSION;
+  if (auto ok = check_whole(config); !ok) return fail(in + ok.error().message);
+  return config;
+}
+
+}  // namespace
+
+Result<Config> read_config(const ConfigSources& sources, std::string_view text) {
+  try {
+    return read_table(sources, toml::parse(text));
+  } catch (const toml::parse_error& e) {
+    const std::string in = sources.file.empty() ? std::string() : sources.file + ": ";
+    return fail(in + "line " + std::to_string(e.source().begin.line) + ": " +
+                std::string(e.description()) + ".");
+  }
+}
+
+Result<Config> read_config(const ConfigSources& sources) {
+  if (sources.file.empty()) return read_config(sources, "");
+  std::ifstream in(sources.file, std::ios::binary);
+  if (!in) return fail("The configuration " + sources.file + " cannot be read; check -c.");
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  return read_config(sources, text);
+}
+
+std::string show_config(const Config& config) {
+  std::string out;
+  std::string table;
+  for (const Key& key : config_keys()) {
+    const std::size_t dot = key.path.find('.');
+    const std::string in(dot == std::string_view::npos ? "" : key.path.substr(0, dot));
+    if (in != table) {
+      table = in;
+      out += "\n[" + table + "]\n";
+    }
+    out += std::string(key.path.substr(dot == std::string_view::npos ? 0 : dot + 1)) + " = " +
+           key.show(config) + "\n";
+  }
+  for (const net::ListenOptions& l : config.server.listen) {
+    out += "\n[[listen]]\naddress = " + toml_text(l.address) +
+           "\ntransport = " + (l.tls ? "\"tls\"" : "\"tcp\"") + "\nauth = \"key\"\nchallenge = " +
+           (l.rules.challenge_required ? "\"required\"" : "\"optional\"") + "\n";
+    if (l.tls) out += "cert = " + toml_text(l.cert) + "\nkey = " + toml_text(l.key) + "\n";
+  }
+  return out;
+}
+
+std::map<std::string, std::string> moot_environment() {
+  std::map<std::string, std::string> out;
+  for (char** e = environ; e != nullptr && *e != nullptr; ++e) {
+    const std::string_view one(*e);
+    const std::size_t eq = one.find('=');
+    if (eq == std::string_view::npos || !one.starts_with("MOOT_")) continue;
+    out.emplace(one.substr(0, eq), one.substr(eq + 1));
+  }
+  return out;
+}
+
+}  // namespace moot::mootd

@@ -1,0 +1,119 @@
+#include "apps/mootd/config.h"
+
+#include <gtest/gtest.h>
+
+#include "apps/mootd/keys.h"
+#include "apps/mootd/values.h"
+
+namespace moot::mootd {
+namespace {
+
+std::string refusal(std::string_view toml, ConfigSources sources = {}) {
+  const auto c = read_config(sources, toml);
+  return c ? std::string("taken") : c.error().message;
+}
+Config taken(std::string_view toml, ConfigSources sources = {}) {
+  auto c = read_config(sources, toml);
+  EXPECT_TRUE(c.has_value()) << (c ? "" : c.error().message);
+  return c ? *c : Config{};
+}
+
+TEST(Config, NothingAtAllWorks) {
+  const Config c = taken("");
+  EXPECT_EQ(c.server.name, "moot.local");
+  ASSERT_EQ(c.server.listen.size(), 1u);
+  EXPECT_EQ(c.server.listen[0].address, "127.0.0.1:7667");
+  EXPECT_TRUE(c.server.live.core.channels.lobby);
+  EXPECT_GE(c.server.threads, 1u);
+}
+
+TEST(Config, AnUnknownKeyIsAnErrorWithASuggestion) {
+  EXPECT_EQ(refusal("tiemout_s = 3"), "line 1: unknown key `tiemout_s`; did you mean `timeout_s`?");
+  EXPECT_EQ(refusal("[limits]\nmax_frames = 5000"),
+            "line 2: unknown key `limits.max_frames`; did you mean `limits.max_frame`?");
+  EXPECT_EQ(refusal("commands_per_s = 1"),
+            "line 1: unknown key `commands_per_s`; did you mean `limits.commands_per_s`?");
+  EXPECT_EQ(refusal("[[listen]]\nadress = \"127.0.0.1:1\""),
+            "[[listen]] 1: unknown key `adress`; did you mean `address`?");
+  EXPECT_EQ(refusal("zzzzzzzz = 1"),
+            "line 1: unknown key `zzzzzzzz`; `mootd config show` lists all.");
+  EXPECT_NE(refusal("", {.set = {"limits.comands_per_s=0"}}).find("limits.commands_per_s"),
+            std::string::npos);
+}
+
+TEST(Config, ALaterSourceWins) {
+  const Config c = taken(
+      "timeout_s = 10\nname = \"a\"",
+      {.environment = {{"MOOT_TIMEOUT_S", "20"}, {"MOOT_NAME", "b"}}, .set = {"timeout_s=30"}});
+  EXPECT_EQ(c.server.live.timeout_s, 30u);
+  EXPECT_EQ(c.server.name, "b");
+}
+
+TEST(Config, SetTakesTomlElseText) {
+  const Config c = taken(
+      "", {.set = {"limits.commands_per_s=0", "name=chat.example", "channels.keepers=[\"members\"]",
+                   "channels.default_keeper=members", "offline.max_age=12h"}});
+  EXPECT_EQ(c.server.live.core.rates.commands_per_s, 0u);
+  EXPECT_EQ(c.server.name, "chat.example");
+  EXPECT_FALSE(c.server.live.core.channels.server_kept);
+  EXPECT_EQ(c.server.live.core.offline_age, std::chrono::hours{12});
+}
+
+TEST(Config, ReadsSizesAndDurations) {
+  const Config c = taken("[offline]\nmax_bytes = \"8MiB\"\nmax_age = \"30d\"\n");
+  EXPECT_EQ(c.server.live.core.offline_bytes, 8u * 1024 * 1024);
+  EXPECT_EQ(c.server.live.core.offline_age, std::chrono::hours{30 * 24});
+  for (const char* bad : {"8MiBs", "MiB", "-1", "1 MiB", "99999999999999999999"}) {
+    EXPECT_FALSE(parse_size(bad)) << bad;
+  }
+}
+
+TEST(Config, RefusesValuesOutOfRangeAndOfTheWrongKind) {
+  for (const char* bad :
+       {"timeout_s = 0", "timeout_s = \"ten\"", "timeout_s = -5", "name = 3", "store = \"mysql\"",
+        "[limits]\nmax_frame = 99999999", "[limits]\nmax_msg = 262144",
+        "[limits]\nexempt = [\"nowhere\"]", "[presence]\nmode = \"loud\"",
+        "[channels]\nkeepers = []", "[channels]\nkeepers = [\"members\"]",
+        "[offline]\nkeep = \"yes\"", "[http]\nlisten = \"127.0.0.1:7680\"", "listen = 3",
+        "name = \"unfinished"}) {
+    EXPECT_NE(refusal(bad), "taken") << bad;
+  }
+}
+
+TEST(Config, PlainTcpStaysOnLoopbackUnlessToldInWords) {
+  EXPECT_NE(refusal("", {.listen = {"0.0.0.0:7667"}}).find("insecure_plaintext"),
+            std::string::npos);
+  EXPECT_NE(refusal("[[listen]]\naddress=\"0.0.0.0:1\"\ninsecure_plaintext=\"yes\""), "taken");
+  EXPECT_EQ(refusal("[[listen]]\naddress=\"0.0.0.0:1\"\ninsecure_plaintext=\"I understand\""),
+            "taken");
+  EXPECT_EQ(refusal("", {.listen = {"[::1]:0"}}), "taken");
+}
+
+TEST(Config, WhatThisVersionLacksIsNamed) {
+  EXPECT_NE(refusal("[[listen]]\naddress=\"/run/x\"\ntransport=\"proxy\"\nauth=\"wall\"\n"
+                    "proxy_uids=[99]")
+                .find("not in this version"),
+            std::string::npos);
+  EXPECT_NE(
+      refusal("[[listen]]\naddress=\"127.0.0.1:1\"\nauth=\"wall+key\"").find("not in this version"),
+      std::string::npos);
+}
+
+TEST(Config, TlsNeedsACertificate) {
+  EXPECT_NE(refusal("", {.tls_listen = {"0.0.0.0:7697"}}).find("certificate"), std::string::npos);
+  const Config c =
+      taken("", {.set = {"tls.cert=/c.pem", "tls.key=/k.pem"}, .tls_listen = {"0.0.0.0:7697"}});
+  ASSERT_EQ(c.server.listen.size(), 1u);
+  EXPECT_TRUE(c.server.listen[0].tls);
+  EXPECT_EQ(c.server.listen[0].cert, "/c.pem");
+}
+
+TEST(Config, WhatIsShownIsReadBackTheSame) {
+  const Config c = taken("timeout_s = 7\n[limits]\nexempt = []\n[offline]\nmax_age = \"1d\"");
+  const std::string shown = show_config(c);
+  EXPECT_EQ(show_config(taken(shown)), shown);
+  EXPECT_NE(shown.find("timeout_s = 7"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace moot::mootd

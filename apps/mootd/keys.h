@@ -1,0 +1,35 @@
+#pragma once
+
+#include <toml++/toml.h>
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "apps/mootd/config.h"
+
+namespace moot::mootd {
+
+// A key of the configuration: how its value is taken and how it is shown.
+struct Key {
+  std::string_view path;
+  std::function<Status(Config&, const toml::node&)> set;
+  std::function<std::string(const Config&)> show;  // a TOML value
+};
+
+const std::vector<Key>& config_keys();
+std::vector<std::string> config_key_names();
+
+// One [[listen]].
+struct ListenBlock {
+  net::ListenOptions options;
+  std::string transport = "tcp";
+  std::string auth = "key";
+  bool insecure = false;
+};
+Result<ListenBlock> read_listen(const toml::node& table, std::size_t number);
+
+std::string toml_text(std::string_view text);
+
+}  // namespace moot::mootd
