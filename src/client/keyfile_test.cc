@@ -117,8 +117,8 @@ TEST(InviteLink, RefusesWhatIsCutOrHasUnknownFlags) {
     EXPECT_FALSE(read_invite_link(std::string_view(good).substr(0, n)).has_value()) << n;
   const std::size_t token = good.find('#') + 1;
   ByteBuf octets = *unbase64url(std::string_view(good).substr(token));
-  for (const std::uint8_t flags : {2, 4, 255}) {
-    octets[40] = flags;
+  for (const int flags : {2, 4, 255}) {
+    octets[40] = static_cast<std::uint8_t>(flags);
     EXPECT_FALSE(read_invite_link(good.substr(0, token) + base64url(octets)).has_value());
   }
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "client/engine.h"
+#include "model/print.h"
 #include "session/server_session.h"
 
 // What the tests of this folder share: a server made of the real server session, whose answers the
@@ -81,19 +82,21 @@ class ServerEnd {
       send(session_.sinfo(now), now);
       return;
     }
-    const auto got = session_.accept(f, mac_ok, now, arena_);
+    const auto got = session_.accept(f, mac_ok, now);
     MOOT_CHECK(got.verdict.kind == session::Verdict::Kind::deliver);
-    if (const auto* batch = std::get_if<c::Batch>(&got.command)) {
+    const auto cmd = wire::decode_client(f.cmd, f.payload, arena_);
+    MOOT_CHECK(cmd.has_value());
+    if (const auto* batch = std::get_if<c::Batch>(&*cmd)) {
       for (wire::Elements elements(batch->cmds); !elements.done();) {
         const auto e = elements.next();
         note(*wire::decode_client(e->cmd, e->map, arena_), got.nonce);
       }
     } else {
-      note(got.command, got.nonce);
+      note(*cmd, got.nonce);
     }
   }
   void note(const c::Any& cmd, std::uint64_t nonce) {
-    heard_.push_back(text(cmd));
+    heard_.push_back(moot::text(cmd));
     nonces_[heard_.back()] = nonce;
     if (std::holds_alternative<c::Info>(cmd)) infos_.push_back(nonce);
   }
