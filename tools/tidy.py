@@ -28,6 +28,7 @@ MAY_INCLUDE = {
     "net": CORES | {"include", "seal", "text", "store"},
     "sim": CORES | {"include", "seal", "text", "store"},
     "include": set(),  # the public headers of the client library: they stand alone
+    "examples": {"include"},
     "apps": CORES | SHELLS | {"include"},
     "tests": CORES | SHELLS | {"include", "apps"},
     "fuzz": CORES | SHELLS | {"include", "apps"},
