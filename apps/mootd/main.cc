@@ -37,11 +37,6 @@ void pass(CLI::App* app, Line& line, const std::string& names, const std::string
          names, [&line, key](const std::string& v) { line.request.args[key] = v; }, what)
       ->required(required);
 }
-void pass_flag(CLI::App* app, Line& line, const std::string& name, const std::string& key,
-               const std::string& what) {
-  app->add_flag_callback(name, [&line, key] { line.request.args[key] = "1"; }, what);
-}
-
 CLI::App* command(CLI::App* parent, Line& line, const std::string& name, const std::string& full,
                   const std::string& what) {
   CLI::App* app = parent->add_subcommand(name, what);

@@ -326,6 +326,7 @@ unsigned usable_cpus() {
 
 Status run_server(const ServerOptions& options, const ServerHooks& hooks) {
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a full disk is an error of a write, not the end
   prctl(PR_SET_DUMPABLE, 0);
   const rlimit none{0, 0};
   setrlimit(RLIMIT_CORE, &none);
