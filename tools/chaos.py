@@ -1,0 +1,597 @@
+#!/usr/bin/env python3
+"""Real processes over real sockets, killed at random points.
+
+Three people in a ring (ada to bob to cyd to ada), each a `moot tail --follow` and a `moot send`, talk
+through a mootd. Every round kills some of these processes with SIGKILL while messages are under way,
+starts them again, and goes on, often before everybody has recovered. Checked all the time:
+
+- whatever a sender was told is acked is in the reader's store and was shown to the reader;
+- nothing is shown twice, and nothing that was shown before a kill is gone or elsewhere after it;
+- what one author wrote is in the order of writing;
+- what nobody killed arrives without anybody's help.
+
+In at least half of the rounds messages must be in flight at the kill: on the author's disk and so on
+the wire, as the author's client had said before the kill, and not confirmed by then. Before the
+rounds, recorded sessions are played back to the server, to a restarted one, and to another one with
+the same keys. Nothing here depends on time; the schedule of kills comes from the seed alone.
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import json
+import pathlib
+import random
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+import moot_process  # noqa: E402
+import moot_wire  # noqa: E402
+
+PEOPLE = ("ada", "bob", "cyd")
+ROUNDS_OF_A_WORLD = 25
+PATIENCE_S = 120  # without any progress
+NO_RATES = ("--set", "limits.commands_per_s=0", "--set", "limits.bytes_per_s=0")
+BEGINNING = "1970-01-01"
+
+
+class Finding(AssertionError):
+    """A promise that was broken."""
+
+
+# ---- one person --------------------------------------------------------------------------------
+
+
+class Lines(threading.Thread):
+    """The whole lines of a process's stdout, each handed over once."""
+
+    def __init__(self, process, hear, world):
+        super().__init__(daemon=True)
+        self.process, self.hear, self.world = process, hear, world
+        self.start()
+
+    def run(self):
+        for line in self.process.stdout:
+            if not line.endswith(b"\n"):
+                break  # cut by the kill
+            with self.world.changed:
+                self.hear(json.loads(line))
+                self.world.progress += 1
+                self.world.changed.notify_all()
+        with self.world.changed:
+            self.world.changed.notify_all()
+
+
+class Person:
+    """A home, the processes that work in it, and what they have said.
+
+    Messages are known by number: `ada 17` is the 17th that ada was told to send."""
+
+    def __init__(self, world, name, to):
+        self.world, self.name, self.to = world, name, to
+        self.home = world.dir / name
+        self.told = 0  # handed to `moot send`, ever
+        self.unsure = set()  # of these: the process that had it died before it said acked
+        self.here = set()  # handed to the `moot send` of now
+        self.acked = set()
+        self.kept = set()  # on disk here, as `moot tail` said
+        self.shown = []  # [(author, number)] that the `moot tail` of now has shown
+        self.shown_once = set()
+        self.before = []  # what an earlier one had shown, in order
+        self.tail = self.send = None
+        self.log = open(world.dir / f"{name}.log", "w+b")
+
+    def moot(self, *args):
+        return [str(self.world.moot), "--home", str(self.home), *args]
+
+    def start_tail(self):
+        self.before = self.shown if len(self.shown) > len(self.before) else self.before
+        self.shown, self.shown_once = [], set()
+        self.tail = subprocess.Popen(self.moot("tail", "--follow", "--json", "--since", BEGINNING),
+                                     stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                     stderr=self.log)
+        self.tail_lines = Lines(self.tail, self.hear_tail, self.world)
+
+    def start_send(self):
+        self.unsure |= self.here - self.acked
+        self.here = set()
+        self.send = subprocess.Popen(
+            self.moot("send", "@" + self.to, "-", "--wait", "acked", "--timeout",
+                      f"{2 * PATIENCE_S}s", "--json"),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log)
+        self.send_lines = Lines(self.send, self.hear_send, self.world)
+
+    def hear_tail(self, m):
+        author, number = m["from"], int(m["text"].split()[0])
+        if author == self.name:
+            self.kept.add(number)
+            return
+        if (author, number) in self.shown_once:
+            raise_in(self.world, f"{self.name} was shown {author} {number} twice")
+        at = len(self.shown)
+        if at < len(self.before) and self.before[at] != (author, number):
+            raise_in(self.world, f"{self.name} was shown {self.before[at]} in place {at} before a kill, "
+                                 f"now {author} {number}")
+        self.shown_once.add((author, number))
+        self.shown.append((author, number))
+
+    def hear_send(self, m):
+        if m["state"] != "acked":
+            raise_in(self.world, f"`moot send` of {self.name} ended with {m}")
+        self.acked.add(int(m["text"].split()[0]))
+
+    def say(self, texts):
+        """Hands messages to `moot send`; what a dead one gets is lost, and known to be unsure."""
+        lines = b""
+        for text in texts:
+            self.here.add(self.told)
+            lines += f"{self.told} {text}\n".encode()
+            self.told += 1
+        try:
+            self.send.stdin.write(lines)
+            self.send.stdin.flush()
+        except BrokenPipeError:
+            pass
+
+    def kill(self, what):
+        process = getattr(self, what)
+        process.kill()
+        process.wait()
+
+    def let_go(self, what):
+        """Hears the last words of a process that has ended."""
+        process = getattr(self, what)
+        process.wait()
+        getattr(self, what + "_lines").join()
+        process.stdout.close()
+        if process.stdin:
+            try:
+                process.stdin.close()
+            except BrokenPipeError:
+                pass
+
+    def end(self):
+        for what in ("send", "tail"):
+            process = getattr(self, what)
+            if process is not None:
+                if process.poll() is None:
+                    process.kill()
+                self.let_go(what)
+        self.log.close()
+
+    def words(self):
+        self.log.seek(0)
+        return self.log.read().decode(errors="replace").splitlines()
+
+
+def raise_in(world, what):
+    world.finding = world.finding or what
+
+
+# ---- one world: a server, three people, some rounds ---------------------------------------------
+
+
+class World:
+    def __init__(self, number, seed, rounds, programs, count):
+        self.number, self.rounds, self.count = number, rounds, count
+        self.mootd, self.moot = programs
+        self.random = random.Random(f"{seed}/{number}")
+        self.changed = threading.Condition()
+        self.progress = 0
+        self.finding = None
+
+    def run(self):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="moot-chaos-"))
+        self.server = moot_process.Server(self.mootd, self.dir / "data", NO_RATES)
+        self.people = [Person(self, name, PEOPLE[(i + 1) % 3]) for i, name in enumerate(PEOPLE)]
+        good = False
+        try:
+            self.server.start()
+            for person in self.people:
+                subprocess.run(person.moot("join", self.server.invite(), "--as", person.name),
+                               check=True, capture_output=True, timeout=PATIENCE_S)
+                person.start_tail()
+                person.start_send()
+            self.settle()
+            for i in range(self.rounds):
+                self.round(i)
+                if self.count.stopped:
+                    break
+            self.settle()
+            self.check_stores()
+            good = True
+        except Exception as error:
+            if not isinstance(error, Finding):
+                error = Finding(f"{type(error).__name__}: {error}")
+            raise Finding(self.story(error)) from error
+        finally:
+            for person in self.people:
+                person.end()
+            if self.server.process is not None:
+                self.server.kill()
+            if good:
+                shutil.rmtree(self.dir)
+
+    def story(self, error):
+        parts = [f"world {self.number}: {error}", f"kept: {self.dir}", "mootd:", self.server.log(8)]
+        for person in self.people:
+            parts += [person.name + ":", *person.words()[-6:]]
+        return "\n  ".join(parts)
+
+    def wait(self, what, done):
+        """Until `done()`, patience running from the last progress."""
+        with self.changed:
+            seen, since = -1, time.monotonic()
+            while True:
+                if self.finding:
+                    raise Finding(self.finding)
+                if done():
+                    return
+                if self.progress != seen:
+                    seen, since = self.progress, time.monotonic()
+                if time.monotonic() - since > PATIENCE_S:
+                    raise Finding(f"nothing moved for {PATIENCE_S} s, waiting for {what}")
+                self.changed.wait(0.05)
+
+    # One round: everybody says something, somebody is killed while it is under way.
+
+    def round(self, i):
+        r = self.random
+        victims = r.choices(
+            (("server",), ("tail",), ("send",), ("server", "tail"), ("tail", "send")),
+            weights=(40, 25, 10, 15, 10))[0]
+        victim = r.choice(self.people)
+        sizes = [r.randint(8, 60) for _ in PEOPLE]
+        texts = [[self.text(r) for _ in range(size)] for size in sizes]
+        measure = r.choice(("kept", "acked"))
+        point = r.random()
+        again_at_once = r.random() < 0.3
+        server_first = r.random() < 0.5
+
+        self.revive()
+        with self.changed:
+            start = {p: (len(p.kept), len(p.acked)) for p in self.people}
+        for person, lines in zip(self.people, texts):
+            person.say(lines)
+
+        # The point: so many of the messages of this round are on their authors' disks, or acked. One
+        # behind the last is never waited for: a sender that died takes some with it.
+        until = int(point * sum(sizes) * 0.6)
+
+        def reached():
+            moved = sum((len(p.kept) if measure == "kept" else len(p.acked))
+                        - start[p][measure == "acked"] for p in self.people)
+            return moved >= until or any(p.send.poll() is not None for p in self.people)
+
+        self.wait("the point of the kill", reached)
+        for what in victims:
+            if what == "server":
+                self.server.process.kill()
+            else:
+                getattr(victim, what).kill()
+        with self.changed:
+            kept = {p: p.kept & p.here for p in self.people}
+        if "server" in victims:
+            self.server.kill()
+        for what in victims:
+            if what != "server":
+                victim.let_go(what)
+        self.quiet()
+        touched = [p for p in self.people
+                   if "server" in victims or p is victim or (p.to == victim.name and "tail" in victims)]
+        with self.changed:
+            flying = sum(len(kept[p] - p.acked) for p in touched)
+        self.count.round("+".join(victims), flying)
+
+        if server_first and "server" in victims:
+            self.server.start()
+        for what in victims:
+            if what == "tail":
+                victim.start_tail()
+            elif what == "send":
+                victim.start_send()
+        if not server_first and "server" in victims:
+            self.server.start()
+        if not again_at_once:
+            self.settle()
+
+    @staticmethod
+    def text(r):
+        length = 3000 if r.random() < 0.02 else r.randint(0, 120)
+        return "".join(r.choices("abcdefghij äöü€🌳", k=length)).strip() + "."
+
+    def quiet(self):
+        """Confirmations that were on their way at the kill are heard: they were not in flight."""
+        with self.changed:
+            seen = -1
+            while self.progress != seen:
+                seen = self.progress
+                self.changed.wait_for(lambda: self.progress != seen, 0.04)
+
+    def revive(self):
+        """A `moot send` whose owner was killed may end; nothing else may."""
+        for person in self.people:
+            if person.send.poll() is not None:
+                person.let_go("send")
+                person.start_send()
+            if person.tail.poll() is not None:
+                raise Finding(f"`moot tail` of {person.name} ended by itself with {person.tail.poll()}")
+        if self.server.process.poll() is not None:
+            raise Finding(f"mootd ended by itself with {self.server.process.poll()}")
+
+    def settle(self):
+        """Everybody says one more thing; when that is confirmed, all before it has to be."""
+        for person in self.people:
+            self.mark(person)
+        for person in self.people:
+            while True:
+                self.wait(f"what {person.name} said to be confirmed",
+                          lambda p=person: p.here <= p.acked or p.send.poll() is not None)
+                if person.send.poll() is None:
+                    break
+                self.mark(person)
+            reader = self.person(person.to)
+            self.wait(f"{reader.name} to be shown what {person.name} said",
+                      lambda p=person, q=reader: {(p.name, n) for n in p.acked} <= q.shown_once
+                      or q.tail.poll() is not None)
+        self.revive()
+        for person in self.people:
+            self.check(person, self.person(person.to).shown, "was shown")
+
+    def mark(self, person):
+        self.revive()
+        person.say(["mark"])
+
+    def person(self, name):
+        return self.people[PEOPLE.index(name)]
+
+    def check(self, author, shown, verb):
+        """What the reader of `author` has, of him: [(author, number)]."""
+        with self.changed:
+            got = [number for name, number in shown if name == author.name]
+            acked, unsure = set(author.acked), set(author.unsure)
+        reader = author.to
+        if len(set(got)) != len(got):
+            twice = [n for n, k in collections.Counter(got).items() if k > 1]
+            raise Finding(f"{reader} {verb} {author.name} {twice[:5]} more than once")
+        if got != sorted(got):
+            raise Finding(f"{reader} {verb} the messages of {author.name} out of order")
+        if lost := sorted(acked - set(got)):
+            raise Finding(f"acknowledged to {author.name}, but not what {reader} {verb}: {lost[:5]}")
+        if lost := sorted(set(range(author.told)) - unsure - author.here - set(got)):
+            raise Finding(f"{author.name} {lost[:5]} never arrived at {reader}")
+        if foreign := [n for n in got if n >= author.told]:
+            raise Finding(f"{reader} {verb} {author.name} {foreign[:5]}, which was never said")
+
+    def check_stores(self):
+        """Once more, from the store of each reader, with nobody else there."""
+        for person in self.people:
+            for what in ("send", "tail"):
+                person.kill(what)
+                person.let_go(what)
+            listed = subprocess.run(
+                person.moot("tail", "--json", "--since", BEGINNING), check=True, capture_output=True,
+                timeout=PATIENCE_S).stdout
+            has = [(m["from"], int(m["text"].split()[0])) for m in map(json.loads, listed.splitlines())]
+            author = next(p for p in self.people if p.to == person.name)
+            self.check(author, has, "has")
+            if [n for n in has if n[0] != person.name][: len(person.shown)] != person.shown:
+                raise Finding(f"{person.name} has another order than was shown")
+            self.count.acked(len(author.acked))
+
+
+# ---- counting, and saying so ----------------------------------------------------------------------
+
+
+class Count:
+    def __init__(self, rounds):
+        self.wanted = rounds
+        self.lock = threading.Lock()
+        self.rounds = self.with_frames = self.flying = self.confirmed = 0
+        self.victims = collections.Counter()
+        self.stopped = False
+        self.terminal = sys.stderr.isatty()
+
+    def round(self, victims, flying):
+        with self.lock:
+            self.rounds += 1
+            self.with_frames += flying > 0
+            self.flying += flying
+            self.victims[victims] += 1
+            if self.terminal:
+                print(f"\r  {self.line()} ", end="", file=sys.stderr, flush=True)
+            elif self.rounds % 100 == 0:
+                print(f"  {self.line()}", file=sys.stderr, flush=True)
+
+    def acked(self, n):
+        with self.lock:
+            self.confirmed += n
+
+    def line(self):
+        share = 100 * self.with_frames // max(self.rounds, 1)
+        return (f"{self.rounds}/{self.wanted} rounds, {self.with_frames} ({share} %) with frames in "
+                f"flight, {self.flying} of them")
+
+
+# ---- recorded sessions -----------------------------------------------------------------------------
+
+
+class Tap(threading.Thread):
+    """Stands between clients and a server; keeps what each client said."""
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self.to = port
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.sessions = []
+        self.start()
+
+    def run(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            said = bytearray()
+            self.sessions.append(said)
+            threading.Thread(target=self.relay, args=(client, said), daemon=True).start()
+
+    def relay(self, client, said):
+        with client, socket.create_connection(("127.0.0.1", self.to)) as server:
+            other = {client: server, server: client}
+            while other:
+                for end in select.select(list(other), [], [])[0]:
+                    try:
+                        octets = end.recv(65536)
+                    except ConnectionError:
+                        octets = b""
+                    if not octets:
+                        return
+                    if end is client:
+                        said += octets
+                    other[end].sendall(octets)
+
+    def close(self):
+        self.listener.close()
+
+
+def answer_to(port, octets):
+    """All that a server says to these octets before it hangs up, as commands."""
+    got = b""
+    with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as s:
+        try:
+            s.sendall(octets)
+            while piece := s.recv(65536):
+                got += piece
+        except ConnectionError:
+            pass
+    frames, rest = moot_wire.split_frames(got)
+    return [(cmd, signature == moot_wire.SIGNATURE_OF_NOBODY) for cmd, signature, _ in frames], rest
+
+
+def recorded_sessions(programs):
+    """How many recordings were refused. Raises a Finding at the first that was not."""
+    mootd, moot = programs
+    place = pathlib.Path(tempfile.mkdtemp(prefix="moot-recorded-"))
+    server = moot_process.Server(mootd, place / "data", NO_RATES)
+    other = moot_process.Server(mootd, place / "other", NO_RATES)
+    tap = None
+    tried = 0
+
+    def run(name, *args):
+        return subprocess.run([str(moot), "--home", str(place / name), *args], check=True,
+                              capture_output=True, text=True, timeout=PATIENCE_S).stdout
+
+    def refused(where, port):
+        nonlocal tried
+        for i, octets in enumerate(recorded):
+            said = answer_to(port, octets)
+            if said != ([("SINFO", True)], b""):
+                raise Finding(f"recorded session {i} was answered by {where}: {said}")
+            tried += 1
+
+    try:
+        server.start()
+        tap = Tap(server.port)
+        run("bob", "join", server.invite(), "--as", "bob")
+        link = server.invite().replace(f":{server.port}/", f":{tap.port}/")
+        run("ada", "join", link, "--as", "ada")
+        run("ada", "send", "@bob", "said once", "--wait", "sent", "--timeout", "60s")
+        recorded = [bytes(s) for s in tap.sessions]
+        if len(recorded) != 2 or not all(s.startswith(b"CNN\n") for s in recorded):
+            raise Finding(f"not what was to be recorded: {[s[:8] for s in recorded]}")
+
+        refused("the server", server.port)
+        copy = place / "copy"
+        server.admin("backup", copy)
+        server.kill()
+        server.start()
+        refused("the restarted server", server.port)
+
+        other.admin("restore", copy)
+        shutil.copy(place / "data" / "master.key", place / "other" / "master.key")
+        other.start()
+        refused("another server with the same keys", other.port)
+
+        # The key itself is good, with both: it is the recording that is refused.
+        key = moot_wire.Key.of_file((place / "ada" / "key.toml").read_text())
+        for port in (server.port, other.port):
+            key.port = port
+            moot_wire.Peer(key).close()
+        texts = [json.loads(m)["text"] for m in run("bob", "tail", "--json").splitlines()]
+        if texts != ["said once"]:
+            raise Finding(f"bob got {texts}")
+        shutil.rmtree(place)
+        return tried
+    finally:
+        if tap:
+            tap.close()
+        for s in (server, other):
+            if s.process is not None:
+                s.kill()
+
+
+# ---- the command -----------------------------------------------------------------------------------
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("rounds", nargs="?", type=int, default=1000)
+    parser.add_argument("--bin", type=pathlib.Path, default=ROOT / "build" / "bin",
+                        help="where mootd and moot are")
+    parser.add_argument("--seed", type=int, help="the schedule of an earlier run")
+    parser.add_argument("--jobs", type=int, default=4, help="worlds at the same time")
+    options = parser.parse_args()
+    programs = (options.bin / "mootd", options.bin / "moot")
+    for program in programs:
+        if not program.is_file():
+            parser.error(f"there is no {program}; ./dev build makes it")
+    if options.rounds < 1 or options.jobs < 1:
+        parser.error("one round and one job at least")
+    seed = random.SystemRandom().randrange(1 << 32) if options.seed is None else options.seed
+    print(f"chaos: {options.rounds} rounds, seed {seed} (again: ./dev chaos {options.rounds} "
+          f"--seed {seed})", flush=True)
+
+    refused = recorded_sessions(programs)
+    print(f"  recorded sessions: {refused} played back, {refused} refused", flush=True)
+
+    count = Count(options.rounds)
+    left = [min(ROUNDS_OF_A_WORLD, options.rounds - i)
+            for i in range(0, options.rounds, ROUNDS_OF_A_WORLD)]
+    findings = []
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        worlds = [pool.submit(World(i, seed, n, programs, count).run) for i, n in enumerate(left)]
+        for world in concurrent.futures.as_completed(worlds):
+            if world.cancelled() or world.exception() is None:
+                continue
+            findings.append(world.exception())
+            count.stopped = True
+            for w in worlds:
+                w.cancel()
+    if count.terminal:
+        print(file=sys.stderr)
+    print(f"  {count.line()}")
+    print("  killed: " + ", ".join(f"{what} {n}" for what, n in count.victims.most_common()))
+    for finding in findings:
+        print(f"FINDING {finding}")
+    if findings:
+        print(f"The same schedule again: ./dev chaos {options.rounds} --seed {seed}")
+        return 1
+    print(f"  {count.confirmed} messages acknowledged: lost 0, shown twice 0, out of order 0")
+    if 2 * count.with_frames < count.rounds:
+        print("FINDING too few rounds had frames in flight; the kills prove too little")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
