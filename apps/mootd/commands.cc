@@ -171,10 +171,6 @@ int run_command(const Config& config, const net::AdminRequest& request,
 }
 
 int run_restore(const Config& config, const std::string& file) {
-  if (auto made = store::make_dir(config.server.data_dir); !made)
-    return failed(made.error().message);
-  const auto lock = store::DirLock::take(config.server.data_dir, "mootd");
-  if (!lock) return failed(lock.error().message);
   const auto report = store::restore(file, config.server.data_dir);
   if (!report) return failed(report.error().message);
   char id[16];

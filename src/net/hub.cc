@@ -49,10 +49,6 @@ Hub::~Hub() {
 
 Result<std::unique_ptr<Hub>> Hub::open(const ServerOptions& options, unsigned threads) {
   std::unique_ptr<Hub> hub(new Hub(options, threads));
-  if (auto made = store::make_dir(options.data_dir); !made) return std::unexpected(made.error());
-  auto lock = store::DirLock::take(options.data_dir, "mootd");
-  if (!lock) return std::unexpected(lock.error());
-  hub->lock_ = std::move(*lock);
   StoreNews* news = hub->news_.get();
   auto opened = store::ServerStore::open(
       {.dir = options.data_dir, .credentials_dir = credentials_directory()},

@@ -13,7 +13,6 @@
 #include "net/mailbox.h"
 #include "net/options.h"
 #include "server/core.h"
-#include "store/files.h"
 #include "store/server_store.h"
 
 namespace moot::net {
@@ -45,7 +44,7 @@ struct StoreNews {
 // Thread rule: one thread, the first.
 class Hub : public HubPort {
  public:
-  // Takes the data directory's lock, opens the store and loads it.
+  // Opens the store, which takes the data directory for this process, and loads it.
   static Result<std::unique_ptr<Hub>> open(const ServerOptions& options, unsigned threads);
   ~Hub() override;
 
@@ -91,7 +90,6 @@ class Hub : public HubPort {
   server::MadeKey existing_key(const UserId& account, const Kid& kid);
   KeyAnswer::Candidate nobody() const { return {nobody_, {}}; }
 
-  store::DirLock lock_;
   std::unique_ptr<StoreNews> news_ = std::make_unique<StoreNews>();
   std::unique_ptr<store::ServerStore> store_;
   KeptInMemory kept_;
