@@ -83,7 +83,7 @@ RecordKey HistoryIndex::nth(std::uint64_t n) const {
     leaf += step;
     n -= tree_[leaf].count();
   }
-  return leaf_keys(leaf)[n];
+  return leaf_keys(leaf)[static_cast<std::size_t>(n)];
 }
 
 std::optional<RecordKey> HistoryIndex::predecessor(const Bound& bound) const {

@@ -147,7 +147,7 @@ Ranges RangeWriter::view() {
       r.fp = made.fp;
       r.count = made.count;
     } else if (made.mode == Range::Mode::list) {
-      r.list = std::span(elements_).subspan(made.first, made.count);
+      r.list = std::span(elements_).subspan(made.first, static_cast<std::size_t>(made.count));
     }
     view_.push_back(r);
   }

@@ -15,6 +15,7 @@ namespace moot {
 
 inline constexpr std::size_t kRangeSplit = 16;       // parts of a range that differs
 inline constexpr std::size_t kRangeListBelow = 32;   // smaller own ranges are listed
+inline constexpr std::size_t kPartListMax = 1;       // a part this small costs less as a list
 inline constexpr std::size_t kListAnswerMax = 1024;  // a list is answered with a list up to here
 inline constexpr std::uint64_t kGeometricFirst = 64;
 inline constexpr std::uint64_t kGeometricFactor = 8;

@@ -141,9 +141,10 @@ bool PullResponder::pieces(const HistoryIndex& history, const KeySpan& span,
   for (std::size_t i = 0; i <= cuts.size(); ++i) {
     const Bound upper = i < cuts.size() ? Bound(cuts[i]) : span.upper;
     const Fingerprint own = history.between(at, upper);
-    if (own.count() < kRangeListBelow || (cuts.empty() && own.count() <= kListAnswerMax)) {
+    const bool whole = cuts.empty() && own.count() <= kListAnswerMax;
+    if (whole || own.count() <= kPartListMax) {
       listed.clear();
-      elements(history, {at, upper}, own.count(), listed);
+      elements(history, {at, upper}, static_cast<std::size_t>(own.count()), listed);
       if (!ranges_.list(upper, listed)) return false;
     } else if (!ranges_.fingerprint(upper, own)) {
       return false;

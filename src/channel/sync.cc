@@ -96,8 +96,8 @@ void Sync::ask_ranges(Desk& desk) {
     if (*at < todo.span.lower && !ranges_.skip(todo.span.lower)) break;
     const Fingerprint own = desk.history.between(todo.span.lower, todo.span.upper);
     listed.clear();
-    if (own.count() < kRangeListBelow) {
-      elements(desk.history, todo.span, own.count(), listed);
+    if (own.count() <= (todo.list ? kListAnswerMax : kPartListMax)) {
+      elements(desk.history, todo.span, static_cast<std::size_t>(own.count()), listed);
       if (!ranges_.list(todo.span.upper, listed)) break;
     } else if (!ranges_.fingerprint(todo.span.upper, own)) {
       break;
@@ -243,12 +243,14 @@ void Sync::on_range(Desk& desk, const KeySpan& span, const Range& theirs, unsign
     if ((own.count() == theirs.count && own.fp() == theirs.fp) || depth > limits::kSyncDepthMax) {
       return;
     }
+    if (own.count() < kRangeListBelow) {
+      todo_.push_back({span, depth, true});
+      return;
+    }
     RecordKey at = span.lower;
-    if (own.count() >= kRangeListBelow) {
-      for (const RecordKey& cut : even_cuts(desk.history, span, kRangeSplit)) {
-        todo_.push_back({{at, cut}, depth});
-        at = cut;
-      }
+    for (const RecordKey& cut : even_cuts(desk.history, span, kRangeSplit)) {
+      todo_.push_back({{at, cut}, depth});
+      at = cut;
     }
     todo_.push_back({{at, span.upper}, depth});
     return;

@@ -52,6 +52,7 @@ class Sync {
   struct Todo {  // a range to be told to the leader
     KeySpan span;
     unsigned depth = 0;
+    bool list = false;  // known to differ, and small
   };
   struct Extras {  // own records of the span but for those listed
     KeySpan span;

@@ -31,6 +31,12 @@ class Member : private ReplicaEffects {
     replica_ = std::make_unique<Replica>(config_, disk_, disk_.load());
   }
 
+  void lose_disk() {
+    replica_.reset();
+    disk_ = {};
+    restart();
+  }
+
   Replica& operator*() { return *replica_; }
   Replica* operator->() { return replica_.get(); }
   MemoryRecords& disk() { return disk_; }
