@@ -10,6 +10,7 @@
 #include "apps/moot/commands.h"
 #include "apps/moot/local_socket.h"
 #include "apps/moot/seat.h"
+#include "base/check.h"
 #include "net/client/key_on_disk.h"
 #include "store/files.h"
 
