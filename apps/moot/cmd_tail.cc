@@ -18,6 +18,8 @@ constexpr std::uint64_t kCountDefault = 20;
 constexpr auto kCatchUp = std::chrono::seconds(10);
 // What the server had kept arrives in one go; a pause as long as this is its end.
 constexpr auto kQuiet = milliseconds(300);
+// Owners that end one after another while they are asked the same.
+constexpr int kTries = 5;
 
 struct Options {
   std::vector<std::string> targets;
@@ -38,12 +40,12 @@ class Tail {
       return give_up({"--since takes a message id or a time such as 2026-11-23T09:30.", kUsage});
     if (!seat_.send(Json().set("do", "watch"))) return lost();
     catch_up();
-    if (const auto done = print_history(); !done) return give_up(done.error());
+    if (const int code = keep_at([this] { return print_history(); }); code != kDone) return code;
     if (!o_.follow) return kDone;
     for (;;) {
       if (changed_) {
         changed_ = false;
-        if (const auto done = print_after(); !done) return again();
+        if (const int code = keep_at([this] { return print_after(); }); code != kDone) return code;
       }
       const auto got = seat_.receive(std::chrono::seconds(3600));
       if (got.ended && again() != kDone) return kFailed;
@@ -107,6 +109,17 @@ class Tail {
     if (rows.size() > count) rows.erase(rows.begin(), rows.end() - static_cast<long>(count));
     for (const auto& m : rows) print(m);
     return {};
+  }
+
+  // The owner may end in the middle of an answer; what was printed is known by `last_seq_`.
+  template <class Print>
+  int keep_at(Print print) {
+    for (int tries = 1;; ++tries) {
+      const auto done = print();
+      if (done) return kDone;
+      if (tries == kTries) return give_up(done.error());
+      if (const int code = again(); code != kDone) return code;
+    }
   }
 
   // Everything after the last that was printed, page by page.
