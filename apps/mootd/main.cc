@@ -107,7 +107,12 @@ void add_keys(CLI::App& app, Line& line) {
   pass(rotate, line, "--overlap", "overlap", "how long the old one still works (7d)");
   key_options(rotate, line);
   CLI::App* revoke = command(key, line, "revoke", "key revoke", "ends a key and its connections");
-  pass(revoke, line, "KID", "kid", "the key");
+  revoke->add_option_function<std::vector<std::string>>(
+      "KID",
+      [&line](const std::vector<std::string>& kids) {
+        for (const std::string& k : kids) line.request.args["kid"] += k + " ";
+      },
+      "the key, or several");
   pass(revoke, line, "--all", "all", "every key of this account");
 }
 

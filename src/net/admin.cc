@@ -4,6 +4,7 @@
 #include <charconv>
 #include <ctime>
 #include <map>
+#include <sstream>
 
 #include "base/hex.h"
 #include "crypto/wipe.h"
@@ -98,9 +99,28 @@ AdminResult key_revoke(const Context& c) {
     return done(c.core().key_revoke_all(c.now(), c.actor, c.request.arg("all"), c.fx()),
                 "revoked every key of @" + c.request.arg("all") + "\n");
   }
-  const auto kid = parse_kid(c.request.arg("kid"));
-  if (!kid) return failed("A kid has 16 hex digits; `mootd key list` shows them.");
-  return done(c.core().key_revoke(c.now(), c.actor, *kid, c.fx()), "revoked " + text(*kid) + "\n");
+  // Several are one command: none is revoked when one of them is no kid.
+  std::vector<Kid> kids;
+  std::istringstream words(c.request.arg("kid"));
+  for (std::string word; words >> word;) {
+    const auto kid = parse_kid(word);
+    if (!kid) return failed("A kid has 16 hex digits; `mootd key list` shows them.");
+    kids.push_back(*kid);
+  }
+  if (kids.empty()) return failed("Name a key, or --all NAME; `mootd key list` shows them.");
+  AdminResult all;
+  for (const Kid& kid : kids) {
+    AdminResult one =
+        done(c.core().key_revoke(c.now(), c.actor, kid, c.fx()), "revoked " + text(kid) + "\n");
+    all.reply.out += one.reply.out;
+    all.after = std::max(all.after, one.after);
+    if (one.reply.code != 0) {
+      all.reply.code = one.reply.code;
+      all.reply.note = one.reply.note;
+      return all;
+    }
+  }
+  return all;
 }
 
 AdminResult invite(const Context& c) {
