@@ -19,8 +19,9 @@ constexpr std::string_view kHelp =
 
 }  // namespace
 
-Chat::Chat(Seat seat, std::string peer)
+Chat::Chat(Seat seat, std::string peer, Fd ended_by)
     : seat_(std::move(seat)),
+      ended_by_(std::move(ended_by)),
       peer_(std::move(peer)),
       raw_(isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1),
       colour_(colour_wanted(STDOUT_FILENO)),
@@ -39,8 +40,10 @@ int Chat::run() {
   draw();
   while (!quit_ && input_open_) {
     if (!hear_all() && !again()) return give_up({"The moot that has the store ended."});
-    pollfd p[2] = {{seat_.fd(), POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}};
-    if (poll(p, 2, -1) < 0 && errno != EINTR) break;
+    pollfd p[3] = {
+        {seat_.fd(), POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}, {ended_by_.get(), POLLIN, 0}};
+    if (poll(p, 3, -1) < 0 && errno != EINTR) break;
+    if (p[2].revents != 0) break;
     if (p[1].revents != 0 && !read_input()) break;
   }
   if (raw_) std::fputs("\r\x1b[K", stdout);
@@ -130,8 +133,12 @@ void Chat::on_connection(const Json& line) {
 }
 
 void Chat::on_message(const Json& line) {
-  const Client::Message m = get_message(line);
-  if (m.from == self_ && m.state == Client::State::queued) waiting_.insert(m.id);
+  Client::Message m = get_message(line);
+  if (m.from == self_ && m.state == Client::State::queued) {
+    waiting_.insert(m.id);
+    // On its way within the second; the prompt counts those that are not.
+    if (connection_ == "connected") m.state = Client::State::sent;
+  }
   print(message_line(m, self_, colour_));
   if (m.from != self_ && raw_ && m.from == peer_) std::fputs("\a", stdout);
 }
@@ -154,7 +161,9 @@ void Chat::on_handshake(const Json& line) {
   const std::string who = shown_name(user);
   const std::string& ev = line.str("ev");
   if (ev == "ready") note(who + " is ready.");
-  if (ev == "asked") note(who + " wants to talk to you: /to @" + safe(user));
+  if (ev == "asked") {
+    note(user == peer_ ? who + " is ready." : who + " wants to talk to you: /to @" + safe(user));
+  }
   if (ev == "away") note(who + " is away, will be delivered.");
   if (ev == "silent") note(who + " is connected but does not answer, will be delivered.");
 }

@@ -15,7 +15,8 @@ namespace moot::app {
 // prints plain ones.
 class Chat {
  public:
-  Chat(Seat seat, std::string peer);
+  // `ended_by`: readable when somebody outside wants it to end.
+  Chat(Seat seat, std::string peer, Fd ended_by);
   int run();
 
  private:
@@ -44,6 +45,7 @@ class Chat {
   std::string shown_name(const std::string& user) const;
 
   Seat seat_;
+  Fd ended_by_;
   std::string peer_;
   std::string self_;
   const bool raw_;

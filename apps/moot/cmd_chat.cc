@@ -1,3 +1,6 @@
+#include <signal.h>
+#include <sys/signalfd.h>
+
 #include "apps/moot/chat.h"
 #include "apps/moot/commands.h"
 #include "apps/moot/show.h"
@@ -9,9 +12,15 @@ int chat(const Globals& globals, const std::string& target) {
   const std::string peer = target.empty() ? std::string() : user_of(target);
   if (!target.empty() && peer.empty())
     return give_up({"\"" + safe(target) + "\" is no user; write @NAME.", kUsage});
+  // Before any thread starts, so that none of them dies of it: the terminal is to be put back.
+  sigset_t ends;
+  sigemptyset(&ends);
+  for (const int signal : {SIGTERM, SIGHUP}) sigaddset(&ends, signal);
+  sigprocmask(SIG_BLOCK, &ends, nullptr);
+  Fd ended_by(signalfd(-1, &ends, SFD_CLOEXEC));
   auto seat = Seat::take(globals, {.connect = true, .answers = true});
   if (!seat) return give_up(seat.error());
-  return Chat(std::move(*seat), peer).run();
+  return Chat(std::move(*seat), peer, std::move(ended_by)).run();
 }
 
 }  // namespace

@@ -39,7 +39,8 @@ class Tail {
     if (!o_.since.empty() && !parse_since())
       return give_up({"--since takes a message id or a time such as 2026-11-23T09:30.", kUsage});
     if (!seat_.send(Json().set("do", "watch"))) return lost();
-    catch_up();
+    // Who follows sees what comes as it comes; for who does not it must have come.
+    if (!o_.follow) catch_up();
     if (const int code = keep_at([this] { return print_history(); }); code != kDone) return code;
     if (!o_.follow) return kDone;
     for (;;) {
@@ -68,7 +69,8 @@ class Tail {
 
   // Waits for what the server kept, unless there is no server to be had.
   void catch_up() {
-    auto until = Clock::now() + kCatchUp;
+    const auto end = Clock::now() + kCatchUp;
+    auto until = end;
     bool there = false;
     while (Clock::now() < until) {
       const auto left = std::chrono::duration_cast<milliseconds>(until - Clock::now());
@@ -78,7 +80,7 @@ class Tail {
       const std::string& ev = got.line->str("ev");
       if (ev == "disconnected" || ev == "stopped") return;
       if (ev == "caught_up") there = true;
-      if (there) until = Clock::now() + kQuiet;
+      if (there) until = std::min(end, Clock::now() + kQuiet);
     }
   }
 

@@ -7,7 +7,6 @@
 namespace moot::client {
 namespace {
 
-constexpr Tick kNever{std::numeric_limits<std::int64_t>::max()};
 constexpr Millis kSeenAfter = limits::kSeenWithin - std::chrono::seconds(1);
 constexpr Millis kSeenAgain = std::chrono::milliseconds(500);
 constexpr std::string_view kOffsetKey = "clock_offset_ms";
