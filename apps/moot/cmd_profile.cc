@@ -7,12 +7,10 @@
 namespace moot::app {
 namespace {
 
-constexpr auto kPatience = std::chrono::seconds(20);
-
 int change(const Globals& globals, const Json& question, const std::string& sentence) {
   auto seat = Seat::take(globals, {});
   if (!seat) return give_up(seat.error());
-  const auto done = seat->ask(question, [](const Json&) {}, kPatience);
+  const auto done = seat->ask_server(question, [](const Json&) {});
   if (!done) return give_up(done.error());
   fmt::print(stderr, "{}\n", sentence);
   return kDone;

@@ -43,7 +43,8 @@ class Sender {
     if (!seat_.send(Json().set("do", "watch"))) return lost();
     if (!stdin_open_) submit(o_.text);
     while (stdin_open_ || !sent_.empty()) {
-      if (!sent_.empty() && Clock::now() - moved_ > timeout_) return late();
+      const bool hopeless = refused_ && unanswered_ == 0;
+      if (!sent_.empty() && (hopeless || Clock::now() - moved_ > timeout_)) return late();
       const bool room = stdin_open_ && sent_.size() < kPipeline && unanswered_ < kUnanswered;
       if (!wait_for_something(room)) return lost();
       print_ready();

@@ -7,9 +7,6 @@
 namespace moot::app {
 namespace {
 
-// Until the connection stands, or the server has said no.
-constexpr auto kPatience = std::chrono::seconds(20);
-
 int list(const Globals& globals, bool json) {
   auto seat = Seat::take(globals, {});
   if (!seat) return give_up(seat.error());
@@ -22,7 +19,7 @@ int list(const Globals& globals, bool json) {
                  safe(user.str("name")));
     }
   };
-  const auto done = seat->ask(Json().set("do", "users"), print, kPatience);
+  const auto done = seat->ask_server(Json().set("do", "users"), print);
   return done ? kDone : give_up(done.error());
 }
 

@@ -8,6 +8,7 @@ namespace {
 // An owner that is starting or ending is met again at once; one that hangs is told about.
 constexpr int kTries = 100;
 constexpr int kBetweenTriesMs = 50;
+constexpr auto kServerPatience = std::chrono::seconds(20);
 
 }  // namespace
 
@@ -65,6 +66,22 @@ std::expected<void, Trouble> Seat::ask(Json question, const Each& each,
     if (!got.line->flag("end") || got.line->has("id")) each(*got.line);
     if (got.line->flag("end")) return {};
   }
+}
+
+std::expected<void, Trouble> Seat::ask_server(const Json& question, const Each& each) {
+  const Trouble gone{"The moot that has the store ended; run the command again.", kFailed};
+  if (!send(Json().set("do", "watch"))) return std::unexpected(gone);
+  const auto until = std::chrono::steady_clock::now() + kServerPatience;
+  while (std::chrono::steady_clock::now() < until) {
+    const auto got = receive(std::chrono::seconds(1));
+    if (got.ended) return std::unexpected(gone);
+    if (!got.line) continue;
+    const std::string& ev = got.line->str("ev");
+    if (ev == "connected" || ev == "caught_up") break;
+    if (ev == "disconnected" || ev == "stopped")
+      return std::unexpected(Trouble{got.line->str("text"), kFailed});
+  }
+  return ask(question, each, kServerPatience);
 }
 
 }  // namespace moot::app

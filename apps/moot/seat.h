@@ -26,6 +26,8 @@ class Seat {
   std::expected<void, Trouble> ask(Json question, const Each& each,
                                    std::chrono::milliseconds time = std::chrono::seconds(30),
                                    const Each& other = {});
+  // The same for what only the server can answer: ends as soon as it cannot be reached.
+  std::expected<void, Trouble> ask_server(const Json& question, const Each& each);
 
  private:
   Seat(Place place, Owner::Wish wish) : place_(std::move(place)), wish_(wish) {}

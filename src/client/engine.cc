@@ -74,9 +74,10 @@ void Engine::octets(Now now, Bytes octets) {
 }
 
 void Engine::lost(Now now, std::string_view why, std::uint64_t random) {
+  // CNN went out and only silence came back.
   const bool answered =
-      link_ != nullptr && link_->session().phase() != session::ClientSession::Phase::greeting;
-  const std::string sentence = broken_.empty() ? std::string(why) : broken_;
+      link_ != nullptr && link_->session().phase() == session::ClientSession::Phase::waiting;
+  const std::string sentence = !broken_.empty() ? broken_ : answered ? "" : std::string(why);
   link_.reset();
   broken_.clear();
   core_.lost(now, sentence, answered, random);
