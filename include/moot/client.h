@@ -58,6 +58,7 @@ class Client {
     enum class Kind : std::uint8_t {
       connecting,
       connected,
+      caught_up,     // the server has answered everything said so far on a new connection
       disconnected,  // `text` says why; tries again in `retry_in`
       stopped,       // `text` says why; does not try again
       message,       // `message` is new here: received, or ours
@@ -122,6 +123,7 @@ class Client {
     std::uint64_t since_ms = 0;
     std::string containing;   // without regard to case
     std::size_t count = 200;  // the newest of those that match, oldest first
+    bool first = false;       // the oldest of those that match instead
   };
   std::expected<std::vector<Message>, std::string> history(const Query& query) const;
   std::expected<std::optional<Message>, std::string> message(std::string_view author,
