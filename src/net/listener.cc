@@ -1,13 +1,16 @@
 #include "net/listener.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <climits>
 #include <cstring>
 
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,6 +22,14 @@ namespace {
 constexpr int kBacklog = 512;
 // Connections taken in one turn from one listener: the others get their turn too.
 constexpr int kTakenPerTurn = 256;
+
+// Connections leave descriptors for the store, the admin socket and certificates.
+int descriptors_max() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return INT_MAX;
+  const rlim_t kept = std::min<rlim_t>(64, limit.rlim_cur / 4);
+  return static_cast<int>(std::min<rlim_t>(limit.rlim_cur - kept, INT_MAX));
+}
 
 struct Raw {
   sockaddr_storage storage{};
@@ -180,7 +191,10 @@ void Listener::take_all() {
     from.size = sizeof from.storage;
     const int fd =
         ::accept4(socket_.native_handle(), from.any(), &from.size, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd >= 0) {
+    if (fd >= 0 && fd >= descriptors_max()) {
+      ::close(fd);
+      log::warn("listen.no_descriptors", {{"listener", options_.address}});
+    } else if (fd >= 0) {
       take_one(fd, endpoint_of(from).address);
     } else if (errno == EMFILE || errno == ENFILE) {
       log::warn("listen.no_descriptors", {{"listener", options_.address}});

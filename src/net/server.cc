@@ -330,6 +330,11 @@ Status run_server(const ServerOptions& options, const ServerHooks& hooks) {
   prctl(PR_SET_DUMPABLE, 0);
   const rlimit none{0, 0};
   setrlimit(RLIMIT_CORE, &none);
+  // As many connections as the system grants; without the grant it is as many as it was.
+  if (rlimit files{}; getrlimit(RLIMIT_NOFILE, &files) == 0) {
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+  }
   auto hub = Hub::open(options, options.threads);
   if (!hub) return std::unexpected(hub.error());
   Server server(options, hooks, std::move(*hub));
