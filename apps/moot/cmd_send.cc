@@ -19,6 +19,8 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kPipeline = 512;
 // Which the owner has not answered yet: both sides write without waiting, neither may fill up.
 constexpr std::size_t kUnanswered = 64;
+// A server that was killed in the middle of the handshake looks like one that refuses the key, once.
+constexpr int kRefusals = 2;
 
 struct Options {
   std::string to;
@@ -43,7 +45,7 @@ class Sender {
     if (!seat_.send(Json().set("do", "watch"))) return lost();
     if (!stdin_open_) submit(o_.text);
     while (stdin_open_ || !sent_.empty()) {
-      const bool hopeless = refused_ && unanswered_ == 0;
+      const bool hopeless = refusals_ >= kRefusals && unanswered_ == 0;
       if (!sent_.empty() && (hopeless || Clock::now() - moved_ > timeout_)) return late();
       const bool room = stdin_open_ && sent_.size() < kPipeline && unanswered_ < kUnanswered;
       if (!wait_for_something(room)) return lost();
@@ -124,6 +126,7 @@ class Sender {
       if (const auto early = early_.extract(s.message.id)) set(s, early.mapped());
       return;
     }
+    if (line.has("self")) self_ = line.str("self");
     const std::string& ev = line.str("ev");
     if (ev == "message") {
       const Client::Message m = get_message(line);
@@ -142,10 +145,10 @@ class Sender {
       renumber(line.str("id"), line.str("why"));
     } else if (ev == "disconnected" || ev == "stopped") {
       connection_ = line.str("text");
-      if (line.flag("refused")) refused_ = true;
+      if (line.flag("refused")) refusals_ += ev == "stopped" ? kRefusals : 1;
     } else if (ev == "connected") {
       connection_.clear();
-      refused_ = false;
+      refusals_ = 0;
     }
   }
 
@@ -215,24 +218,35 @@ class Sender {
          "`moot tail`."});
   }
 
-  // Another process had the store and ended. What it answered is on disk and goes on from here;
-  // what it did not answer is unknown, so it is not sent again.
+  // Another process had the store and ended. What it answered and is on disk goes on from here;
+  // what it answered and did not bring to disk never left, so it is written again, in order. What
+  // it did not answer is unknown, so it is not sent again.
   bool again() {
     if (unanswered_ > 0) return false;
     if (const auto sat = seat_.again(); !sat) return false;
     if (!seat_.send(Json().set("do", "watch"))) return false;
-    for (Sent& s : sent_) {
+    for (std::size_t i = 0; i < sent_.size(); ++i) {
+      Sent& s = sent_[i];
+      if (s.there) continue;
+      bool on_disk = false;
       const auto each = [&](const Json& m) {
-        s.message = get_message(m);
-        s.there = reached(s.message.state);
+        on_disk = true;
+        // What happened meanwhile was told before this answer, which may be older.
+        if (!s.there) set(s, get_message(m));
       };
       const auto hear_other = [this](const Json& line) { hear(line); };
-      if (!s.there &&
-          !seat_.ask(
-              Json().set("do", "message").set("from", s.message.from).set("id", s.message.id), each,
-              std::chrono::seconds(10), hear_other)) {
+      if (!seat_.ask(Json().set("do", "message").set("from", self_).set("id", s.message.id), each,
+                     std::chrono::seconds(10), hear_other)) {
         return false;
       }
+      if (on_disk || s.there) continue;
+      by_id_.erase(s.message.id);
+      s.message = {};
+      s.answered = false;
+      ++unanswered_;
+      const Json again =
+          Json().set("do", "send").set("n", first_n_ + i).set("to", o_.to).set("text", s.text);
+      if (!seat_.send(again)) return false;
     }
     return true;
   }
@@ -251,8 +265,9 @@ class Sender {
   std::unordered_map<std::string, std::uint64_t> by_id_;
   std::unordered_map<std::string, Client::Message> early_;
   Clock::time_point moved_ = Clock::now();
+  std::string self_;
   std::string connection_;
-  bool refused_ = false;
+  int refusals_ = 0;  // without a connection between them
   bool failed_ = false;
 };
 
