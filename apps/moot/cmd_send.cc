@@ -19,7 +19,8 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kPipeline = 512;
 // Which the owner has not answered yet: both sides write without waiting, neither may fill up.
 constexpr std::size_t kUnanswered = 64;
-// A server that was killed in the middle of the handshake looks like one that refuses the key, once.
+// A server that was killed in the middle of the handshake looks like one that refuses the key,
+// once.
 constexpr int kRefusals = 2;
 
 struct Options {
