@@ -137,7 +137,7 @@ until_done() {
       seen=$progress since=$NOW
     fi
     ((NOW - since < PATIENCE_S * 1000)) || die "Nothing moved for $PATIENCE_S s while waiting for $what."
-    pause 0.02
+    pause "${STEP:-0.02}"
   done
 }
 alive() {
@@ -243,7 +243,7 @@ see_people() {
 # told    handed to `moot send`          kept  on the disk of the author
 # acked   confirmed to the author        come  shown to the reader
 told=(0 0 0) kept=(0 0 0) acked=(0 0 0) come=(0 0 0)
-progress=0 shown=0 gap=0 closed=''
+progress=0 shown=0 gap=0 closed='' hold=0
 declare -a part in_tail in_send
 
 # The whole lines that a file has gained: NEW.
@@ -276,7 +276,7 @@ look() {
       progress=$((progress + 1))
     done
   done
-  while ((shown < n && come[shown % 3] > shown / 3 && acked[shown % 3] > shown / 3)); do
+  while ((!hold && shown < n && come[shown % 3] > shown / 3 && acked[shown % 3] > shown / 3)); do
     show "$shown"
     shown=$((shown + 1))
   done
@@ -296,13 +296,13 @@ show() {
   to=${PEOPLE[(k + 1) % 3]}
   mark="$c_green✓$c_off"
   [ -z "${late[i]:-}" ] || mark="$c_green↻$c_off"
-  ((${#text[i]} <= 600)) || rest=" … $(printf '%s' "${text[i]}" | wc -c) octets"
-  wrap "${text[i]:0:$((${#rest} > 0 ? 150 : 600))}$rest" 57
-  printf ' %s%4d%s %s%s → %s%s  %s' "$c_dim" $((i + 1)) "$c_off" "${c_of[k]}" "${PEOPLE[k]}" "$to" \
+  ((${#text[i]} <= 400)) || rest=" … $(printf '%s' "${text[i]}" | wc -c) octets"
+  wrap "${text[i]:0:$((${#rest} > 0 ? 150 : 400))}$rest" 60
+  printf '%s%4d%s %s%s→%s%s  %s' "$c_dim" $((i + 1)) "$c_off" "${c_of[k]}" "${PEOPLE[k]}" "$to" \
     "$c_off" "${WRAPPED[0]}"
   cells "${WRAPPED[0]}"
-  printf '%*s %s\n' $((57 - REPLY)) '' "$mark"
-  for line in "${WRAPPED[@]:1}"; do say "                  $line"; done
+  printf '%*s %s\n' $((60 - REPLY)) '' "$mark"
+  for line in "${WRAPPED[@]:1}"; do say "              $line"; done
 }
 show_remark() { [ -z "${remark[$1]:-}" ] || say "        $c_dim(${remark[$1]})$c_off"; }
 show_gap() {
@@ -326,6 +326,11 @@ feed_to() {
 in_flight() { IN_FLIGHT=$((fed - acked[0] - acked[1] - acked[2])); }
 all_shown_to() { ((shown >= $1)); }
 acked_sum() { ((acked[0] + acked[1] + acked[2] >= $1)); }
+still_so() {
+  in_flight
+  if ((IN_FLIGHT == still)); then times=$((times + 1)); else still=$IN_FLIGHT times=0; fi
+  ((times >= 3))
+}
 kept_all() { ((kept[0] >= told[0] && kept[1] >= told[1] && kept[2] >= told[2])); }
 # A client says in its log that the connection is gone.
 logged() { LOGGED=$(cat "$work/ada.log" "$work/bob.log" "$work/cyd.log" | wc -l); }
@@ -362,9 +367,11 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/moot-demo.XXXXXX")
 mkfifo "$work/idle"
 exec {idle}<>"$work/idle"
 load_text "$file"
+plural=s
+((n != 1)) || plural=''
 port=0
 # The rates that keep a chatterbox at bay would make a long text long.
-server_options=(--set limits.commands_per_s=0 --set limits.bytes_per_s=0)
+server_options=(--http-listen off --set limits.commands_per_s=0 --set limits.bytes_per_s=0)
 in_tail=() in_send=() to_send=()
 for k in 0 1 2; do
   : >"$work/${PEOPLE[k]}.tail"
@@ -378,7 +385,7 @@ first=0 fed_down=0
 declare -a late
 
 say
-say " ${c_bold}moot$c_off $c_dim· a server, three people, $n lines, and an accident$c_off"
+say " ${c_bold}moot$c_off $c_dim· a server, three people, $n line$plural, and an accident$c_off"
 rule
 
 start_server
@@ -393,7 +400,7 @@ for k in 0 1 2; do
   rm -f "$work/join.log"
 done
 for k in 0 1 2; do
-  "$bin/moot" --home "$work/${PEOPLE[k]}" tail --follow --json \
+  "$bin/moot" --home "$work/${PEOPLE[k]}" tail --follow --json --since 1970-01-01 \
     >>"$work/${PEOPLE[k]}.tail" 2>>"$work/${PEOPLE[k]}.log" </dev/null &
   tails[k]=$!
 done
@@ -430,16 +437,16 @@ else
   until_done "the first half" all_shown_to $first
 fi
 
-# Then all at once. The first confirmation says that they are under way; at that moment the rest is
-# handed over and the server killed. If everything got through even so, once more.
+# Then all at once. The first confirmation says that they are under way: the rest is handed over, and
+# the server killed. If everything got through even so, once more.
 kills=0 lost_before=0
 while :; do
   upto=$((first + burst < n ? first + burst : n))
   before=$((acked[0] + acked[1] + acked[2]))
-  feed_to $((first + (upto - first) / 2))
-  ((fed == first)) || until_done "a confirmation" acked_sum $((before + 1))
   logged
   logged_before=$LOGGED
+  feed_to $((first + (upto - first) * 2 / 3))
+  ((fed == first)) || STEP=0 until_done "a confirmation" acked_sum $((before + 1))
   feed_to $upto
   kill -KILL "$server"
   now_ms
@@ -448,6 +455,9 @@ while :; do
   server=''
   kills=$((kills + 1))
   until_done "the clients to notice" noticed
+  # Confirmations that had arrived are told: the same count three times.
+  still=-1 times=0
+  until_done "the last confirmations" still_so
   in_flight
   ((IN_FLIGHT == 0 && fed < n && kills < 5)) || break
   start_server
@@ -459,12 +469,12 @@ done
 caught=$IN_FLIGHT
 show_gap
 say
-say " ${c_red}✗ kill -9$c_off  The server is gone. $fed lines were handed over, $c_bold$caught$c_off are not confirmed:"
+say " ${c_red}✗ kill -9${c_off}  The server is gone: $fed of $n lines handed over, $c_bold$caught$c_off not confirmed."
 line=''
 for k in 0 1 2; do
-  line+="   ${c_of[k]}${PEOPLE[k]} ○$c_off $((told[k] - acked[k]))"
+  line+="${c_of[k]}${PEOPLE[k]} ○$c_off $((told[k] - acked[k]))   "
 done
-say "           $line   in flight"
+say "     ${line}in flight"
 
 # Nobody stops talking: what is said now goes to the author's own disk.
 more=$((fed_down - fed))
@@ -472,21 +482,25 @@ if ((more > 0)); then
   for ((i = fed; i < fed_down; ++i)); do late[i]=1; done
   feed_to $fed_down
 fi
+hold=1
 until_done "the outboxes" kept_all
 waiting=$((fed - acked[0] - acked[1] - acked[2]))
-((more <= 0)) || say "             They say $more more lines into the void: kept in their outboxes, $waiting wait now."
+((more <= 0)) || say "     They go on: $more lines more, kept in their outboxes. $waiting wait there now."
 reason=$(head -n 1 "$work/ada.log")
-say "             ${c_dim}ada's client: ${reason#moot: } It tries again.$c_off"
+say "     ${c_dim}ada's client: ${reason#moot: }$c_off"
 start_server
 now_ms
 down=$((NOW - killed))
-say " $c_green✓ restarted$c_off On the same data, the same port, after $((down / 1000)).$(printf %03d $((down % 1000))) s."
+say " $c_green✓ restart$c_off  On the same data, after $((down / 1000)).$(printf %03d $((down % 1000))) s."
 until_done "everybody to come back" see_people
 now_ms
-say "             They came back by themselves:$PRESENCE"
-say "             ↻ said again by the author's client after the restart"
+say "     They came back by themselves:$PRESENCE"
+say "     $c_green↻$c_off confirmed after the restart: sent again, or waiting until then"
 say
+hold=0
 until_done "what was in flight" all_shown_to $fed
+now_ms
+caught_up=$((NOW - killed - down))
 if ((n <= SHOWN_WHOLE)); then
   for ((i = fed + 1; i <= n; ++i)); do
     feed_to $i
@@ -517,13 +531,15 @@ end_all
 
 # ---- the verdict: the files of the readers against the text --------------------------------------------
 
-# What one person was shown by another, as text again.
+# What one person was shown by another, as text again: the escapes of JSON are those of %b, but for
+# the quote.
 texts_from() {
   local line t
   while IFS= read -r line; do
     [[ $line == *"\"from\":\"$1\""* ]] || continue
     t=${line#*'","text":"'}
-    printf '%b\n' "${t%'","state":"'*}"
+    t=${t%'","state":"'*}
+    printf '%b\n' "${t//\\\"/\"}"
   done
 }
 ids_from() { sed -n "s/^{\"to\":\"[a-z]*\",\"id\":\"\([0-9A-Z]*\)\",\"from\":\"$1\".*/\1/p"; }
@@ -543,7 +559,7 @@ done
 now_ms
 took=$((NOW - began))
 
-row() { printf '   %s%-26s%s %s\n' "$c_dim" "$1" "$c_off" "${*:2}"; }
+row() { printf '   %s%-28s%s %s\n' "$c_dim" "$1" "$c_off" "${*:2}"; }
 say
 rule
 row "lines said and arrived" "$total of $n"
@@ -552,6 +568,7 @@ row "in flight at the kill" "$caught"
 row "shown twice" "$twice"
 row "lost" "$missing"
 row "server down" "$((down / 1000)).$(printf %03d $((down % 1000))) s"
+row "all caught up after it" "$((caught_up / 1000)).$(printf %03d $((caught_up % 1000))) s"
 ((empty == 0)) || row "empty lines" "$empty, passed over"
 ((refused == 0)) || row "refused lines" "$refused, not UTF-8"
 ((split == 0)) || row "further parts of long lines" "$split"
@@ -567,7 +584,7 @@ if ((verdict != 0 || twice > 0 || missing > 0)); then
   done
   die "The lines did not arrive exactly once and in order."
 fi
-say " $c_green✓ Every line arrived exactly once and in order$c_off, from each to each, compared by machine."
+say " $c_green✓ Every line arrived exactly once and in order.$c_off Compared by machine."
 ((caught > 0)) || say " (Nothing was in flight at the kill: this machine was faster. Run it again.)"
 
 case $bin in
@@ -576,8 +593,9 @@ case $bin in
 esac
 say
 say " ${c_bold}Now you$c_off"
-say "   $here/mootd run                               a server, in one terminal"
-say "   $here/mootd invite                            prints a line to paste: moot join '...'"
-say "   $here/moot --home ~/ada join 'moot://...' --as ada"
-say "   $here/moot --home ~/ada chat                  talk; a second home is a second person"
+say "   $here/mootd run                          $c_dim# a server, in one terminal$c_off"
+say "   $here/mootd invite                       $c_dim# makes an invitation, a link$c_off"
+say "   $here/moot join 'moot://...' --as you    $c_dim# takes it$c_off"
+say "   $here/moot chat @bob                     $c_dim# talks$c_off"
+say "   ${c_dim}Each person has a --home: another one on this machine, another person.$c_off"
 say

@@ -64,7 +64,7 @@ class Recording:
         home = pathlib.Path(self._dir.name)
         self.log_path = home / "recorder.log"
         env = {"LD_PRELOAD": RECORDER, "MOOT_RECORDER_LOG": str(self.log_path), **env}
-        self.server = moot_process.Server(MOOTD, home / "data", env=env)
+        self.server = moot_process.Server(MOOTD, home / "data", ["--http-listen", "off"], env)
         self.peers = []
 
     def __enter__(self):
