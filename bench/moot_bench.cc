@@ -231,7 +231,7 @@ void revocation(const Options& o) {
   for (std::size_t i = 0; i < 50; ++i) {
     Client& c = *d.clients()[i];
     const auto begin = Clock::now();
-    server.admin("key revoke " + text(who[i].kid) + " > /dev/null; true");
+    server.admin("key revoke " + text(who[i].kid));
     const auto done = Clock::now();
     if (!d.run([&] { return c.gone(); }, std::chrono::seconds{5})) std::exit(1);
     times.push_back(micros(std::max(c.gone_at(), done) - done) / 1000.0);
@@ -239,11 +239,11 @@ void revocation(const Options& o) {
   }
   std::vector<double> last;
   {
-    // All that are left at once: their account is disabled one by one in one breath.
+    // All that are left, by one command.
     std::string ids;
     const auto begin = Clock::now();
-    for (std::size_t i = 50; i < kSessions; i += 1) ids += text(who[i].kid) + " ";
-    server.admin("key revoke " + ids + " > /dev/null; true");
+    for (std::size_t i = 50; i < kSessions; ++i) ids += text(who[i].kid) + " ";
+    server.admin("key revoke " + ids);
     const auto done = Clock::now();
     if (d.run([&] { return std::ranges::all_of(d.clients(), &Client::gone); },
               std::chrono::seconds{20})) {

@@ -27,6 +27,8 @@ function(moot_test name)
   cmake_parse_arguments(T "" "TIMEOUT" "SOURCES;LIBS" ${ARGN})
   add_executable(${name} ${T_SOURCES})
   target_link_libraries(${name} PRIVATE ${T_LIBS} moot_flags GTest::gtest_main GTest::gmock)
+  # What is tested is optimised; the tests themselves need not be, and compile in half the time.
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
   if(NOT T_TIMEOUT)
     set(T_TIMEOUT 120)
   endif()

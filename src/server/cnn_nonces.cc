@@ -11,9 +11,9 @@ CnnNonces::CnnNonces(std::span<const ReplayEntry> stored) {
 }
 
 bool CnnNonces::seen(const Kid& kid, std::uint64_t nonce) const {
-  if (const auto it = recent_.find(kid);
-      it != recent_.end() && std::ranges::find(it->second, nonce) != it->second.end()) {
-    return true;
+  if (const auto it = recent_.find(kid); it != recent_.end()) {
+    const auto& nonces = it->second.nonces;
+    if (std::ranges::find(nonces, nonce) != nonces.end()) return true;
   }
   const auto it = literal_.find(kid);
   return it != literal_.end() && it->second.contains(nonce);
@@ -25,9 +25,13 @@ bool CnnNonces::literal_full(const Kid& kid) const {
 }
 
 void CnnNonces::add(const Kid& kid, std::uint64_t nonce) {
-  auto& recent = recent_[kid];
-  recent.push_back(nonce);
-  if (recent.size() > limits::kCnnNoncesPerCredential) recent.pop_front();
+  Recent& r = recent_[kid];
+  if (r.nonces.size() < limits::kCnnNoncesPerCredential) {
+    r.nonces.push_back(nonce);
+    return;
+  }
+  r.nonces[r.oldest] = nonce;
+  r.oldest = (r.oldest + 1) % r.nonces.size();
 }
 
 ReplayEntry CnnNonces::add_literal(const Kid& kid, std::uint64_t nonce, std::uint64_t timestamp_s) {

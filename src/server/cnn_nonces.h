@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <span>
 #include <vector>
@@ -28,7 +27,12 @@ class CnnNonces {
   bool expire(UnixMs now);
 
  private:
-  std::map<Kid, std::deque<std::uint64_t>> recent_;
+  // A ring once it is full; few credentials ever hold more than some entries.
+  struct Recent {
+    std::vector<std::uint64_t> nonces;
+    std::size_t oldest = 0;
+  };
+  std::map<Kid, Recent> recent_;
   std::map<Kid, std::map<std::uint64_t, UnixMs>> literal_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "server/cnn_nonces.h"
 #include "server/core_harness.h"
 
 namespace moot::server {
@@ -664,6 +665,16 @@ TEST(Replay, AU_05_ALiteralCnnIsRefusedAfterARestartToo) {
   claim.nonce = 43;
   EXPECT_FALSE(
       h.core().facts(*h.core().find(Harness::user("ada"), kid), claim, h.now()).nonce_seen);
+}
+
+TEST(Replay, ACredentialsLast256NoncesAreRefused) {
+  CnnNonces nonces({});
+  const Kid kid = Harness::kid("ada");
+  for (std::uint64_t n = 0; n < 300; ++n) nonces.add(kid, n);
+  for (std::uint64_t n = 0; n < 300; ++n) EXPECT_EQ(nonces.seen(kid, n), n >= 44) << n;
+  EXPECT_FALSE(nonces.seen(Harness::kid("bob"), 299));
+  nonces.forget(kid);
+  EXPECT_FALSE(nonces.seen(kid, 299));
 }
 
 TEST(Shutdown, StoresWhatIsUnderWayAndSaysGoodbye) {

@@ -62,7 +62,8 @@ void Presence::tick(const Step& step) {
     order_.pop_front();
     const Change c = changes_.at(user);
     changes_.erase(user);
-    if (!c.account && !c.removed && c.was_online == c.online_now) continue;
+    const bool toggled = c.was_online != c.online_now && mode_ != PresenceMode::off;
+    if (!c.account && !c.removed && !toggled) continue;
     tell(step, user, c);
     told = true;
   }
