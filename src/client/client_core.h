@@ -32,7 +32,8 @@ class ClientCore {
   void opened(Now now, const ServerFacts& facts);
   void deliver(Now now, const s::Any& cmd, std::uint64_t nonce,
                const std::optional<SentRange>& ref);
-  // Also when connecting failed. `answered`: the greeting had come and CNN was out; `random`: any bits.
+  // Also when connecting failed. `answered`: the greeting had come and CNN was out; `random`: any
+  // bits.
   void lost(Now now, std::string_view why, bool answered, std::uint64_t random);
   void tick(Now now);
   Tick next_tick() const;

@@ -110,26 +110,26 @@ inline constexpr milliseconds kStatusCoalesce{100};
 // A replica of a channel (replication.md 2.4, 2.5, 3.2).
 inline constexpr std::size_t kPendingRecords = 8'192;  // over: not stored, not acknowledged
 inline constexpr std::size_t kPendingBytes = 32 * 1024 * 1024;
-inline constexpr seconds kPullTimeout{5};       // over: asked again, more patiently
+inline constexpr seconds kPullTimeout{5};  // over: asked again, more patiently
 inline constexpr seconds kPullTimeoutMax{60};
-inline constexpr unsigned kSyncDepthMax = 16;   // splits of one range
+inline constexpr unsigned kSyncDepthMax = 16;       // splits of one range
 inline constexpr std::size_t kSyncBacklog = 8'192;  // elements wanted; over: fetched first
-inline constexpr seconds kConfirmTimeout{5};    // of a merge; over: proposed again
+inline constexpr seconds kConfirmTimeout{5};        // of a merge; over: proposed again
 inline constexpr milliseconds kCandidacyDelayMax{150};
 inline constexpr minutes kAntiEntropy{10};
 
 // The coordinator of a channel (replication.md 2.3).
-inline constexpr seconds kElectionTimeout{3};       // over: the candidate is refused
-inline constexpr seconds kRefusedFor{5};            // unless his history or the roster changes
-inline constexpr seconds kInflightTimeout{10};      // without a quorum: asked again of others
-inline constexpr seconds kCommitWatch{2};           // or 6 round trips; over: a strike
-inline constexpr seconds kPullWatch{5};             // or 6 round trips; over: a strike
+inline constexpr seconds kElectionTimeout{3};   // over: the candidate is refused
+inline constexpr seconds kRefusedFor{5};        // unless his history or the roster changes
+inline constexpr seconds kInflightTimeout{10};  // without a quorum: asked again of others
+inline constexpr seconds kCommitWatch{2};       // or 6 round trips; over: a strike
+inline constexpr seconds kPullWatch{5};         // or 6 round trips; over: a strike
 inline constexpr unsigned kWatchRoundTrips = 6;
-inline constexpr unsigned kStrikes = 2;             // within kStrikesKept: deposed
+inline constexpr unsigned kStrikes = 2;  // within kStrikesKept: deposed
 inline constexpr seconds kStrikesKept{60};
 inline constexpr seconds kDeposedBarred{30};
 inline constexpr milliseconds kBarredRetry{500};
-inline constexpr seconds kCommitToldAgain{5};       // a retry within it is answered alone
+inline constexpr seconds kCommitToldAgain{5};  // a retry within it is answered alone
 inline constexpr seconds kClockMarkAhead{10};
 inline constexpr std::size_t kRecentPerChannel = 1'024;  // over: the oldest goes
 inline constexpr std::size_t kRecentPerServer = 65'536;
@@ -137,7 +137,7 @@ inline constexpr std::size_t kInflightPerChannel = 4'096;  // over: ERR busy
 inline constexpr std::size_t kInflightBytesPerChannel = 16 * 1024 * 1024;
 inline constexpr std::size_t kMergeBytesPerChannel = 8 * 1024 * 1024;  // over: ERR busy
 inline constexpr std::size_t kMergesPerChannel = 16'384;
-inline constexpr std::size_t kPullsPerConn = 16;  // of one channel; over: ERR busy
+inline constexpr std::size_t kPullsPerConn = 16;          // of one channel; over: ERR busy
 inline constexpr std::size_t kInvitedPerChannel = 1'000;  // and barred; over: ERR limit
 
 // Rates of what a client starts (protocol.md 9). Bucket empty: stop reading; 60 s: DCNN limit.
