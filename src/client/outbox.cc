@@ -278,8 +278,8 @@ void Outbox::renumber(std::uint64_t order, UnixMs server_now) {
   std::array<std::uint8_t, 10> random;
   std::copy_n(from.octets.begin() + 6, random.size(), random.begin());
   const std::int64_t offset = cx_->clock_offset_ms;
-  cx_->clock_offset_ms =
-      static_cast<std::int64_t>(server_now.ms) - static_cast<std::int64_t>(cx_->now.wall.ms);
+  // Modulo 2^64: what a server tells is any number.
+  cx_->clock_offset_ms = static_cast<std::int64_t>(server_now.ms - cx_->now.wall.ms);
   const MsgId to = new_id(e.m.peer, random);
   if (offset != cx_->clock_offset_ms) {
     cx_->put(cop::PutMeta{{"clock_offset_ms", std::to_string(cx_->clock_offset_ms)}});

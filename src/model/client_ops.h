@@ -15,7 +15,8 @@
 // store_ops.h. Applied in order, many in one transaction; a Ticket tells what is on disk.
 namespace moot {
 
-// queued: not yet on any wire. sent: on the wire, no MSG_ACK yet. acked: the recipient confirmed.
+// queued: not yet safe at the server. sent: a barrier after it was answered, no MSG_ACK yet.
+// acked: the recipient confirmed.
 // received: somebody else's. failed: refused for good, `error` says why.
 enum class MessageState : std::uint8_t { queued, sent, acked, received, failed };
 template <>
