@@ -251,7 +251,7 @@ class World:
             (("server",), ("tail",), ("send",), ("server", "tail"), ("tail", "send")),
             weights=(35, 15, 10, 15, 25))[0]
         victim = r.choice(self.people)
-        sizes = [r.randint(30, 150) for _ in PEOPLE]
+        sizes = [r.randint(60, 220) for _ in PEOPLE]
         texts = [[self.text(r) for _ in range(size)] for size in sizes]
         measure = r.choice(("kept", "acked"))
         point = r.random()
@@ -265,7 +265,7 @@ class World:
             person.say(lines)
 
         # The point: so many of the messages of this round are on their authors' disks, or acked.
-        until = int(point * sum(sizes) * 0.4)
+        until = int(point * sum(sizes) * 0.3)
 
         def reached():
             moved = sum((len(p.kept) if measure == "kept" else len(p.acked))
