@@ -114,7 +114,7 @@ die() {
   for log in ${work:+"$work"/*.log}; do
     [ -s "$log" ] || continue
     printf '\n the end of %s:\n' "${log##*/}" >&2
-    tail -n 8 "$log" | cut -c -200 | sed 's/^/   /' >&2
+    tail -n 8 "$log" | cut -c -200 | awk '{ print "   " $0 }' >&2
   done
   exit 1
 }
@@ -215,8 +215,14 @@ start_server() {
       >"$work/server.out" 2>>"$work/server.log" </dev/null
   ) &
   server=$!
-  until_done "mootd" grep -qx ready "$work/server.out"
-  port=$(sed -n 's/^listening plain .*:\([0-9]*\)$/\1/p' "$work/server.out")
+  until_done "mootd" server_ready
+}
+server_ready() {
+  local lines
+  lines=$(<"$work/server.out")
+  [[ $lines == *$'\nready' ]] || return 1
+  lines=${lines#*listening plain *:}
+  port=${lines%%[!0-9]*}
 }
 
 moot_of() { "$bin/moot" --home "$work/${PEOPLE[$1]}" "${@:2}"; }
@@ -392,9 +398,9 @@ start_server
 step 1 "A server with an empty data directory: mootd on 127.0.0.1:$port"
 
 for k in 0 1 2; do
-  link=$("$bin/mootd" invite --data-dir "$work/data" 2>>"$work/server.log" |
-    sed -n "s/.*\(moot:[^ ']*\).*/\1/p" | head -n 1)
-  [ -n "$link" ] || die "mootd made no invitation."
+  link=$("$bin/mootd" invite --data-dir "$work/data" 2>>"$work/server.log") || die "mootd made no invitation."
+  link=moot://${link#*moot://}
+  link=${link%%[!A-Za-z0-9_:/.#-]*}
   moot_of $k join "$link" --as "${PEOPLE[k]}" --name "${NAMES[k]}" >"$work/join.log" 2>&1 ||
     die "${PEOPLE[k]} could not join."
   rm -f "$work/join.log"
@@ -542,7 +548,15 @@ texts_from() {
     printf '%b\n' "${t//\\\"/\"}"
   done
 }
-ids_from() { sed -n "s/^{\"to\":\"[a-z]*\",\"id\":\"\([0-9A-Z]*\)\",\"from\":\"$1\".*/\1/p"; }
+ids_from() {
+  local line id
+  while IFS= read -r line; do
+    [[ $line == *"\"from\":\"$1\""* ]] || continue
+    id=${line#*'"id":"'}
+    printf '%s\n' "${id%%\"*}"
+  done
+}
+same() { [ "$(sha256sum <"$1")" = "$(sha256sum <"$2")" ]; }
 
 verdict=0 total=0 twice=0 missing=0
 for k in 0 1 2; do
@@ -550,7 +564,7 @@ for k in 0 1 2; do
   reader=$work/${PEOPLE[(k + 1) % 3]}.tail
   for ((i = k; i < n; i += 3)); do printf '%s\n' "${text[i]}"; done >"$work/$p.want"
   texts_from "$p" <"$reader" >"$work/$p.got"
-  cmp -s "$work/$p.want" "$work/$p.got" || verdict=1
+  same "$work/$p.want" "$work/$p.got" || verdict=1
   total=$((total + $(wc -l <"$work/$p.got")))
   twice=$((twice + $(ids_from "$p" <"$reader" | sort | uniq -d | wc -l)))
   lost=$(sort "$work/$p.want" | comm -23 - <(sort "$work/$p.got") | wc -l)
@@ -577,9 +591,14 @@ say
 if ((verdict != 0 || twice > 0 || missing > 0)); then
   for k in 0 1 2; do
     p=${PEOPLE[k]}
-    cmp -s "$work/$p.want" "$work/$p.got" || {
-      say " from $p to ${PEOPLE[(k + 1) % 3]}, < said, > arrived:"
-      diff "$work/$p.want" "$work/$p.got" 2>/dev/null | head -n 6 | cut -c -78 || true
+    same "$work/$p.want" "$work/$p.got" || {
+      say " from $p to ${PEOPLE[(k + 1) % 3]}, the first that differ, said and arrived:"
+      LC_ALL=C awk 'NR == FNR { said[FNR] = $0; n = FNR; next }
+        shown < 3 && (FNR > n || said[FNR] != $0) {
+          print "   " FNR " <", substr(said[FNR], 1, 70); print "   " FNR " >", substr($0, 1, 70); ++shown
+        }
+        END { if (FNR < n && !shown) print "   " FNR + 1 " <", substr(said[FNR + 1], 1, 70) }' \
+        "$work/$p.want" "$work/$p.got"
     }
   done
   die "The lines did not arrive exactly once and in order."
