@@ -131,8 +131,8 @@ class Sender {
     const std::string& ev = line.str("ev");
     if (ev == "message") {
       const Client::Message m = get_message(line);
-      if (m.state == Client::State::queued) early_[m.id] = m;
-      with(m, [&](Sent& s) { s.message = m; });
+      if (unanswered_ > 0 && !by_id_.contains(m.id)) early_[m.id] = m;
+      with(m, [&](Sent& s) { set(s, m); });
     } else if (ev == "state") {
       const Client::Message m = get_message(line);
       with(m, [&](Sent& s) {

@@ -38,7 +38,9 @@ class Tail {
   int run() {
     if (!o_.since.empty() && !parse_since())
       return give_up({"--since takes a message id or a time such as 2026-11-23T09:30.", kUsage});
-    if (!seat_.send(Json().set("do", "watch"))) return lost();
+    if (!seat_.send(Json().set("do", "watch"))) {
+      if (const int code = again(); code != kDone) return code;
+    }
     // Who follows sees what comes as it comes; for who does not it must have come.
     if (!o_.follow) catch_up();
     if (const int code = keep_at([this] { return print_history(); }); code != kDone) return code;
@@ -175,11 +177,15 @@ class Tail {
 
   int lost() { return give_up({"The moot that has the store ended; run the command again."}); }
 
-  // The owner ended: this process takes its place and goes on where it was.
+  // The owner ended: this process takes its place, or finds another owner, which may be about to
+  // end as well, and goes on where it was.
   int again() {
-    if (const auto sat = seat_.again(); !sat) return give_up(sat.error());
     changed_ = true;
-    return seat_.send(Json().set("do", "watch")) ? kDone : lost();
+    for (int tries = 0; tries < kTries; ++tries) {
+      if (const auto sat = seat_.again(); !sat) return give_up(sat.error());
+      if (seat_.send(Json().set("do", "watch"))) return kDone;
+    }
+    return lost();
   }
 
   Seat seat_;

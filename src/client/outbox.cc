@@ -1,6 +1,7 @@
 #include "client/outbox.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 #include "client/content.h"
@@ -78,7 +79,6 @@ Result<MsgId> Outbox::add(New message) {
   const MsgId id = e.m.msg_id;
   by_id_.emplace(id, order);
   storing_.push_back(order);
-  cx_->fx->event(ev::Message{e.m, message.request});
   entries_.emplace(order, std::move(e));
   return id;
 }
@@ -155,6 +155,8 @@ void Outbox::stored() {
     Entry& e = entries_.at(order);
     if (e.ticket > cx_->on_disk()) break;
     storing_.pop_front();
+    // `queued` is a promise: nobody is told of a message that a power cut could take back.
+    if (!std::exchange(e.told, true)) cx_->fx->event(ev::Message{e.m, e.request});
     wait(order, e);
   }
 }

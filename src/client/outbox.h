@@ -65,6 +65,7 @@ class Outbox {
     Ticket ticket;  // of its PutMessage
     SentId sent_as;
     unsigned renumbered = 0;
+    bool told = false;  // of its being on disk
     RequestId request;
   };
   struct Hold {

@@ -188,7 +188,7 @@ AdminResult audit(const Context& c, std::string_view action, AdminResult result)
                                              .action = std::string(action),
                                              .account = {},
                                              .kid = {},
-                                             .result = "ok"}});
+                                             .result = "done"}});
   }
   return result;
 }

@@ -25,8 +25,8 @@ Status refuse_loose(const std::string& path, const FileFacts& facts) {
   }
   if ((facts.mode & kLooseBits) != 0) {
     return fail("The master key " + path +
-                " can be read by others: run chmod 600 on it, and master rotate if somebody may "
-                "have read it.");
+                " can be read by others: run chmod 600 on it; if somebody may have read it, every "
+                "key is his too: rotate them all (docs/operations.md).");
   }
   return {};
 }
