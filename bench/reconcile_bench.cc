@@ -14,7 +14,6 @@
 #include "channel/memory_records.h"
 #include "channel/replica.h"
 #include "channel/rng.h"
-#include "channel/test_commands.h"
 #include "wire/commands.h"
 
 namespace moot {
@@ -116,7 +115,7 @@ class Side : public ReplicaEffects {
   }
   const Replica& replica() const { return *replica_; }
 
-  std::deque<test::Kept<c::Any>> out;
+  std::deque<Kept<c::Any>> out;
   double open_us = 0;
 
  private:

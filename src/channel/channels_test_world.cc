@@ -51,75 +51,31 @@ std::uint64_t number(const std::vector<std::string>& words, std::string_view key
 
 // ---- the disk ----------------------------------------------------------------------------------
 
-void MemoryKept::put(const KeptRecord& r) {
-  StoredRecord stored{.id = r.id, .from = r.from, .msg = r.msg, .stamp = r.stamp};
-  stored.acks = Acks::of(r.acks, r.acks_n);
-  stored.cert = r.cert;
-  stored.digest = r.digest;
-  channels_[r.channel].apply(rop::PutCommitted{stored});
-}
-
 namespace {
-struct Applied {
-  ServerSnapshot& disk;
-  MemoryKept& records;
-
-  ChannelSnapshot* find(const ChannelId& id) const {
-    const auto at =
-        std::ranges::find(disk.channels, id, [](const ChannelSnapshot& c) { return c.channel.id; });
-    return at == disk.channels.end() ? nullptr : &*at;
-  }
+struct Printed {
   std::string operator()(const op::PutChannel& o) const {
-    ChannelSnapshot* at = find(o.channel.id);
-    if (!at) at = &disk.channels.emplace_back();
-    at->channel = o.channel;
     return "channel " + text(o.channel.id) + " epoch=" + std::to_string(o.channel.epoch);
   }
-  std::string operator()(const op::RemoveChannel& o) const {
-    std::erase_if(disk.channels, [&](const auto& c) { return c.channel.id == o.id; });
-    return "no channel " + text(o.id);
-  }
+  std::string operator()(const op::RemoveChannel& o) const { return "no channel " + text(o.id); }
   std::string operator()(const op::PutMember& o) const {
-    ChannelSnapshot* at = find(o.channel);
-    MOOT_CHECK(at);
-    std::erase_if(at->members, [&](const auto& m) { return m.user == o.member.user; });
-    at->members.push_back(o.member);
     return "member " + text(o.channel) + " @" + std::string(o.member.user.str()) +
            (o.member.role == Role::none ? "" : " " + std::string(text(o.member.role)));
   }
   std::string operator()(const op::RemoveMember& o) const {
-    if (ChannelSnapshot* at = find(o.channel)) {
-      std::erase_if(at->members, [&](const auto& m) { return m.user == o.user; });
-    }
     return "no member " + text(o.channel) + " @" + std::string(o.user.str());
   }
   std::string operator()(const op::PutInvited& o) const {
-    if (ChannelSnapshot* at = find(o.channel)) {
-      std::erase(at->invited, o.user);
-      std::erase(at->barred, o.user);
-      if (o.invited) at->invited.push_back(o.user);
-      if (o.barred) at->barred.push_back(o.user);
-    }
     return std::string(o.invited  ? "invited "
                        : o.barred ? "barred "
                                   : "neither ") +
            text(o.channel) + " @" + std::string(o.user.str());
   }
   std::string operator()(const op::PutRecord& o) const {
-    records.put(o.record);
     return "record " + text(o.record.channel) + " " + text(o.record.id);
   }
-  std::string operator()(const op::PutStampKey& o) const {
-    disk.stamp_keys.push_back(o.key);
-    return "stamp key";
-  }
-  std::string operator()(const op::PutClockMark& o) const {
-    disk.clock_mark = o.mark;
-    return {};  // comes and goes with time
-  }
-  template <class Other>
+  std::string operator()(const op::PutStampKey&) const { return "stamp key"; }
+  template <class Other>  // the clock mark comes and goes with time
   std::string operator()(const Other&) const {
-    MOOT_CHECK(!"channels persist nothing else");
     return {};
   }
 };
@@ -167,7 +123,8 @@ Ticket Recorder::persist(op::Any op) {
 
 Ticket Recorder::sync() {
   for (const op::Any& op : unsynced_) {
-    const std::string line = std::visit(Applied{disk, records}, op);
+    apply_to(disk, records, op);
+    const std::string line = std::visit(Printed{}, op);
     if (!line.empty()) lines.push_back(named("disk " + line));
   }
   unsynced_.clear();

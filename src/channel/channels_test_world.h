@@ -10,22 +10,9 @@
 #include <vector>
 
 #include "channel/channels.h"
-#include "channel/memory_records.h"
+#include "channel/memory_server.h"
 
 namespace moot::test {
-
-// What the server keeps, in memory.
-class MemoryKept : public KeptRecords {
- public:
-  const RecordReader& of(const ChannelId& channel) const override { return channels_[channel]; }
-  void put(const KeptRecord& record);
-  std::size_t count(const ChannelId& channel) const {
-    return channels_[channel].committed().size();
-  }
-
- private:
-  mutable std::map<ChannelId, MemoryRecords> channels_;
-};
 
 // Effects as lines of text; a disk that is as slow as the test wants.
 class Recorder : public ChannelEffects {
@@ -57,7 +44,6 @@ class Recorder : public ChannelEffects {
     std::string line;
   };
   std::string sent(Conns to, const s::Any& cmd) const;
-  void apply(const op::Any& op);
 
   std::map<std::string, std::string> names_;  // as printed: as the test calls it
   std::vector<op::Any> unsynced_;

@@ -16,7 +16,6 @@
 namespace moot {
 namespace {
 using test::kChannel;
-using test::Kept;
 using test::Member;
 using test::user;
 

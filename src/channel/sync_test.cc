@@ -9,7 +9,6 @@
 
 namespace moot {
 namespace {
-using test::Kept;
 using test::Member;
 using test::record;
 using test::user;

@@ -8,8 +8,8 @@
 
 #include "channel/memory_records.h"
 #include "channel/replica.h"
-#include "channel/test_commands.h"
 #include "channel/test_records.h"
+#include "model/kept_command.h"
 
 namespace moot::test {
 

@@ -9,8 +9,9 @@
 #include "base/arena.h"
 #include "model/commands.h"
 
-// Commands that outlive the views they were made from: what tests record and pass on.
-namespace moot::test {
+// Commands that outlive the views they were made from: what tests and the simulator record and pass
+// on.
+namespace moot {
 
 template <class T>
 T clone(Arena& arena, const T& from);
@@ -73,4 +74,4 @@ class Kept {
   Any cmd_;
 };
 
-}  // namespace moot::test
+}  // namespace moot

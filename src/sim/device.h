@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "channel/memory_records.h"
+#include "channel/replica.h"
+
+namespace moot::sim {
+
+// A node's clocks against the time of the simulation, which no node sees.
+struct NodeClock {
+  std::int64_t ppm = 0;  // the steady clock's drift
+  std::int64_t wall_off_ms = 0;
+
+  static constexpr std::uint64_t kWallStart = 1'700'000'000'000;
+  std::int64_t tick_at(std::int64_t us) const { return (us + us / 1'000'000 * ppm) / 1'000; }
+  Now at(std::int64_t us) const {
+    const std::int64_t ms = tick_at(us);
+    return {Tick{ms}, UnixMs{static_cast<std::uint64_t>(static_cast<std::int64_t>(kWallStart) + ms +
+                                                        wall_off_ms)}};
+  }
+  // No earlier than when the steady clock shows `tick`.
+  std::int64_t when(Tick tick) const {
+    std::int64_t us = tick.ms * 1'000 - tick.ms / 1'000 * ppm;
+    while (tick_at(us) < tick.ms) us += 500;
+    return us;
+  }
+};
+
+// One member's device: its process, its disk, its clocks. The world decides about all of them.
+struct Device {
+  struct Batch {
+    std::vector<rop::Any> ops;
+    Ticket ticket;
+  };
+
+  unsigned index = 0;
+  unsigned user = 0;
+  ReplicaConfig config;
+  NodeClock clock;
+
+  MemoryRecords disk;          // what is durable
+  std::deque<Batch> unsynced;  // handed over since
+  MemoryRecords backup;        // an older image
+  std::int64_t disk_at = -1;   // the sync under way ends; -1: none is
+  std::int64_t disk_slow_until = 0;
+  std::int64_t wiped_at = -1;  // the last time records were lost for good
+
+  std::unique_ptr<Replica> replica;  // null: the process does not run
+  std::uint64_t life = 0;            // counts processes: an event of an earlier one is void
+  bool dead = false;                 // for good
+  std::uint64_t link = 0;            // the connection it believes in; 0: none
+  bool connecting = false;
+  std::int64_t timer_at = -1;
+  std::int64_t hung_until = 0;
+
+  bool forger = false;
+  bool liar = false;
+  std::uint64_t records_before = 0;  // S4
+  unsigned rounds = 0;               // of the comparison under way
+  // When each message was proposed last on this connection under this leader (L5).
+  std::map<RecordKey, std::int64_t> proposed;
+
+  bool running() const { return replica != nullptr; }
+  bool holds(const RecordKey& key) const {
+    return disk.committed().contains(key) || disk.pending().contains(key);
+  }
+};
+
+}  // namespace moot::sim

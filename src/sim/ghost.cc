@@ -1,0 +1,315 @@
+#include "sim/ghost.h"
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+
+#include "channel/record.h"
+
+namespace moot::sim {
+namespace {
+// The shortest pause between two proposals of one message: 5 s, 20 % less for luck.
+constexpr std::int64_t kProposalPauseUs = 3'950'000;
+
+std::string named(const RecordKey& key) { return text(key.id); }
+}  // namespace
+
+UserId user_id(unsigned number) { return UserId::parse("u" + std::to_string(number)).value(); }
+
+unsigned user_number(const UserId& user) {
+  const std::string_view t = user.str();
+  unsigned n = 31;
+  if (t.size() > 1 && t[0] == 'u') std::from_chars(t.data() + 1, t.data() + t.size(), n);
+  return std::min(n, 31u);
+}
+
+void Ghost::fail(std::string_view invariant, std::string what) {
+  if (!failure_) failure_ = Failure{std::string(invariant), std::move(what)};
+}
+
+Ghost::Mask Ghost::users_of(Conns to) const {
+  Mask mask = 0;
+  for (const ConnId conn : to) mask |= Mask{1} << conn_users_.at(conn.n);
+  return mask;
+}
+
+RecordKey Ghost::key_of(const MsgId& id, const UserId& from, Bytes msg) const {
+  return {id, record_digest(channel_, id, from, msg)};
+}
+
+bool Ghost::committed(const RecordKey& key) const {
+  const auto at = facts_.find(key);
+  return at != facts_.end() && at->second.committed;
+}
+
+void Ghost::preload(const StoredRecord& record) {
+  Fact& fact = facts_[record.key()];
+  fact.sent = true;
+  fact.committed = true;
+  fact.stamp = record.stamp;
+  fact.shown_ms = record.id.time().ms;
+}
+
+// ---- the server --------------------------------------------------------------------------------
+
+void Ghost::handles(std::int64_t, ConnId conn, const c::ChMsg& cmd) {
+  const UserId user = user_id(conn_users_.at(conn.n));
+  if (cmd.from && *cmd.from != user) return;
+  facts_[key_of(cmd.msg_id, user, cmd.msg)].sent = true;
+}
+
+void Ghost::decides(std::int64_t us, const Handling& now, Conns to, const s::Any& cmd) {
+  if (const auto* msg = std::get_if<s::ChMsg>(&cmd)) {
+    relayed(us, now, to, *msg);
+  } else if (const auto* commit = std::get_if<s::ChMsgCommit>(&cmd)) {
+    commits(us, now, *commit);
+  } else if (const auto* ack = std::get_if<s::ChMsgAck>(&cmd)) {
+    Fact& fact = facts_[{ack->id, ack->digest}];
+    fact.acked |= Mask{1} << user_number(ack->user);
+    if (ack->need == 0 && fact.in_flight && !fact.quorum) {
+      fact.quorum = true;
+      ++quorums_;
+    }
+  } else if (const auto* elected = std::get_if<s::ChElected>(&cmd)) {
+    if (!elected->you.value_or(false)) return;
+    leader_conn_ = to.front();
+    leader_election_ = elected->election;
+  } else if (const auto* gone = std::get_if<s::ChUleave>(&cmd)) {
+    left(user_number(gone->user));
+  } else if (const auto* status = std::get_if<s::ChStatus>(&cmd)) {
+    if (status->leader || leader_conn_.n == 0 || now.cmd == "CH_LEAVE" || now.cmd == "CH_KICK") {
+      return;
+    }
+    counters_.hit(Sometimes::deposed);
+    leader_conn_ = {};
+  }
+}
+
+void Ghost::relayed(std::int64_t us, const Handling& now, Conns to, const s::ChMsg& cmd) {
+  const RecordKey key = key_of(cmd.msg_id, cmd.from, cmd.msg);
+  Fact& fact = facts_[key];
+  if (!fact.sent) {
+    return fail("S1", "the server relays what " + std::string(cmd.from.str()) +
+                          " never sent: " + named(key));
+  }
+  if (fact.stamp.empty()) {
+    fact.stamp.assign(cmd.stamp.begin(), cmd.stamp.end());
+    fact.shown_ms = cmd.sent;
+  } else if (!equal(fact.stamp, cmd.stamp) || fact.shown_ms != cmd.sent) {
+    return fail("S2", "two stamps or two times of one message: " + named(key));
+  }
+  if (cmd.committed.value_or(false)) return;
+  if (cmd.merged.value_or(false)) {
+    fact.merged_step = now.step;
+    if (fact.decided && now.cmd != "CH_COMMIT") counters_.hit(Sometimes::told_again);
+    return;
+  }
+  if (!fact.in_flight) {
+    fact.in_flight = true;
+    ++in_flight_;
+    fact.acked = 0;
+    fact.asked = users_of(to);
+    fact.asked_again = false;
+    fact.quorum = false;
+    fact.relayed_at = us;
+    return;
+  }
+  const bool replay = now.cmd == "CH_ATTACH" && to.size() == 1 && to.front() == now.conn &&
+                      fact.replayed_step != now.step;
+  if (replay) {
+    fact.replayed_step = now.step;
+  } else {
+    fact.asked_again = true;
+    counters_.hit(Sometimes::asked_again);
+  }
+}
+
+void Ghost::commits(std::int64_t us, const Handling& now, const s::ChMsgCommit& cmd) {
+  const RecordKey key{cmd.id, cmd.digest};
+  Fact& fact = facts_[key];
+  if (now.cmd != "CH_COMMIT") {
+    if (!fact.decided) fail("S7", "a commit that no leader asked for: " + named(key));
+    return;
+  }
+  if (now.conn != leader_conn_ || cmd.election != leader_election_) {
+    return fail("S7", "a commit of " + std::to_string(cmd.election) + " while " +
+                          std::to_string(leader_election_) + " runs: " + named(key));
+  }
+  if (!fact.sent) return fail("S1", "commit of what nobody sent: " + named(key));
+  if (fact.merged_step == now.step) {
+    counters_.hit(Sometimes::merge_confirmed);
+  } else {
+    check_quorum(us, key, fact, cmd.acks);
+    counters_.hit(Sometimes::committed);
+  }
+  if (fact.quorum) --quorums_;
+  if (fact.in_flight) --in_flight_;
+  fact.in_flight = false;
+  fact.quorum = false;
+  fact.decided = true;
+  ++commits_;
+}
+
+void Ghost::check_quorum(std::int64_t us, const RecordKey& key, const Fact& fact, Users acks) {
+  Mask acked = 0;
+  for (const UserId& user : acks) acked |= Mask{1} << user_number(user);
+  // Whom a second round asks is not always seen from here, so two are the least then.
+  constexpr std::int64_t kAskedAgainUs = Millis(limits::kInflightTimeout).count() * 1'000;
+  const bool again = fact.asked_again || us - fact.relayed_at >= kAskedAgainUs;
+  const Mask asked = again ? ~Mask{0} : fact.asked;
+  const int need =
+      again ? 2 : static_cast<int>(quorum(static_cast<unsigned>(std::popcount(asked))));
+  if (std::popcount(acked & asked) < need) {
+    return fail("S3", "committed with " + std::to_string(std::popcount(acked & asked)) +
+                          " acknowledgements of those asked, " + std::to_string(need) +
+                          " are a quorum: " + named(key));
+  }
+  for (unsigned user = 0; user < 31; ++user) {
+    if ((acked >> user & 1) == 0 || on_disk_of(user, key, fact.relayed_at)) continue;
+    return fail("S3", "u" + std::to_string(user) + " counts and has it on no disk: " + named(key));
+  }
+}
+
+bool Ghost::on_disk_of(unsigned user, const RecordKey& key, std::int64_t since) const {
+  return std::ranges::any_of(devices_, [&](const auto& d) {
+    return d->user == user && (d->forger || d->liar || d->wiped_at >= since || d->holds(key));
+  });
+}
+
+void Ghost::leaves(Conns to, const s::Any& cmd) {
+  if (const auto* elect = std::get_if<s::ChElected>(&cmd)) {
+    elected(to, *elect);
+  } else if (const auto* commit = std::get_if<s::ChMsgCommit>(&cmd)) {
+    facts_[{commit->id, commit->digest}].committed = true;
+  } else if (const auto* msg = std::get_if<s::ChMsg>(&cmd)) {
+    if (!msg->committed.value_or(false)) return;
+    const RecordKey key = key_of(msg->msg_id, msg->from, msg->msg);
+    if (!kept_.all(channel_).contains(key)) {
+      return fail("S3", "the server shows what is not on its disk: " + named(key));
+    }
+    Fact& fact = facts_[key];
+    if (!fact.committed) ++commits_;
+    fact.committed = true;
+  }
+}
+
+void Ghost::elected(Conns to, const s::ChElected& cmd) {
+  const bool fresh = !terms_.contains(cmd.election);
+  if (fresh && !terms_.empty() && cmd.election < terms_.rbegin()->first) {
+    return fail("S5", "election " + std::to_string(cmd.election) + " after " +
+                          std::to_string(terms_.rbegin()->first));
+  }
+  Term& term = terms_[cmd.election];
+  if (fresh) {
+    term.leader = cmd.leader;
+    counters_.hit(terms_.size() == 1 ? Sometimes::elected : Sometimes::another_led);
+  }
+  if (term.leader != cmd.leader) {
+    return fail("S5", "two leaders of election " + std::to_string(cmd.election));
+  }
+  if (!cmd.you.value_or(false)) return;
+  if (term.conn.n != 0 && (to.size() != 1 || term.conn != to.front())) {
+    return fail("S5", "two leading sessions of election " + std::to_string(cmd.election));
+  }
+  term.conn = to.front();
+}
+
+void Ghost::detached(ConnId conn) {
+  if (conn != leader_conn_) return;
+  if (quorums_ > 0) counters_.hit(Sometimes::leader_lost_with_quorum);
+  leader_conn_ = {};
+}
+
+void Ghost::left(unsigned user) {
+  for (auto& [key, fact] : facts_) {
+    if (fact.in_flight) fact.asked &= ~(Mask{1} << user);
+  }
+}
+
+// A message that those who are here can give no quorum is asked of others.
+void Ghost::online(const std::vector<UserId>& users) {
+  Mask here = 0;
+  for (const UserId& user : users) here |= Mask{1} << user_number(user);
+  for (auto& [key, fact] : facts_) {
+    if (!fact.in_flight || fact.asked_again) continue;
+    const auto asked = static_cast<unsigned>(std::popcount(fact.asked));
+    const auto able = static_cast<unsigned>(std::popcount((fact.acked | here) & fact.asked));
+    if (able >= quorum(asked)) continue;
+    fact.asked_again = true;
+    counters_.hit(Sometimes::asked_again);
+  }
+}
+
+void Ghost::server_stopped() {
+  for (auto& [key, fact] : facts_) {
+    fact.in_flight = false;
+    fact.quorum = false;
+    fact.decided = false;
+  }
+  in_flight_ = 0;
+  quorums_ = 0;
+  leader_conn_ = {};
+}
+
+// ---- devices -----------------------------------------------------------------------------------
+
+void Ghost::sends(std::int64_t us, Device& device, const c::Any& cmd) {
+  const auto* msg = std::get_if<c::ChMsg>(&cmd);
+  if (msg == nullptr) return;
+  ++proposals_;
+  const RecordKey key = key_of(msg->msg_id, msg->from.value_or(device.config.self), msg->msg);
+  const auto [at, first] = device.proposed.try_emplace(key, us);
+  if (!first) {
+    if (us - at->second < kProposalPauseUs) {
+      return fail("L5", "proposed again after " + std::to_string((us - at->second) / 1'000) +
+                            " ms: " + named(key));
+    }
+    at->second = us;
+  }
+  if (msg->retry.value_or(false) || msg->from) counters_.hit(Sometimes::proposed_again);
+}
+
+void Ghost::tells(Device& device, const note::Any& what) {
+  if (const auto* now = std::get_if<note::Committed>(&what)) {
+    const RecordKey key = now->record.key();
+    const auto fact = facts_.find(key);
+    if (fact == facts_.end() || !fact->second.sent) {
+      return fail("S1", "device " + std::to_string(device.index) +
+                            " holds what was never sent: " + named(key));
+    }
+    if (key_of(now->record.id, now->record.from, now->record.msg) != key) {
+      return fail("S2", "content and digest differ: " + named(key));
+    }
+    if (now->way == note::Way::pulled && device.replica->leading()) {
+      return fail("S8", "a leader's history grew by a pull: " + named(key));
+    }
+    if (now->late) counters_.hit(Sometimes::arrived_late);
+  } else if (const auto* lead = std::get_if<note::Leader>(&what)) {
+    device.proposed.clear();
+    if (!lead->here) return;
+    const auto [at, fresh] = leading_.emplace(lead->election, device.index);
+    if (!fresh && at->second != device.index) {
+      fail("S5", "two devices lead under " + std::to_string(lead->election));
+    }
+  } else if (const auto* refused = std::get_if<note::Refused>(&what)) {
+    if (refused->now_as) {
+      renamed_[refused->key] = *refused->now_as;
+      counters_.hit(Sometimes::new_id);
+    }
+    if (refused->gone) given_up_[refused->key] = true;
+  } else if (std::holds_alternative<note::Gap>(what)) {
+    counters_.hit(Sometimes::gap);
+  } else if (std::holds_alternative<note::Synced>(what)) {
+    counters_.hit(Sometimes::pulled);
+  }
+}
+
+void Ghost::stepped(Device& device) {
+  const std::uint64_t records = device.replica->history().count();
+  if (records < device.records_before) {
+    fail("S4", "the history of device " + std::to_string(device.index) + " shrank");
+  }
+  device.records_before = records;
+}
+
+}  // namespace moot::sim

@@ -1,0 +1,199 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <queue>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/chance.h"
+#include "sim/device.h"
+#include "sim/ghost.h"
+#include "sim/plan.h"
+#include "sim/server.h"
+#include "sim/sometimes.h"
+
+namespace moot::sim {
+
+struct Options {
+  std::uint64_t seed = 0;
+  std::optional<FaultSet> faults;  // none: as the seed says
+  std::uint64_t events_min = 20'000;
+  std::function<void(const std::string&)> trace;  // each event as a line; empty: none
+};
+
+struct Outcome {
+  std::optional<Failure> failure;
+  std::uint64_t events = 0;
+  std::uint64_t hash = 0;  // of the trace
+  std::uint64_t commits = 0;
+  std::int64_t simulated_ms = 0;
+  Counters counters;
+  std::array<std::uint64_t, kFaults> injected{};
+  FaultSet faults;
+};
+
+// One cluster on virtual time: the real cores of the server and of every device, and a network,
+// disks, clocks and people made of random numbers. The same seed makes the same run.
+class World : private ServerWorld {
+ public:
+  explicit World(const Options& options);
+  Outcome run();
+
+ private:
+  enum class Kind : std::uint8_t {
+    up,
+    down,
+    open,
+    connect,
+    timer,
+    disk,
+    restart,
+    server_timer,
+    server_disk,
+    server_restart,
+    fault,
+    message,
+    check,
+  };
+  struct Event {
+    std::int64_t at = 0;
+    std::uint64_t seq = 0;
+    Kind kind = Kind::check;
+    std::uint64_t who = 0;   // a device, a connection, a fault
+    std::uint64_t life = 0;  // of the device or server it is meant for
+    friend bool operator>(const Event& a, const Event& b) {
+      return a.at != b.at ? a.at > b.at : a.seq > b.seq;
+    }
+  };
+  // One direction of a connection. Nothing overtakes.
+  template <class Cmd>
+  struct Pipe {
+    enum class Mark : std::uint8_t { none, opened, closed };
+    struct Packet {
+      std::int64_t due = 0;
+      Cmd cmd;
+      Mark mark = Mark::none;
+    };
+    std::deque<Packet> packets;
+    std::int64_t last = 0;
+    std::int64_t stalled_until = 0;
+    bool cut = false;  // nothing more gets in
+  };
+  struct Link {
+    unsigned device = 0;
+    std::uint64_t device_life = 0;
+    bool server_open = false;
+    bool client_open = false;
+    Pipe<Up> up;
+    Pipe<Down> down;
+  };
+  class Hands;  // a device's effects
+
+  // ---- time (world.cc) ----
+  void at(std::int64_t us, Kind kind, std::uint64_t who, std::uint64_t life = 0);
+  void handle(const Event& event);
+  template <class Text>
+  void trace(const Text& text) {
+    if (options_.trace) options_.trace(text());
+  }
+
+  // ---- network ----
+  Link& link(std::uint64_t conn) { return *links_.at(conn); }
+  template <class Cmd>
+  void push(std::uint64_t conn, Pipe<Cmd>& pipe, Kind kind, typename Pipe<Cmd>::Packet packet,
+            std::int64_t extra_us = 0);
+  void connect(Device& device);
+  void open(std::uint64_t conn);
+  void deliver_up(std::uint64_t conn);
+  void deliver_down(std::uint64_t conn);
+  void receive(Device& device, const s::Any& cmd);
+  void lost_connection(Device& device);
+  void cut(std::uint64_t conn, std::int64_t client_after, std::int64_t server_after);
+  void to_client(ConnId conn, const Down& cmd) override;
+  void close(ConnId conn) override;
+  Down keep(const s::Any& cmd) override;
+  Up keep_up(const c::Any& cmd);
+  void send_up(Device& device, const c::Any& cmd);
+
+  // ---- nodes ----
+  using Step = std::function<void(ReplicaEffects&)>;
+  void step(Device& device, const Step& what);
+  void arm(Device& device);
+  void arm_server();
+  void device_sends(Device& device, const c::Any& cmd);
+  void device_persists(Device& device, std::span<const rop::Any> ops, Ticket ticket, bool urgent);
+  void disk_done(Device& device);
+  void sync_server_disk() override;
+  void start(Device& device);
+  void stop(Device& device, std::size_t kept_batches);
+  void after_server_step();
+  bool member(unsigned user) const;
+
+  // ---- what people do ----
+  void say();
+  void preload();
+
+  // ---- faults (world_faults.cc) ----
+  void inject(Fault fault);
+  Device* any_device(Rng& rng, bool running);
+  void change_roster(Rng& rng);
+  void jump_clock(Rng& rng);
+  void restart_later(Device& device, Rng& rng);
+  void forge(Device& device, Rng& rng);
+  void lie(Device& device, const c::Any& cmd);
+  bool lies(const Device& device) const { return !healed_ && device.liar; }
+
+  // ---- the end (world_end.cc) ----
+  void heal();
+  void check_end();
+  std::string unequal();  // what keeps the cluster from being done; empty: nothing
+
+  Options options_;
+  Plan plan_;
+  Outcome out_;
+  Counters& counters_;
+  std::vector<std::unique_ptr<Device>> devices_;
+  ChannelId channel_;
+  MemoryKept kept_;
+  std::unique_ptr<Ghost> ghost_;
+  std::unique_ptr<Server> server_;
+  StampKey stamp_key_;
+
+  std::int64_t now_ = 0;
+  std::uint64_t seq_ = 0;
+  std::uint64_t at_once_ = 0;  // events since time went on
+  std::priority_queue<Event, std::vector<Event>, std::greater<>> heap_;
+  std::vector<std::unique_ptr<Link>> links_;
+  std::int64_t server_timer_at_ = -1;
+  bool server_disk_busy_ = false;
+  std::int64_t server_disk_slow_until_ = 0;
+  std::uint64_t frames_ = 0;
+  std::uint64_t said_ = 0;
+
+  Rng net_;
+  Rng disk_rng_;
+  Rng talk_;
+  Rng lying_;
+  Rng end_;
+  std::vector<Rng> fault_rng_;
+
+  // From the heal on.
+  bool healed_ = false;
+  bool done_ = false;
+  std::int64_t healed_at_ = 0;
+  std::int64_t equal_since_ = -1;
+  std::uint64_t quiet_frames_ = 0;
+  std::uint64_t proposals_at_heal_ = 0;
+  std::uint64_t work_at_heal_ = 0;  // differences and messages in doubt
+  std::set<RecordKey> to_survive_;  // on a disk that stays
+};
+
+}  // namespace moot::sim

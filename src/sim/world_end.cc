@@ -1,0 +1,139 @@
+// Faults stop: from then on everything must come to rest, equal everywhere (replication.md 2.7,
+// L1 to L5).
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "channel/record.h"
+#include "sim/world.h"
+
+namespace moot::sim {
+namespace {
+constexpr std::int64_t kSecond = 1'000'000;
+// Nothing may wait for the comparison that comes every 8 to 12 minutes without a cause, unless
+// somebody lied: what a lying leader left out is found by that one at the latest.
+constexpr std::int64_t kRestWithin = 420 * kSecond;
+constexpr std::int64_t kRestWithinAfterLies = 2'400 * kSecond;
+constexpr std::int64_t kRestLasts = 60 * kSecond;
+}  // namespace
+
+void World::heal() {
+  healed_ = true;
+  healed_at_ = now_;
+  trace([] { return std::string("all faults stop"); });
+  server_disk_slow_until_ = 0;
+  if (plan_.some_stay_dead > 0) {
+    unsigned alive = 0;
+    for (unsigned user = 0; user < plan_.users; ++user) alive += member(user) ? 1 : 0;
+    for (unsigned user = 1; user < plan_.users && alive > 3; ++user) {
+      if (!member(user) || !chance(end_, plan_.some_stay_dead)) continue;
+      --alive;
+      counters_.hit(Sometimes::died_for_good);
+      for (auto& d : devices_) {
+        if (d->user != user) continue;
+        if (d->running()) stop(*d, d->unsynced.size());
+        d->dead = true;
+      }
+    }
+  }
+  proposals_at_heal_ = ghost_->proposals();
+  std::set<RecordKey> all;
+  for (auto& d : devices_) {
+    d->hung_until = std::min(d->hung_until, now_);
+    d->disk_slow_until = 0;
+    if (d->dead || !member(d->user)) continue;
+    for (const auto& [key, record] : d->disk.committed()) all.insert(key);
+    for (const auto& [key, row] : d->disk.pending()) all.insert(key);
+    work_at_heal_ += d->disk.pending().size();
+  }
+  for (auto& d : devices_) {
+    if (d->dead || !member(d->user)) continue;
+    work_at_heal_ += all.size() - std::min(all.size(), d->disk.committed().size());
+  }
+  to_survive_ = std::move(all);
+  for (auto& l : links_) {
+    if (l == nullptr) continue;
+    l->up.stalled_until = 0;
+    l->down.stalled_until = 0;
+  }
+  at(now_ + kSecond, Kind::check, 0);
+}
+
+std::string World::unequal() {
+  if (!server_->running()) return "L1: the server is down";
+  const auto report = server_->channels().report(channel_);
+  if (!report) return "L1: the channel is gone";
+  if (report->leader.empty()) {
+    return "L1: nobody leads, " + std::to_string(report->online.size()) + " online";
+  }
+  std::optional<Fingerprint> first;
+  if (plan_.keeper == Keeper::server) {
+    first.emplace();
+    for (const auto& [key, record] : kept_.all(channel_)) first->add(key.digest);
+  }
+  for (auto& d : devices_) {
+    if (d->dead || !member(d->user)) continue;
+    const std::string who = "device " + std::to_string(d->index);
+    if (!d->running() || d->link == 0) return "L1: " + who + " is not connected";
+    if (!d->replica->can_send()) return "L2: " + who + " cannot send";
+    if (d->replica->pending().size() > 0) {
+      return "L3: " + who + " has " + std::to_string(d->replica->pending().size()) + " in doubt";
+    }
+    if (!d->replica->synced()) return "L4: " + who + " is not synced";
+    const Fingerprint whole = d->replica->history().below(std::nullopt);
+    if (!first) first = whole;
+    if (whole != *first) {
+      return "L4: " + who + " holds " + std::to_string(whole.count()) + ", others " +
+             std::to_string(first->count());
+    }
+  }
+  if (report->in_flight > 0) return "L5: " + std::to_string(report->in_flight) + " in flight";
+  return {};
+}
+
+void World::check_end() {
+  at(now_ + kSecond, Kind::check, 0);
+  const std::string why = unequal();
+  if (!why.empty()) {
+    equal_since_ = -1;
+    const bool lies = plan_.faults.has(Fault::liar) || plan_.faults.has(Fault::forger) ||
+                      plan_.faults.has(Fault::colluders);
+    const std::int64_t limit =
+        (lies ? kRestWithinAfterLies : kRestWithin) +
+        static_cast<std::int64_t>(work_at_heal_) * kSecond / 4;  // 20 proposals a second at most
+    if (now_ - healed_at_ > limit) ghost_->fail(why.substr(0, 2), why.substr(4));
+    // Two left at once, and those who stay are too few: one comes back.
+    const auto report = server_->running() ? server_->channels().report(channel_) : std::nullopt;
+    if (report && report->members.size() < 3) change_roster(end_);
+    return;
+  }
+  if (equal_since_ < 0) {
+    equal_since_ = now_;
+    quiet_frames_ = frames_;
+    return;
+  }
+  if (now_ - equal_since_ < kRestLasts) return;
+  done_ = true;
+  // Comparisons without a cause are all that goes on.
+  if (frames_ - quiet_frames_ > 200 * devices_.size()) {
+    return ghost_->fail("L5", std::to_string(frames_ - quiet_frames_) + " frames at rest");
+  }
+  const std::uint64_t proposals = ghost_->proposals() - proposals_at_heal_;
+  if (proposals > 200 + 20 * work_at_heal_) {
+    return ghost_->fail("L5", std::to_string(proposals) + " proposals for " +
+                                  std::to_string(work_at_heal_) + " differences");
+  }
+  for (const RecordKey& survivor : to_survive_) {
+    RecordKey key = survivor;
+    for (int i = 0; i < 4 && ghost_->renamed().contains(key); ++i) key = ghost_->renamed().at(key);
+    if (ghost_->given_up(key)) continue;
+    for (auto& d : devices_) {
+      if (d->dead || !member(d->user) || d->replica->history().contains(key)) continue;
+      return ghost_->fail(ghost_->committed(key) ? "L4" : "L2",
+                          "device " + std::to_string(d->index) + " lacks " + text(key.id));
+    }
+  }
+}
+
+}  // namespace moot::sim
