@@ -7,6 +7,18 @@
 #include "channel/mutants.h"
 
 namespace moot {
+namespace {
+// The id that stands `step` further on, as 128-bit numbers; REQUIRES: step > 0. Its time is the
+// same but once in 2^16 ids.
+MsgId further(MsgId id, std::uint64_t step) {
+  const std::uint64_t low = get_be64(id.octets.data() + 8);
+  put_be64(id.octets.data() + 8, low + step);
+  if (low + step > low) return id;
+  const std::uint64_t high = get_be64(id.octets.data());
+  put_be64(id.octets.data(), high + 1);
+  return id;
+}
+}  // namespace
 
 Desk::Desk(const ReplicaConfig& settings, const RecordReader& reader, ReplicaSnapshot stored)
     : config(settings),
@@ -21,7 +33,9 @@ Desk::Desk(const ReplicaConfig& settings, const RecordReader& reader, ReplicaSna
 void Desk::forget_newest() {
   newest_seen = {};
   if (const auto id = history.newest_id()) see(*id);
-  if (const auto id = pending.newest_id()) see(*id);
+  for (const auto& [key, entry] : pending.all()) {
+    if (!entry.own || !entry.record.stamp.empty() || entry.sent_before) see(key.id);
+  }
 }
 
 void Desk::begin(Now at, ReplicaEffects& effects) {
@@ -53,7 +67,8 @@ MsgId Desk::new_id() {
   rng.fill(random);
   const auto ahead = static_cast<std::uint64_t>(clock_ahead_ms);  // modulo 2^64, as is the sum
   const MsgId by_clock = MsgId::make({now.wall.ms + ahead}, random);
-  const MsgId id = std::max(by_clock, newest_seen.next());
+  // One more than the newest would be the same for two members who write at once.
+  const MsgId id = std::max(by_clock, further(newest_seen, 1 + (rng.next() >> 1)));
   see(id);
   return id;
 }
@@ -116,14 +131,19 @@ void Desk::propose(const RecordKey& key) {
   PendingEntry* entry = pending.find(key);
   MOOT_CHECK(entry != nullptr);
   entry->tried = true;
-  back_off(*entry);
   if (entry->ticket <= durable_) return send_proposal(key);
-  waiting_.push_back({entry->ticket, key, true});
+  // Its turn comes with the disk, once, whoever leads by then.
+  pending.schedule(*entry, std::nullopt);
+  const bool waits = std::any_of(waiting_.begin(), waiting_.end(),
+                                 [&](const auto& w) { return w.propose && w.key == key; });
+  if (!waits) waiting_.push_back({entry->ticket, key, true});
 }
 
 void Desk::send_proposal(const RecordKey& key) {
   PendingEntry* entry = pending.find(key);
   if (!attached || entry == nullptr) return;
+  entry->tried = true;  // perhaps under an earlier leader
+  back_off(*entry);
   const StoredRecord& record = entry->record;
   c::ChMsg cmd;
   cmd.id = config.channel;

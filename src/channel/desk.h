@@ -66,7 +66,9 @@ class Desk {
   RecordKey lower() const { return config.since ? *from_id(*config.since) : RecordKey{}; }
   void see(const MsgId& id);
   MsgId new_id();
-  void forget_newest();  // but for what is in C and P
+  // But for what is in C, and in P unless this connection sent it and the server never took it: the
+  // ids of such follow the same wrong clock.
+  void forget_newest();
   // Into P and on disk. False: no room, and nothing happened.
   bool take_pending(StoredRecord record, bool own);
   void drop_pending(const RecordKey& key);

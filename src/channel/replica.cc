@@ -284,6 +284,9 @@ void Replica::message_refused(const s::Err& err) {
     if (*code == Errc::expired && entry.record.stamp.empty()) {
       desk_.pending.schedule(entry, std::nullopt);
     }
+  } else if (entry.own && *code == Errc::conflict && entry.id_is_free() &&
+             entry.new_ids < kNewIdsMax) {
+    return give_new_id(*key);
   } else if (entry.own && *code == Errc::too_large && entry.id_is_free()) {
     refused.gone = true;
     desk_.drop_pending(*key);
@@ -386,7 +389,7 @@ void Replica::check_invariants() const {
   for (const auto& [key, entry] : desk_.pending.all()) {
     MOOT_CHECK(!desk_.history.contains(key));  // in P or in C, never in both
     MOOT_CHECK(!entry.own || entry.record.from == desk_.config.self);
-    MOOT_CHECK(!(desk_.newest_seen < key.id));
+    MOOT_CHECK(entry.own || !(desk_.newest_seen < key.id));
   }
 }
 
