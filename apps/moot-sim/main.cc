@@ -22,6 +22,7 @@ struct Line {
   std::string faults;
   bool trace = false;
   bool json = false;
+  bool stop = false;
 };
 
 // What to say when a core aborts because one of its own invariants does not hold.
@@ -154,6 +155,7 @@ int run(const Line& line) {
     totals.add(o);
     totals.failed += o.failure ? 1 : 0;
     if (o.failure || !set || line.json) show(o, seed, line);
+    if (o.failure && line.stop) break;
     if (progress && i % 10 == 9) {
       std::fprintf(stderr, "\r%llu of %llu seeds, %llu failed",
                    static_cast<unsigned long long>(i + 1), static_cast<unsigned long long>(count),
@@ -181,6 +183,7 @@ int main(int argc, char** argv) {
   app.add_option("--events", line.events, "faults stop after so many events (default 20000)");
   app.add_option("--faults", line.faults, "these faults instead of the seed's, or `none`, `all`");
   app.add_flag("--trace", line.trace, "print every event");
+  app.add_flag("--stop", line.stop, "stop at the first seed that fails");
   app.add_flag("--json", line.json, "one JSON object a run");
   CLI11_PARSE(app, argc, argv);
   return moot::sim::run(line);

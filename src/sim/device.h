@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -50,7 +51,7 @@ struct Device {
   MemoryRecords backup;        // an older image
   std::int64_t disk_at = -1;   // the sync under way ends; -1: none is
   std::int64_t disk_slow_until = 0;
-  std::int64_t wiped_at = -1;  // the last time records were lost for good
+  std::set<RecordKey> lost;  // was on this disk before it was wiped or restored
 
   std::unique_ptr<Replica> replica;  // null: the process does not run
   std::uint64_t life = 0;            // counts processes: an event of an earlier one is void
@@ -68,6 +69,11 @@ struct Device {
   std::map<RecordKey, std::int64_t> proposed;
 
   bool running() const { return replica != nullptr; }
+  void lose(const MemoryRecords& what_remains) {
+    for (const auto& [key, record] : disk.committed()) lost.insert(key);
+    for (const auto& [key, row] : disk.pending()) lost.insert(key);
+    disk = what_remains;
+  }
   bool holds(const RecordKey& key) const {
     return disk.committed().contains(key) || disk.pending().contains(key);
   }

@@ -165,14 +165,14 @@ void Ghost::check_quorum(std::int64_t us, const RecordKey& key, const Fact& fact
                           " are a quorum: " + named(key));
   }
   for (unsigned user = 0; user < 31; ++user) {
-    if ((acked >> user & 1) == 0 || on_disk_of(user, key, fact.relayed_at)) continue;
+    if ((acked >> user & 1) == 0 || on_disk_of(user, key)) continue;
     return fail("S3", "u" + std::to_string(user) + " counts and has it on no disk: " + named(key));
   }
 }
 
-bool Ghost::on_disk_of(unsigned user, const RecordKey& key, std::int64_t since) const {
+bool Ghost::on_disk_of(unsigned user, const RecordKey& key) const {
   return std::ranges::any_of(devices_, [&](const auto& d) {
-    return d->user == user && (d->forger || d->liar || d->wiped_at >= since || d->holds(key));
+    return d->user == user && (d->forger || d->liar || d->lost.contains(key) || d->holds(key));
   });
 }
 

@@ -92,7 +92,7 @@ class Ghost {
   void commits(std::int64_t us, const Handling& now, const s::ChMsgCommit& cmd);
   void check_quorum(std::int64_t us, const RecordKey& key, const Fact& fact, Users acks);
   void elected(Conns to, const s::ChElected& cmd);
-  bool on_disk_of(unsigned user, const RecordKey& key, std::int64_t since) const;
+  bool on_disk_of(unsigned user, const RecordKey& key) const;
   Mask users_of(Conns to) const;
   RecordKey key_of(const MsgId& id, const UserId& from, Bytes msg) const;
 

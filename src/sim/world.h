@@ -189,6 +189,7 @@ class World : private ServerWorld {
   bool healed_ = false;
   bool done_ = false;
   std::int64_t healed_at_ = 0;
+  std::int64_t wait_for_clock_us_ = 0;
   std::int64_t equal_since_ = -1;
   std::uint64_t quiet_frames_ = 0;
   std::uint64_t proposals_at_heal_ = 0;

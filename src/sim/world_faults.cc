@@ -101,9 +101,8 @@ void World::inject(Fault fault) {
     }
     case Fault::wipe:
       stop(*d, 0);
-      d->disk = {};
+      d->lose({});
       d->backup = {};
-      d->wiped_at = now_;
       d->config.seed = rng.next();
       put_be64(d->config.replica.octets.data(), d->config.seed);
       counters_.hit(Sometimes::disk_wiped);
@@ -114,8 +113,7 @@ void World::inject(Fault fault) {
         return;
       }
       stop(*d, 0);
-      d->disk = d->backup;
-      d->wiped_at = now_;
+      d->lose(d->backup);
       counters_.hit(Sometimes::backup_restored);
       return restart_later(*d, rng);
     case Fault::clock:
@@ -159,7 +157,7 @@ void World::change_roster(Rng& rng) {
   }
   if (member(user)) {
     const auto report = server_->channels().report(channel_);
-    if (!report || report->members.size() < 4) return;
+    if (healed_ || !report || report->members.size() < 4) return;
     if (kick && owner->link != 0) {
       counters_.hit(Sometimes::kicked);
       send_up(*owner, c::ChKick{channel_, user_id(user)});
