@@ -84,6 +84,8 @@ class Hub : public HubPort {
   server::MadeKey make_key(const UserId& account, CredentialKind kind);
   // Waits until all that was asked for is on disk. For commands of a stopped server.
   Status commit_all();
+  // Commits what was asked for and ends the store's thread: nobody is woken after it.
+  void close() { store_.reset(); }
 
  private:
   Hub(const ServerOptions& options, unsigned threads);

@@ -52,7 +52,11 @@ class Server {
  public:
   Server(const ServerOptions& options, const ServerHooks& hooks, std::unique_ptr<Hub> hub)
       : options_(options), hooks_(hooks), hub_(std::move(hub)) {}
-  ~Server() { join(); }
+  ~Server() {
+    join();
+    // Its thread wakes the first worker, which goes before the hub.
+    hub_->close();
+  }
 
   Status start();
   Status run();
