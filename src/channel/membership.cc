@@ -18,9 +18,23 @@ Role Roster::role(const UserId& user) const {
   return m ? m->role : Role::none;
 }
 
+void Roster::put(const ChannelMember& member) {
+  members.insert_or_assign(member.user, member);
+  if (member.role == Role::none) {
+    ranked.erase(member.user);
+  } else {
+    ranked.insert_or_assign(member.user, member.role);
+  }
+}
+
+bool Roster::drop(const UserId& user) {
+  ranked.erase(user);
+  return members.erase(user) == 1;
+}
+
 std::size_t Roster::owners() const {
   std::size_t n = 0;
-  for (const auto& [user, m] : members) n += m.role == Role::owner;
+  for (const auto& [user, role] : ranked) n += role == Role::owner;
   return n;
 }
 
@@ -46,7 +60,7 @@ Membership::Membership(std::span<const ChannelSnapshot> stored) {
   for (const ChannelSnapshot& s : stored) {
     Roster roster{.state = s.channel};
     for (const ChannelMember& m : s.members) {
-      roster.members.emplace(m.user, m);
+      roster.put(m);
       of_[m.user].insert(s.channel.id);
     }
     for (const UserId& u : s.invited) {
@@ -143,7 +157,7 @@ Ticket Membership::raise_epoch(const ChannelId& channel, ChannelEffects& fx) {
 
 Ticket Membership::put(const ChannelId& channel, const ChannelMember& member, ChannelEffects& fx) {
   Roster& roster = at(channel);
-  roster.members.insert_or_assign(member.user, member);
+  roster.put(member);
   of_[member.user].insert(channel);
   if (roster.invited.contains(member.user) || roster.barred.contains(member.user)) {
     roster.barred.erase(member.user);
@@ -153,7 +167,7 @@ Ticket Membership::put(const ChannelId& channel, const ChannelMember& member, Ch
 }
 
 Ticket Membership::drop(const ChannelId& channel, const UserId& user, ChannelEffects& fx) {
-  MOOT_CHECK(at(channel).members.erase(user) == 1);
+  MOOT_CHECK(at(channel).drop(user));
   forget(of_, user, channel);
   return fx.persist(op::RemoveMember{channel, user});
 }

@@ -20,9 +20,12 @@ namespace moot {
 struct Roster {
   ChannelState state;
   std::map<UserId, ChannelMember> members;
+  std::map<UserId, Role> ranked;  // the members that are more than plain: few, told in CH_STATUS
   UserSet invited;
   UserSet barred;  // kicked and not invited again
 
+  void put(const ChannelMember& member);
+  bool drop(const UserId& user);
   const ChannelMember* member(const UserId& user) const;
   Role role(const UserId& user) const;
   bool may_manage(const UserId& user) const { return role(user) != Role::none; }

@@ -21,9 +21,7 @@ ChannelStatus status_of(const Roster& roster, const Attendance& here, const Lead
 
 StatusText::StatusText(const Roster& roster, const Attendance& here, const Leadership& lead,
                        UnixMs now) {
-  for (const auto& [user, m] : roster.members) {
-    if (m.role != Role::none) roles_.push_back({user, m.role});
-  }
+  for (const auto& [user, role] : roster.ranked) roles_.push_back({user, role});
   command_ = {.id = roster.state.id,
               .name = Name{roster.state.name},
               .status = status_of(roster, here, lead),
