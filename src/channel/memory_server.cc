@@ -57,7 +57,8 @@ struct Applied {
   void operator()(const op::PutClockMark& o) const { disk.clock_mark = o.mark; }
   template <class Other>
   void operator()(const Other&) const {
-    MOOT_CHECK(!"channels persist nothing else");
+    constexpr bool kChannelsPersistNothingElse = false;
+    MOOT_CHECK(kChannelsPersistNothingElse);
   }
 };
 }  // namespace
