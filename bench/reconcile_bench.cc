@@ -14,6 +14,7 @@
 #include "channel/memory_records.h"
 #include "channel/replica.h"
 #include "channel/rng.h"
+#include "model/kept_command.h"
 #include "wire/commands.h"
 
 namespace moot {
