@@ -259,8 +259,14 @@ class ChannelCase(ServerCase):
         fields = {"id": wire.new_ulid(), "name": f"channel {next(self._numbers)}",
                   "keeper": keeper, "visibility": "public", "history": "all", **more}
         world = World(self, fields["id"], {p: self.member(p, fields["id"]) for p in people})
-        for i, member in enumerate(world.values()):
-            member.send("CH_JOIN", id=fields["id"]) if i else member.send("CH_CREATE", **fields)
+        owner = world[people[0]]
+        for member in world.values():
+            if member is owner:
+                member.send("CH_CREATE", **fields)
+            else:
+                owner.send("CH_INVITE", id=fields["id"], user=member.user)
+                owner.barrier()
+                member.send("CH_JOIN", id=fields["id"])
             member.wait("CH_UJOIN", channel=fields["id"], user=member.user)
             if attached:
                 member.attach()
