@@ -1,7 +1,6 @@
 """Who is in which channel: CH_CREATE to CH_MEMBERS, each with its effect and its refusals."""
 
 import os
-import sqlite3
 import unittest
 
 from channel_support import ChannelCase, ulid, wire
@@ -366,13 +365,6 @@ class Bounds(ChannelCase):
 
     ARGS = ("--set", "limits.commands_per_s=0")
 
-    def rows(self, sql, rows):
-        self.server.stop()
-        with sqlite3.connect(next(self.server.data_dir.glob("*.db"))) as db:
-            db.executemany(sql, rows)
-        db.close()
-        self.server.start()
-
     def test_a_user_is_in_256_channels(self):
         dora = self.member("dora", wire.new_ulid())
         fields = {"keeper": "members", "visibility": "private", "history": "all"}
@@ -386,7 +378,7 @@ class Bounds(ChannelCase):
 
     def fill(self, keeper, members):
         world = self.new_channel(("ada", "ben"), attached=False, keeper=keeper)
-        self.rows("INSERT INTO member VALUES(?, ?, 'none', 0)",
+        self.edit_store("INSERT INTO member VALUES(?, ?, 'none', 0)",
                   [(world.channel, f"n{i:05}") for i in range(members - 2)])
         for member in world.values():
             member.again()
@@ -420,7 +412,7 @@ class Bounds(ChannelCase):
 
     def test_1000_invitations_wait_in_a_channel(self):
         world = self.new_channel(("ada",), attached=False, visibility="private")
-        self.rows("INSERT INTO invited VALUES(?, ?, 1, 0)",
+        self.edit_store("INSERT INTO invited VALUES(?, ?, 1, 0)",
                   [(world.channel, f"n{i:05}") for i in range(1_000)])
         world.ada.again()
         self.member("ben", world.channel)
@@ -428,7 +420,7 @@ class Bounds(ChannelCase):
 
     def test_63_members_have_roles(self):
         world = self.new_channel(("ada", "ben", "cyd"), attached=False)
-        self.rows("INSERT INTO member VALUES(?, ?, 'admin', 0)",
+        self.edit_store("INSERT INTO member VALUES(?, ?, 'admin', 0)",
                   [(world.channel, f"n{i:05}") for i in range(61)])
         world.ada.again()
         self.assert_done(world.ada, "CH_SET", id=world.channel, roles={"ben": "admin"})

@@ -4,6 +4,7 @@ says, so that a test can be an honest replica or a liar. Standard library only."
 import hashlib
 import itertools
 import os
+import sqlite3
 import time
 
 from support import PATIENCE, ServerCase, wire
@@ -280,6 +281,14 @@ class ChannelCase(ServerCase):
         world = self.new_channel(people, **more)
         world.elect(world[people[0]])
         return world
+
+    def edit_store(self, sql, rows):
+        """While the server is away; everybody is disconnected."""
+        self.server.stop()
+        with sqlite3.connect(next(self.server.data_dir.glob("*.db"))) as db:
+            db.executemany(sql, rows)
+        db.close()
+        self.server.start()
 
     def assert_refused(self, member, code, cmd, **fields):
         """ERR with this code and no harm done to the connection."""
