@@ -28,10 +28,13 @@ def element(record):
     return record["id"] + record["digest"][:8]
 
 
-def ulid(seconds=0.0, tail=None):
-    """A msg id whose time is so far from now."""
+_made = itertools.count(1)
+
+
+def ulid(seconds=0.0):
+    """A msg id whose time is so far from now; the later one made is the greater of a time."""
     ms = int((time.time() + seconds) * 1000)
-    return ms.to_bytes(6, "big") + (tail or os.urandom(10))
+    return ms.to_bytes(6, "big") + next(_made).to_bytes(4, "big") + os.urandom(6)
 
 
 def ms_of(msg_id):
@@ -75,6 +78,7 @@ class Member:
 
     def attach(self):
         self.peer.send("CH_ATTACH", id=self.channel, replica=self.replica)
+        self.barrier()  # a CH_STATUS from before it may look the same
         return self
 
     def send(self, cmd, **fields):
@@ -265,8 +269,9 @@ class ChannelCase(ServerCase):
             if member is owner:
                 member.send("CH_CREATE", **fields)
             else:
-                owner.send("CH_INVITE", id=fields["id"], user=member.user)
-                owner.barrier()
+                if fields["visibility"] == "private":
+                    owner.send("CH_INVITE", id=fields["id"], user=member.user)
+                    owner.barrier()
                 member.send("CH_JOIN", id=fields["id"])
             member.wait("CH_UJOIN", channel=fields["id"], user=member.user)
             if attached:

@@ -194,7 +194,7 @@ def text_content(text):
 class Peer:
     """A client that says exactly what it is told to, and checks all that it is told."""
 
-    def __init__(self, key, timeout=20.0):
+    def __init__(self, key, timeout=20.0, **cnn):
         self.key = key
         self.commands = []  # what came and nobody waited for yet: payloads, in order
         self._in = b""
@@ -205,7 +205,8 @@ class Peer:
             raise AssertionError(f"no greeting: {greeting}")
         self._nonce = int.from_bytes(os.urandom(8), "big")
         self._server_nonce = ~self._nonce & _MASK
-        self.send("CNN", id=key.account, kid=key.kid, srv=key.srv, chal=greeting["chal"])
+        self.send("CNN", id=key.account, kid=key.kid, srv=key.srv, chal=greeting["chal"],
+                  **cnn)
         self.info = self.wait_for("SINFO")
 
     def send(self, cmd, **fields):
@@ -236,12 +237,15 @@ class Peer:
             if fits(c):
                 return self.commands.pop(i)
         while True:
-            c = self.receive()
-            if fits(c):
-                return c
-            if c["cmd"] == "DCNN":
-                raise AssertionError(f"waiting for {cmd}, the server ended it: {c}")
-            self.commands.append(c)
+            came = self.receive()
+            came = came["cmds"] if came["cmd"] == "BATCH" else [came]
+            for i, c in enumerate(came):
+                if fits(c):
+                    self.commands += came[i + 1 :]
+                    return c
+                if c["cmd"] == "DCNN":
+                    raise AssertionError(f"waiting for {cmd}, the server ended it: {c}")
+                self.commands.append(c)
 
     def barrier(self):
         """All that was said before is done and on disk (protocol.md 5.8)."""
