@@ -89,9 +89,9 @@ void World::inject(Fault fault) {
       server_->stop(kept);
       for (std::uint64_t conn = 1; conn < links_.size(); ++conn) {
         Link& l = link(conn);
+        if (!l.server_open) continue;  // closed, or a call that the next server answers
         l.up.packets.clear();
         l.up.cut = true;
-        if (!l.server_open) continue;
         l.server_open = false;
         const std::int64_t late = rng.below(8) == 0 ? between(rng, 1, 60) * kSecond : 0;
         push(conn, l.down, Kind::down, {0, {}, Pipe<Down>::Mark::closed}, late);
