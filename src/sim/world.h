@@ -154,6 +154,7 @@ class World : private ServerWorld {
   // ---- the end (world_end.cc) ----
   void heal();
   void check_end();
+  bool kept_by(const Device& device, RecordKey key) const;
   std::string unequal();  // what keeps the cluster from being done; empty: nothing
 
   Options options_;

@@ -134,14 +134,22 @@ void World::check_end() {
                                   std::to_string(work_at_heal_) + " differences");
   }
   for (const RecordKey& survivor : to_survive_) {
-    RecordKey key = survivor;
-    for (int i = 0; i < 4 && ghost_->renamed().contains(key); ++i) key = ghost_->renamed().at(key);
-    if (ghost_->given_up(key)) continue;
     for (auto& d : devices_) {
-      if (d->dead || !member(d->user) || d->replica->history().contains(key)) continue;
-      return ghost_->fail(ghost_->committed(key) ? "L4" : "L2",
-                          "device " + std::to_string(d->index) + " lacks " + text(key.id));
+      if (d->dead || !member(d->user) || kept_by(*d, survivor)) continue;
+      return ghost_->fail(ghost_->committed(survivor) ? "L4" : "L2",
+                          "device " + std::to_string(d->index) + " lacks " + text(survivor.id));
     }
+  }
+}
+
+// Under the id it had, or under one of those its author gave it since: a backup may bring the first
+// back while the others are gone with the disk.
+bool World::kept_by(const Device& device, RecordKey key) const {
+  while (true) {
+    if (ghost_->given_up(key) || device.replica->history().contains(key)) return true;
+    const auto next = ghost_->renamed().find(key);
+    if (next == ghost_->renamed().end()) return false;
+    key = next->second;
   }
 }
 
