@@ -17,6 +17,9 @@ constexpr std::size_t kProposalsAtOnce = 64;
 constexpr Millis kBetweenBursts{3'200};
 constexpr Millis kStormPause{1};
 constexpr unsigned kNewIdsMax = 3;  // of one message; then it waits like any other in doubt
+// Pauses between tries of a message whose time is to come. Clocks are set, so none is longer.
+constexpr Millis kTimeWaitMin{5'000};
+constexpr Millis kTimeWaitMax{250'000};
 }  // namespace
 
 class Replica::Step {
@@ -280,6 +283,7 @@ void Replica::message_refused(const s::Err& err) {
   note::Refused refused{*key, *code, {}, false};
   if (entry.own && (*code == Errc::bad_time || *code == Errc::expired)) {
     if (entry.id_is_free() && entry.new_ids < kNewIdsMax) return give_new_id(*key);
+    wait_for_time(entry);
     // Too old for good: others may have it and propose it with its stamp.
     if (*code == Errc::expired && entry.record.stamp.empty()) {
       desk_.pending.schedule(entry, std::nullopt);
@@ -292,6 +296,18 @@ void Replica::message_refused(const s::Err& err) {
     desk_.drop_pending(*key);
   }
   desk_.tell(refused);
+}
+
+// An id of a wrong clock, that may be in use: the server takes it once its own clock is there. That
+// one stands still while it waits for a clock that was set back, so the pauses grow as well.
+void Replica::wait_for_time(PendingEntry& entry) {
+  const auto ahead = static_cast<std::int64_t>(entry.record.id.time().ms - desk_.now.wall.ms) -
+                     desk_.clock_ahead_ms;
+  if (ahead <= 0) return;
+  const Millis pause = std::min(
+      std::max(Millis{ahead}, kTimeWaitMin * (1 << std::min(entry.tries, 6u))), kTimeWaitMax);
+  const Tick due = desk_.now.tick + desk_.rng.between(pause, pause * 6 / 5);
+  desk_.pending.schedule(entry, std::max(due, entry.due.value_or(due)));
 }
 
 // No transmission of the old id can come back: each was refused (replication.md, hole 7).

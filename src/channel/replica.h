@@ -72,6 +72,7 @@ class Replica {
   void committed(const RecordKey& key);
   void message_refused(const s::Err& err);
   void give_new_id(const RecordKey& key);
+  void wait_for_time(PendingEntry& entry);
   bool may_propose() const;
   void schedule_doubts();
   void propose_due();

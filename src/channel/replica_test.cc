@@ -256,6 +256,38 @@ TEST(Replica, ConfirmsWhatItHasPendingOrCommittedAndIsSilentElse) {
 
 // Hole 23.
 // What the wrong clock made of one message is no measure for the next.
+TEST(Replica, AnIdAheadOfItsTimeThatMayBeInUseIsTriedAgainWhenTheTimeHasCome) {
+  Member m("bob");
+  settle(m, "ada");
+  m.now.wall.ms += 3'600'000;
+  const RecordKey key = m.compose("early").value();
+  m.sync_disk();
+  m.disconnect();  // whether the server took it is not known
+  m.now.wall.ms -= 3'600'000;
+  settle(m, "ada");
+  m.tick();
+  std::size_t tries = 0;
+  std::size_t taken = 0;
+  for (int second = 0; second < 3'900; ++second) {
+    const auto sent = m.sent<c::ChMsg>();
+    tries += sent.size();
+    if (!sent.empty()) {
+      s::Err err;
+      err.ref_cmd = "CH_MSG";
+      err.code = "bad_time";
+      err.channel = test::kChannel;
+      err.id = MsgOrUser(key.id);
+      err.now = m.now.wall.ms;
+      m.forget_sent();
+      key.id.time().ms > *err.now ? m.give(err) : void(++taken);
+    }
+    m.pass(Millis{1'000});
+    m.tick();
+  }
+  EXPECT_GE(taken, 1u);
+  EXPECT_LE(tries, 25u);  // every minute would be more than 60
+}
+
 TEST(Replica, SeveralMessagesUnderAWrongClockAllGetIdsOfTheServersTime) {
   Member m("bob");
   settle(m, "ada");
