@@ -60,6 +60,7 @@ class Sender {
     std::string text;
     Client::Message message;
     bool answered = false;
+    bool known = false;  // `message` has all, not only id and state
     bool there = false;
     std::string why;
   };
@@ -102,7 +103,7 @@ class Sender {
 
   void submit(const std::string& text) {
     if (sent_.empty()) moved_ = Clock::now();
-    sent_.push_back({text, {}, false, false, {}});
+    sent_.push_back({.text = text, .message = {}, .why = {}});
     ++unanswered_;
     seat_.send(Json().set("do", "send").set("n", next_n_++).set("to", o_.to).set("text", text));
   }
@@ -164,9 +165,15 @@ class Sender {
     }
   }
 
-  void set(Sent& s, const Client::Message& m) {
-    s.message = m;
-    s.there = reached(m.state);
+  // A state that was told already is the newer one.
+  void set(Sent& s, Client::Message m) {
+    if (s.there) {
+      m.state = s.message.state;
+      m.error = s.message.error;
+    }
+    s.message = std::move(m);
+    s.known = true;
+    s.there = reached(s.message.state);
   }
 
   void renumber(const std::string& from, const std::string& to) {
@@ -228,12 +235,11 @@ class Sender {
     if (!seat_.send(Json().set("do", "watch"))) return false;
     for (std::size_t i = 0; i < sent_.size(); ++i) {
       Sent& s = sent_[i];
-      if (s.there) continue;
+      if (s.there && (s.known || s.message.id.empty())) continue;
       bool on_disk = false;
       const auto each = [&](const Json& m) {
         on_disk = true;
-        // What happened meanwhile was told before this answer, which may be older.
-        if (!s.there) set(s, get_message(m));
+        set(s, get_message(m));
       };
       const auto hear_other = [this](const Json& line) { hear(line); };
       if (!seat_.ask(Json().set("do", "message").set("from", self_).set("id", s.message.id), each,
@@ -243,7 +249,7 @@ class Sender {
       if (on_disk || s.there) continue;
       by_id_.erase(s.message.id);
       s.message = {};
-      s.answered = false;
+      s.answered = s.known = false;
       ++unanswered_;
       const Json again =
           Json().set("do", "send").set("n", first_n_ + i).set("to", o_.to).set("text", s.text);
