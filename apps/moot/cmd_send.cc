@@ -19,9 +19,6 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kPipeline = 512;
 // Which the owner has not answered yet: both sides write without waiting, neither may fill up.
 constexpr std::size_t kUnanswered = 64;
-// A server that was killed in the middle of the handshake looks like one that refuses the key,
-// once.
-constexpr int kRefusals = 2;
 
 struct Options {
   std::string to;
@@ -46,8 +43,10 @@ class Sender {
     if (!seat_.send(Json().set("do", "watch"))) return lost();
     if (!stdin_open_) submit(o_.text);
     while (stdin_open_ || !sent_.empty()) {
-      const bool hopeless = refusals_ >= kRefusals && unanswered_ == 0;
-      if (!sent_.empty() && (hopeless || Clock::now() - moved_ > timeout_)) return late();
+      if (!sent_.empty()) {
+        if (refused_ && unanswered_ == 0) return stuck({});
+        if (Clock::now() - moved_ > timeout_) return stuck(" within " + o_.timeout);
+      }
       const bool room = stdin_open_ && sent_.size() < kPipeline && unanswered_ < kUnanswered;
       if (!wait_for_something(room)) return lost();
       print_ready();
@@ -147,10 +146,10 @@ class Sender {
       renumber(line.str("id"), line.str("why"));
     } else if (ev == "disconnected" || ev == "stopped") {
       connection_ = line.str("text");
-      if (line.flag("refused")) refusals_ += ev == "stopped" ? kRefusals : 1;
+      refused_ = refused_ || line.flag("refused");
     } else if (ev == "connected") {
       connection_.clear();
-      refusals_ = 0;
+      refused_ = false;
     }
   }
 
@@ -207,7 +206,7 @@ class Sender {
     }
   }
 
-  int late() {
+  int stuck(std::string_view in_time) {
     for (const Sent& s : sent_) {
       if (o_.json && !s.message.id.empty()) fmt::print("{}\n", message_json(s.message));
     }
@@ -215,9 +214,9 @@ class Sender {
                             : !sent_.front().why.empty() ? ' ' + sent_.front().why
                                                          : std::string();
     return give_up({fmt::format(
-        "{} not {} within {}; in the outbox, going with the next connection.{}",
+        "{} not {}{}; in the outbox, going with the next connection.{}",
         sent_.size() == 1 ? "The message is" : fmt::format("{} messages are", sent_.size()),
-        o_.wait, o_.timeout, safe(why))});
+        o_.wait, in_time, safe(why))});
   }
 
   int lost() {
@@ -274,7 +273,7 @@ class Sender {
   Clock::time_point moved_ = Clock::now();
   std::string self_;
   std::string connection_;
-  int refusals_ = 0;  // without a connection between them
+  bool refused_ = false;
   bool failed_ = false;
 };
 

@@ -50,6 +50,7 @@ class Tail {
         changed_ = false;
         if (const int code = keep_at([this] { return print_after(); }); code != kDone) return code;
       }
+      if (stopped_) return kFailed;
       const auto got = seat_.receive(std::chrono::seconds(3600));
       if (got.ended && again() != kDone) return kFailed;
       if (got.line) hear(*got.line);
@@ -163,6 +164,7 @@ class Tail {
       fmt::print(stderr, "moot: {}\n", safe(said_));
     }
     if (ev == "connected") said_.clear();
+    if (ev == "stopped") stopped_ = true;
   }
 
   void print(const Client::Message& m) {
@@ -181,6 +183,7 @@ class Tail {
   // end as well, and goes on where it was.
   int again() {
     changed_ = true;
+    stopped_ = false;
     for (int tries = 0; tries < kTries; ++tries) {
       if (const auto sat = seat_.again(); !sat) return give_up(sat.error());
       if (seat_.send(Json().set("do", "watch"))) return kDone;
@@ -197,6 +200,7 @@ class Tail {
   std::uint64_t since_ms_ = 0;
   std::uint64_t last_seq_ = 0;
   std::string said_;
+  bool stopped_ = false;  // the owner does not connect any more: replaced, or the key was revoked
   bool changed_ = false;
 };
 
@@ -221,7 +225,8 @@ void add_tail(CLI::App& app, Globals& globals, Run& run) {
                 "One object a line: {\"to\",\"id\",\"from\",\"at\",\"text\",\"state\",\"acks\"}");
   sub->add_option("--since", o->since, "After this message id, or from this time on (UTC)");
   sub->add_option("--count", o->count, "The last N (default 20, with --since all)");
-  sub->add_flag("-f,--follow", o->follow, "Go on until interrupted");
+  sub->add_flag("-f,--follow", o->follow,
+                "Go on until interrupted, or until the server takes the key away");
   sub->footer(
       "Examples:\n"
       "  moot tail @ada --count 5\n"

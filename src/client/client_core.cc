@@ -12,6 +12,9 @@ constexpr Millis kSeenAgain = std::chrono::milliseconds(500);
 constexpr std::string_view kOffsetKey = "clock_offset_ms";
 // After such an end the server is not asked again at once.
 constexpr unsigned kStepsAfterRefusal = 4;
+// Silence in place of an answer to CNN, so many times running: it is meant. A server that ends at
+// that moment looks the same, once.
+constexpr unsigned kSilencesMeant = 2;
 
 std::string stopped_sentence(DcnnCode code, std::string_view message) {
   if (code == DcnnCode::replaced) {
@@ -81,6 +84,7 @@ void ClientCore::opened(Now now, const ServerFacts& facts) {
   retry_told_.reset();
   dcnn_sentence_.clear();
   refused_ = false;
+  silences_ = 0;
   info_.reset();
   not_durable_.clear();
   last_nonce_.reset();
@@ -111,13 +115,15 @@ void ClientCore::lost(Now now, std::string_view why, bool answered, std::uint64_
   std::string sentence = dcnn_sentence_.empty() ? std::string(why) : dcnn_sentence_;
   if (!was_open && answered && dcnn_sentence_.empty()) {
     // A CNN that fails is answered by silence, whatever was wrong (protocol.md 5.3).
-    refused_ = true;
-    backoff_.at_least(kStepsAfterRefusal);
+    refused_ = ++silences_ >= kSilencesMeant;
+    if (refused_) backoff_.at_least(kStepsAfterRefusal);
     if (sentence.empty()) {
       sentence =
           "The server closed the connection without a word: it does not know this key, or not any "
           "more; ask for a new one if it stays so.";
     }
+  } else {
+    silences_ = 0;
   }
   Millis wait = backoff_.next(random);
   if (retry_told_) wait = std::max(wait, *retry_told_);
@@ -299,7 +305,8 @@ void ClientCore::on(const s::Dcnn& dcnn) {
     case DcnnCode::limit:
     case DcnnCode::proto:
     case DcnnCode::sendq:
-      refused_ = phase_ == Phase::connecting;
+      // What is over a limit now may be let in later.
+      refused_ = phase_ == Phase::connecting && code != DcnnCode::limit;
       backoff_.at_least(kStepsAfterRefusal);
       break;
   }

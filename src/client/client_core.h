@@ -95,6 +95,7 @@ class ClientCore {
   std::optional<Millis> retry_told_;  // by the server, in its DCNN
   std::string dcnn_sentence_;
   bool refused_ = false;
+  unsigned silences_ = 0;  // running, in place of an answer to CNN
 
   Millis timeout_{180'000};
   Tick last_received_;

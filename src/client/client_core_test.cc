@@ -214,10 +214,31 @@ TEST(ClientCore, ReplacedAndRevokedDoNotReconnect) {
     auto w = open_world();
     w->from_server(s::Dcnn{.code = code, .message = "No."});
     w->lose();
-    EXPECT_THAT(w->events(), ElementsAre(StartsWith("stopped: ")));
+    EXPECT_THAT(w->events(), ElementsAre(StartsWith("refused, stopped: ")));
     w->pass(std::chrono::hours(1));
     EXPECT_EQ(w->connects(), 1) << code;
   }
+}
+
+// protocol.md 5.3: a server that ended in the middle of the handshake looks the same, once.
+TEST(ClientCore, TheSecondSilenceRunningIsARefusal) {
+  World w;
+  w.refuse_in_silence();
+  EXPECT_THAT(w.events(), ElementsAre("connecting", HasSubstr("does not know this key")));
+  EXPECT_EQ(w.engine().next_tick() - w.now().tick, Millis{500});
+  w.pass(Millis{500});
+  w.lose("gone");  // something else between them: not running
+  w.pass(Seconds{1});
+  w.refuse_in_silence();
+  EXPECT_THAT(w.events(), Not(Contains(StartsWith("refused"))));
+  w.pass(Seconds{2});
+  w.refuse_in_silence();
+  EXPECT_THAT(w.events(), ElementsAre("connecting", AllOf(StartsWith("refused, waiting: "),
+                                                          HasSubstr("does not know this key"))));
+  EXPECT_GE(w.engine().next_tick() - w.now().tick, Seconds{4});
+  w.pass(Seconds{10});
+  w.open();
+  EXPECT_THAT(w.events(), ElementsAre("connecting", "open"));
 }
 
 TEST(ClientCore, AFullQueueHoldsThePeerAndTriesAgainLater) {

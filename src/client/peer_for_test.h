@@ -173,6 +173,15 @@ class World : public Engine::Runner {
     engine_->lost(now_, why, 0);
     engine_->core().check_invariants();
   }
+  // A server that answers CNN with silence.
+  void refuse_in_silence() {
+    server_ = std::make_unique<ServerEnd>(info_, now_);
+    engine_->connected(now_, 41, std::nullopt);
+    engine_->octets(now_, server_->take());
+    MOOT_CHECK(!std::exchange(to_server_, {}).empty());
+    server_.reset();
+    lose();
+  }
   void pass(Millis time) {
     now_.tick = now_.tick + time;
     now_.wall.ms += static_cast<std::uint64_t>(time.count());
@@ -217,7 +226,7 @@ inline std::string World::describe(const Event& event) {
   struct Describe {
     std::string operator()(const ev::Connection& c) const {
       constexpr std::string_view kStates[] = {"connecting", "open", "waiting", "stopped"};
-      return std::string(kStates[static_cast<int>(c.state)]) +
+      return (c.refused ? "refused, " : "") + std::string(kStates[static_cast<int>(c.state)]) +
              (c.sentence.empty() ? "" : ": " + std::string(c.sentence));
     }
     std::string operator()(const ev::Message& m) const {

@@ -1,6 +1,7 @@
 """What the tests of mootd as a process share: a server for a class of tests, and connections that
 say any octets whatever. Standard library only."""
 
+import hashlib
 import os
 import pathlib
 import shutil
@@ -151,3 +152,55 @@ class Raw:
             cmd, _, payload = self.frame()
             if cmd == "SINFO" and wire.unpack(payload).get("ref") == nonce:
                 return True
+
+
+class Home:
+    """Somebody's device: a directory, and the `moot` commands that work in it."""
+
+    def __init__(self, case, name):
+        self.case, self.name = case, name
+        self.dir = case.dir / f"home-{name}"
+        self.key_file = self.dir / "key.toml"
+
+    def join(self, link):
+        done = self.run("join", link, "--as", self.name)
+        self.case.assertEqual(done.returncode, 0, done.stderr)
+        return self
+
+    def with_key(self, text):
+        """The device of a key file's text."""
+        self.dir.mkdir(mode=0o700, exist_ok=True)
+        self.key_file.unlink(missing_ok=True)
+        self.key_file.touch(mode=0o600)
+        self.key_file.write_text(text)
+        return self
+
+    def args(self, *args):
+        return [os.environ["MOOT"], "--home", str(self.dir), *map(str, args)]
+
+    def run(self, *args):
+        return subprocess.run(self.args(*args), capture_output=True, text=True, timeout=2 * PATIENCE,
+                              check=False)
+
+    def start(self, *args):
+        """A process that the test ends by what it does, or the end of the test does."""
+        process = subprocess.Popen(self.args(*args), stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for clean in (process.stderr.close, process.stdout.close, process.wait, process.kill):
+            self.case.addCleanup(clean)
+        return process
+
+
+def key_text(text, **changes):
+    """A key file's text with some values changed and a check that fits."""
+    names = ("moot_key", "account", "kid", "key", "srv", "address", "tls", "label")
+    values = dict.fromkeys(names, "")
+    for line in text.splitlines():
+        name, equals, value = line.partition(" = ")
+        if equals and name in values:
+            values[name] = value.strip('"')
+    values.update(changes)
+    digest = hashlib.sha3_256("\n".join(values[n] for n in names).encode()).hexdigest()
+    lines = [f"moot_key = {values['moot_key']}"]
+    lines += [f'{n} = "{values[n]}"' for n in names[1:] if values[n]]
+    return "\n".join([*lines, f'check = "{digest[:8]}"', ""])
