@@ -55,6 +55,24 @@ std::string_view name_of(Kind kind) {
       return "done";
     case Kind::notice:
       return "notice";
+    case Kind::channel:
+      return "channel";
+    case Kind::left:
+      return "left";
+    case Kind::channels:
+      return "channels";
+    case Kind::members:
+      return "members";
+    case Kind::post:
+      return "post";
+    case Kind::election:
+      return "election";
+    case Kind::leader:
+      return "leader";
+    case Kind::sync:
+      return "sync";
+    case Kind::synced:
+      return "synced";
     case Kind::store_failed:
       break;
   }

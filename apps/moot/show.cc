@@ -12,7 +12,15 @@
 namespace moot::app {
 namespace {
 
-// The clock of the wall, where this computer stands.
+// One of six colours that are readable on light and dark, the same for a name everywhere.
+int colour_of(std::string_view name) {
+  unsigned sum = 0;
+  for (const char c : name) sum = sum * 31 + static_cast<unsigned char>(c);
+  return 31 + static_cast<int>(sum % 6);
+}
+
+}  // namespace
+
 std::string local_time(std::uint64_t unix_ms) {
   const std::time_t seconds = static_cast<std::time_t>(unix_ms / 1000);
   const std::time_t now = std::time(nullptr);
@@ -26,14 +34,10 @@ std::string local_time(std::uint64_t unix_ms) {
                      at.tm_hour, at.tm_min);
 }
 
-// One of six colours that are readable on light and dark, the same for a name everywhere.
-int colour_of(std::string_view name) {
-  unsigned sum = 0;
-  for (const char c : name) sum = sum * 31 + static_cast<unsigned char>(c);
-  return 31 + static_cast<int>(sum % 6);
+std::string coloured(std::string_view text, std::string_view name, bool colour) {
+  if (!colour) return std::string(text);
+  return fmt::format("\x1b[{}m{}\x1b[0m", colour_of(name), text);
 }
-
-}  // namespace
 
 std::string safe(std::string_view foreign, bool lines) {
   std::string out;
@@ -119,6 +123,10 @@ std::string_view word(Client::State state) {
       return "acked";
     case Client::State::received:
       return "received";
+    case Client::State::pending:
+      return "pending";
+    case Client::State::committed:
+      return "committed";
     case Client::State::failed:
       break;
   }
@@ -126,8 +134,9 @@ std::string_view word(Client::State state) {
 }
 
 std::optional<Client::State> state_of(std::string_view w) {
-  for (const auto s : {Client::State::queued, Client::State::sent, Client::State::acked,
-                       Client::State::received, Client::State::failed}) {
+  for (const auto s :
+       {Client::State::queued, Client::State::sent, Client::State::acked, Client::State::received,
+        Client::State::failed, Client::State::pending, Client::State::committed}) {
     if (word(s) == w) return s;
   }
   return std::nullopt;
@@ -153,8 +162,8 @@ std::string message_line(const Client::Message& m, std::string_view self, bool c
                            : m.state == Client::State::failed ? "  (failed: " + safe(m.error) + ")"
                                                               : "";
   const std::string who = ours && m.to != self ? "@" + m.from + " -> @" + m.to : "@" + m.from;
-  const std::string name = colour ? fmt::format("\x1b[{}m{}\x1b[0m", colour_of(m.from), who) : who;
-  return local_time(m.at_ms) + "  " + name + "  " + safe(m.text, true) + mark;
+  return local_time(m.at_ms) + "  " + coloured(who, m.from, colour) + "  " + safe(m.text, true) +
+         mark;
 }
 
 void put_message(Json& json, const Client::Message& m) {

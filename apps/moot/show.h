@@ -14,6 +14,12 @@ namespace moot::app {
 // octets that are no UTF-8 are shown as escapes. With `lines`, a line end begins an indented line.
 std::string safe(std::string_view foreign, bool lines = false);
 
+// "09:30", with its date when it is not of today: the clock of the wall, where this computer
+// stands.
+std::string local_time(std::uint64_t unix_ms);
+// `text` in the colour that `name` has everywhere.
+std::string coloured(std::string_view text, std::string_view name, bool colour);
+
 // "2026-11-23T03:11:42.123Z", and back; a date alone is its midnight in UTC.
 std::string iso_time(std::uint64_t unix_ms);
 std::optional<std::uint64_t> parse_iso_time(std::string_view text);

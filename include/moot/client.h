@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 // libmoot: one user's device on a moot server, for programs. It keeps its messages in a directory,
@@ -37,6 +38,9 @@ class Client {
     acked,     // ours, confirmed by a device of the recipient
     received,  // somebody else's
     failed,    // ours, refused for good: `error` says why
+    // In channels only, after `queued`:
+    pending,    // on its way: members have it on disk, not yet the majority
+    committed,  // part of the channel's history
   };
   struct Message {
     std::string id;    // 26 characters
@@ -52,6 +56,52 @@ class Client {
     std::string id;
     std::string name;
     std::string status;  // "online", "away", "offline"
+  };
+
+  // A channel: what this device knows of it, and how it stands there.
+  struct Channel {
+    std::string id;    // 26 characters
+    std::string name;  // without "#"
+    std::string topic;
+    std::string keeper;  // "members", "server"
+    std::string status;  // "healthy", "few", "electing", "server"; empty: not connected
+    std::string leader;  // user id, or "server"; empty: nobody
+    std::uint64_t election = 0;
+    std::uint64_t min = 0;             // people who have to be online for a message to be sent
+    std::vector<std::string> members;  // at most 1,000 of them
+    std::vector<std::string> online;   // the same
+    std::uint64_t members_n = 0;
+    std::uint64_t online_n = 0;
+    std::vector<std::pair<std::string, std::string>> roles;  // user and "owner" or "admin"
+    bool member = false;                                     // we are
+    bool invited = false;                                    // we may enter
+    bool attached = false;  // this connection carries our replica of it
+    bool leading = false;   // our replica leads
+    bool synced = false;    // our replica has what the leader had
+    std::uint64_t unread = 0;
+  };
+  // A message of a channel. `id` is empty while it waits for the channel to be healthy; until then
+  // `draft` names it.
+  struct Post {
+    std::string channel;  // its name
+    std::string id;
+    std::uint64_t draft = 0;  // of ours: what `post` gave
+    std::string from;
+    std::string text;
+    std::string error;  // of `failed`, and of `queued`: why it waits
+    std::uint64_t at_ms = 0;
+    State state = State::queued;
+    std::vector<std::string> acks;  // who has it on disk, as far as known; at most 32
+    std::uint64_t acks_n = 0;
+    std::uint64_t need = 0;  // of `pending`: acknowledgements still missing
+    bool own = false;
+    bool late = false;      // arrived behind its time: stands where it belongs, marked
+    bool conflict = false;  // another message has the same id: both are shown
+    std::uint64_t seq = 0;  // order of arrival, of committed ones; 0 in events
+  };
+  struct Member {
+    std::string user;
+    bool online = false;
   };
 
   struct Event {
@@ -73,6 +123,15 @@ class Client {
       silent,        // `user` is connected but nobody answers
       done,          // of `request`; `text` says why not, empty when it is done
       notice,        // `text`
+      channel,       // `channel` is new or has changed
+      left,          // `channel` is ours no more; `text`: "left", "kicked", "removed"
+      channels,      // of `request`: `channels`, one page; the last one has `last`
+      members,       // of `request`: `members`, one page
+      post,          // `post` is new, or has changed its state; by id, or `draft` when it had none
+      election,      // in `channel`: `user` asks for votes
+      leader,        // in `channel`: who leads has changed
+      sync,          // in `channel`: `records` pulled so far, `differences` known to be missing
+      synced,        // in `channel`: everything the leader had is here
       store_failed,  // `text`; nothing works any more
     };
     Kind kind = Kind::notice;
@@ -84,6 +143,12 @@ class Client {
     bool refused = false;  // disconnected, stopped: the server will not have us as we are
     std::uint64_t request = 0;
     std::chrono::milliseconds retry_in{0};
+    Channel channel;
+    Post post;
+    std::vector<Channel> channels;
+    std::vector<Member> members;
+    std::uint64_t records = 0;
+    std::uint64_t differences = 0;
   };
 
   struct Failure {
@@ -114,6 +179,39 @@ class Client {
   // Opens a conversation; answered by `ready`, `away` or `silent`.
   void greet(std::string_view user);
   void mark_read(std::string_view user, std::uint64_t upto_seq);
+  // ---- channels; every name with or without "#" ----
+  // What this device knows by itself.
+  std::vector<Channel> my_channels() const;
+  // This connection carries our replica of the channel from now on: we count as online there, get
+  // its messages and can send. Empty: of every channel of ours, also those to come.
+  std::expected<void, std::string> attach(std::string_view channel);
+  // Takes a message for the channel and gives its draft number. It goes when the channel is
+  // healthy and attached; until then it waits on this disk.
+  std::expected<std::uint64_t, std::string> post(std::string_view channel, std::string_view text);
+  struct NewChannel {
+    std::string name;
+    std::string keeper = "server";
+    bool private_ = false;
+    bool since_join = false;  // who comes sees nothing from before
+  };
+  // The following are answered by `done`; the lists before by their pages.
+  void list_channels(std::uint64_t request);
+  void list_members(std::uint64_t request, std::string_view channel);
+  void create(std::uint64_t request, const NewChannel& channel);
+  void enter(std::uint64_t request, std::string_view channel);
+  void leave(std::uint64_t request, std::string_view channel);
+  void invite(std::uint64_t request, std::string_view channel, std::string_view user);
+  void kick(std::uint64_t request, std::string_view channel, std::string_view user);
+  struct Changes {
+    std::optional<std::string> name;
+    std::optional<std::string> topic;
+    std::vector<std::pair<std::string, std::string>> roles;  // "owner", "admin", "none"
+  };
+  void set(std::uint64_t request, std::string_view channel, const Changes& changes);
+  // Compares with the leader now and pulls what is missing: `sync`, `synced`, `done`. Attaches.
+  void pull(std::uint64_t request, std::string_view channel);
+  void mark_channel_read(std::string_view channel, std::uint64_t upto_seq);
+
   // Connects now if it is waiting to.
   void hurry();
 
@@ -128,6 +226,32 @@ class Client {
   std::expected<std::vector<Message>, std::string> history(const Query& query) const;
   std::expected<std::optional<Message>, std::string> message(std::string_view author,
                                                              std::string_view id) const;
+  struct PostQuery {
+    std::string channel;
+    std::string from_id;   // from this place in the history on; empty: the beginning
+    std::string below_id;  // before this place; empty: the end
+    std::uint64_t since_ms = 0;
+    std::string containing;  // without regard to case
+    std::size_t count = 200;
+    enum class Order : std::uint8_t {
+      newest,   // the newest that match, in the order of the history
+      oldest,   // the oldest that match, in the same order
+      arrival,  // as they came, of those that came after `after_seq`; of all channels if none is
+                // named
+    } order = Order::newest;
+    std::uint64_t after_seq = 0;
+  };
+  // Committed messages on this disk.
+  std::expected<std::vector<Post>, std::string> posts(const PostQuery& query) const;
+  // Ours and others' that are not committed, as far as they are known here; then what waits.
+  std::vector<Post> pending_posts(std::string_view channel) const;
+  struct Verified {
+    std::uint64_t count = 0;
+    std::string fingerprint;  // hex
+  };
+  // Reads every record of the channel on this disk and proves digests and index. The comparison
+  // with the leader is `pull`.
+  std::expected<Verified, std::string> verify(std::string_view channel) const;
   struct Conversation {
     std::string peer;
     std::uint64_t unread = 0;

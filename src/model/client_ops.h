@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "model/codes.h"
 #include "model/ids.h"
+#include "model/replica_ops.h"
 #include "model/store_ops.h"
 
 // What the client's core asks of its disk, and what it finds there at a start: plain values, as in
@@ -63,6 +64,43 @@ struct MetaValue {
   friend bool operator==(const MetaValue&, const MetaValue&) = default;
 };
 
+// ---- channels (protocol.md 6.3, replication.md 2.4) --------------------------------------------
+
+// A channel of which this device has a replica: whether it is a member still or not.
+struct KnownChannel {
+  ChannelId id;
+  std::string name;    // as CH_STATUS said last
+  std::string folded;  // `name` case-folded: unique among the channels of a server
+  Keeper keeper = Keeper::members;
+  std::string topic;
+  ReplicaId replica;           // made with the row; another one only after DCNN `replaced`
+  bool member = true;          // false: left, kicked, removed; what is here stays readable
+  std::uint64_t read_seq = 0;  // everything that arrived up to here has been read
+  friend bool operator==(const KnownChannel&, const KnownChannel&) = default;
+};
+
+// What somebody wrote while it could not be sent: without an id until it is composed.
+struct WaitingText {
+  std::uint64_t n = 0;  // grows; also the order of sending
+  ChannelId channel;
+  ByteBuf msg;  // as it will be on the wire
+  friend bool operator==(const WaitingText&, const WaitingText&) = default;
+};
+
+struct StoredChannel {
+  KnownChannel channel;
+  ReplicaSnapshot replica;
+};
+
+// A committed record as this device has it. `seq`: place in the order of arrival over all channels;
+// its place in the history is its key.
+struct CommittedMessage {
+  std::uint64_t seq = 0;
+  bool late = false;  // arrived well behind its time: shown with a mark
+  StoredRecord record;
+  friend bool operator==(const CommittedMessage&, const CommittedMessage&) = default;
+};
+
 namespace cop {
 
 // A repeated key (author, msg_id) changes nothing.
@@ -104,6 +142,30 @@ struct PutMeta {
 struct ForgetSeen {
   UnixMs before;
 };
+// New, or the same id with other values; `read_seq` only grows.
+struct PutChannel {
+  KnownChannel channel;
+};
+struct MarkChannelRead {
+  ChannelId channel;
+  std::uint64_t upto = 0;
+};
+// What a replica asked for, all or nothing, in its order. REQUIRES: the channel was put.
+struct ReplicaOps {
+  struct Op {
+    rop::Any op;
+    std::string folded;  // of PutCommitted: the text case-folded, for the search
+    bool late = false;   // of PutCommitted; known only when it is put first
+  };
+  ChannelId channel;
+  std::vector<Op> ops;
+};
+struct PutWaiting {
+  WaitingText text;
+};
+struct DropWaiting {
+  std::uint64_t n = 0;
+};
 
 using Any = std::variant<PutMessage, SetState, Renumber, MarkRead, PutContact, DropContact,
                          PutDraft, PutMeta, ForgetSeen>;
@@ -118,13 +180,16 @@ struct SeenId {
   friend auto operator<=>(const SeenId&, const SeenId&) = default;
 };
 
-// All that a client core holds in memory. Of messages only the outbox.
+// All that a client core holds in memory. Of messages only the outbox, of channels what a replica
+// needs to begin.
 struct ClientSnapshot {
   std::vector<PrivateMessage> outbox;  // queued and sent, in the order of storing
   std::vector<SeenId> seen;
   std::vector<Contact> contacts;
   std::vector<Draft> drafts;
   std::vector<MetaValue> meta;
+  std::vector<StoredChannel> channels;  // by id
+  std::vector<WaitingText> waiting;     // by n
 };
 
 }  // namespace moot

@@ -43,6 +43,29 @@ struct HistoryQuery {
   bool oldest = false;           // the oldest of those that match instead: page by page
 };
 
+// Which committed messages of channels.
+struct ChannelQuery {
+  enum class Order : std::uint8_t {
+    newest,   // the newest that match, ascending by key
+    oldest,   // the oldest that match, ascending by key
+    arrival,  // after `after_seq`, ascending by seq
+  };
+  std::optional<ChannelId> channel;  // none, with `arrival` and `folded` only: all
+  std::optional<RecordKey> from;     // inclusive
+  std::optional<RecordKey> below;    // exclusive
+  std::uint64_t after_seq = 0;
+  UnixMs since;
+  std::string folded;  // only texts that hold this; empty: all
+  std::size_t rows_max = 200;
+  Order order = Order::newest;
+};
+struct ChannelUnread {
+  ChannelId channel;
+  std::uint64_t unread = 0;    // not written by `self`
+  std::uint64_t last_seq = 0;  // 0: nothing is here
+  friend bool operator==(const ChannelUnread&, const ChannelUnread&) = default;
+};
+
 // The client's disk: private messages, outbox, what was seen, contacts, drafts, settings, in one
 // SQLite file (docs/store.md). One process owns a directory, see try_lock in files.h.
 // Thread rule: `submit` from one thread; the rest from any thread but the store's own.
@@ -61,6 +84,8 @@ class ClientStore {
   Result<std::vector<PrivateMessage>> history(HistoryQuery query);
   Result<std::optional<PrivateMessage>> message(UserId author, MsgId msg_id);
   Result<std::vector<Conversation>> conversations();
+  Result<std::vector<CommittedMessage>> channel_history(ChannelQuery query);
+  Result<std::vector<ChannelUnread>> channel_unread(UserId self);
   Status check();
 
  private:
