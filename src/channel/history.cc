@@ -190,7 +190,9 @@ const std::vector<RecordKey>& HistoryIndex::leaf_keys(std::size_t leaf) const {
   std::inplace_merge(read.keys.begin(), read.keys.begin() + static_cast<std::ptrdiff_t>(shown),
                      read.keys.end());
   read.keys.erase(std::unique(read.keys.begin(), read.keys.end()), read.keys.end());
-  MOOT_CHECK(read.keys.size() == leaves_[leaf].set.count());
+  Fingerprint set;
+  for (const RecordKey& key : read.keys) set.add(key.digest);
+  if (set != leaves_[leaf].set) reader_.damaged();
   cache(std::move(read));
   return leaf_keys(leaf);
 }
@@ -260,25 +262,6 @@ void HistoryIndex::check_invariants() const {
     Fingerprint set;
     for (const RecordKey& key : cached.keys) set.add(key.digest);
     MOOT_CHECK(set == leaf.set);
-  }
-}
-
-std::vector<LeafSummary> build_leaves(const RecordReader& reader) {
-  std::vector<LeafSummary> leaves;
-  std::vector<RecordKey> page;
-  RecordKey from{};
-  for (;;) {
-    page.clear();
-    reader.keys(from, std::nullopt, HistoryIndex::kLeafRecordsMax + 1, page);
-    if (page.empty()) return leaves;
-    const bool more = page.size() > HistoryIndex::kLeafRecordsMax;
-    const RecordKey next = page.back();
-    if (more) page.pop_back();
-    Fingerprint set;
-    for (const RecordKey& key : page) set.add(key.digest);
-    leaves.push_back({from, set.sum(), set.count()});
-    if (!more) return leaves;
-    from = next;
   }
 }
 

@@ -26,7 +26,6 @@ Bound after_id(const MsgId& id);  // behind every record of the id
 // records, the Fenwick tree sums them; a record never leaves (replication.md S4).
 class HistoryIndex {
  public:
-  static constexpr std::size_t kLeafRecordsMax = 256;
   static constexpr std::size_t kCachedLeaves = 16;
 
   // `reader` outlives the history. `leaves` as the store has them.
@@ -98,9 +97,5 @@ class HistoryIndex {
   mutable std::vector<CachedLeaf> cache_;     // the least recently used one makes room
   mutable std::uint64_t uses_ = 0;
 };
-
-// The leaves of what a store holds, by reading every key: for a store whose index is not to be
-// trusted (replication.md, hole 30).
-std::vector<LeafSummary> build_leaves(const RecordReader& reader);
 
 }  // namespace moot

@@ -85,7 +85,7 @@ TEST(History, IsEmptyAtFirstAndOnceOpenedAgain) {
 TEST(History, FillsItsLeavesWhenRecordsComeInOrder) {
   Shelf shelf;
   for (std::uint64_t i = 0; i < 4096; ++i) shelf.add(record(i));
-  EXPECT_EQ(shelf.history().leaves(), 4096 / HistoryIndex::kLeafRecordsMax);
+  EXPECT_EQ(shelf.history().leaves(), 4096 / kLeafRecordsMax);
 }
 
 TEST(History, PersistsOnlyTheLeavesThatChanged) {

@@ -96,6 +96,7 @@ struct StoredChannel {
 // its place in the history is its key.
 struct CommittedMessage {
   std::uint64_t seq = 0;
+  ChannelId channel;
   bool late = false;  // arrived well behind its time: shown with a mark
   StoredRecord record;
   friend bool operator==(const CommittedMessage&, const CommittedMessage&) = default;
@@ -168,7 +169,8 @@ struct DropWaiting {
 };
 
 using Any = std::variant<PutMessage, SetState, Renumber, MarkRead, PutContact, DropContact,
-                         PutDraft, PutMeta, ForgetSeen>;
+                         PutDraft, PutMeta, ForgetSeen, PutChannel, MarkChannelRead, ReplicaOps,
+                         PutWaiting, DropWaiting>;
 
 }  // namespace cop
 

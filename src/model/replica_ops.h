@@ -79,6 +79,8 @@ struct LeafSummary {
   RecordKey lower;
   Digest sum;
   std::uint64_t count = 0;
+
+  void add(const Digest& element);
   friend bool operator==(const LeafSummary&, const LeafSummary&) = default;
 };
 
@@ -128,6 +130,15 @@ class RecordReader {
   virtual void keys(const RecordKey& from, const std::optional<RecordKey>& to, std::size_t max,
                     std::vector<RecordKey>& out) const = 0;
   virtual std::optional<StoredRecord> record(const RecordKey& key) const = 0;
+  // Told by who reads: the keys are not those that the leaves sum up, so the disk has changed. What
+  // keeps its records in memory takes it for a bug.
+  [[noreturn]] virtual void damaged() const;
 };
+
+// A leaf holds at most so many records.
+inline constexpr std::size_t kLeafRecordsMax = 256;
+// The leaves of what a store holds, by reading every key: for a store whose index is not to be
+// trusted (replication.md, hole 30).
+std::vector<LeafSummary> build_leaves(const RecordReader& reader);
 
 }  // namespace moot

@@ -47,7 +47,7 @@ void KeptInMemory::apply(const op::PutRecord& o) {
 Status KeptInMemory::load(store::ServerStore& store, const ServerSnapshot& snapshot) {
   for (const ChannelSnapshot& channel : snapshot.channels) {
     if (channel.channel.keeper != Keeper::server) continue;
-    std::optional<store::RecordKey> after;
+    std::optional<RecordKey> after;
     for (bool more = true; more;) {
       std::promise<Result<store::RecordPage>> promise;
       auto page = promise.get_future();
@@ -58,7 +58,7 @@ Status KeptInMemory::load(store::ServerStore& store, const ServerSnapshot& snaps
       if (!got) return std::unexpected(got.error());
       for (const KeptRecord& r : got->records) {
         apply(op::PutRecord{r});
-        after = store::RecordKey{r.id, r.digest};
+        after = RecordKey{r.id, r.digest};
       }
       more = got->more && !got->records.empty();
     }

@@ -24,7 +24,31 @@ CREATE TABLE contact(
 CREATE TABLE draft(target TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
 )";
 
-constexpr std::array<const char*, 1> kSteps{kStep1};
+// Version 2: channels. A channel has a small number, so that the rows of its records are short.
+// Records lie in the order of arrival; the index over their keys is all that is read of them to
+// compare histories, and what stands last in a row is not read with the rest.
+constexpr char kStep2[] = R"(
+CREATE TABLE channel(
+  n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, name TEXT NOT NULL, folded TEXT NOT NULL,
+  keeper TEXT NOT NULL, topic TEXT NOT NULL, replica BLOB NOT NULL, member INT NOT NULL,
+  read_seq INT NOT NULL, election_seen INT NOT NULL);
+CREATE TABLE record(
+  seq INTEGER PRIMARY KEY, channel INT NOT NULL, key BLOB NOT NULL, author TEXT NOT NULL,
+  late INT NOT NULL, acks TEXT NOT NULL, acks_n INT NOT NULL, stamp BLOB NOT NULL,
+  row_check BLOB NOT NULL, cert BLOB NOT NULL, folded TEXT NOT NULL, msg BLOB NOT NULL);
+CREATE UNIQUE INDEX record_key ON record(channel, key);
+CREATE INDEX record_arrival ON record(channel, seq, author);
+CREATE TABLE pending(
+  channel INT NOT NULL, key BLOB NOT NULL, author TEXT NOT NULL, own INT NOT NULL,
+  acks TEXT NOT NULL, acks_n INT NOT NULL, stamp BLOB NOT NULL, row_check BLOB NOT NULL,
+  cert BLOB NOT NULL, msg BLOB NOT NULL, PRIMARY KEY(channel, key)) WITHOUT ROWID;
+CREATE TABLE leaf(
+  channel INT NOT NULL, lower BLOB NOT NULL, sum BLOB NOT NULL, count INT NOT NULL,
+  PRIMARY KEY(channel, lower)) WITHOUT ROWID;
+CREATE TABLE waiting(n INTEGER PRIMARY KEY, channel BLOB NOT NULL, msg BLOB NOT NULL);
+)";
+
+constexpr std::array<const char*, 2> kSteps{kStep1, kStep2};
 
 }  // namespace
 

@@ -4,13 +4,12 @@
 #include <utility>
 #include <variant>
 
+#include "store/client_channels.h"
+#include "store/client_repair.h"
 #include "store/files.h"
-#include "store/schema.h"
 
 namespace moot::store {
 namespace {
-
-constexpr char kStoreFile[] = "store.db";
 
 #define MOOT_MESSAGE_COLUMNS "seq, peer, author, msg_id, at, state, read, error, text, folded, msg"
 
@@ -31,14 +30,16 @@ PrivateMessage message_of(Query& q) {
 // Operations become rows. Thread rule: the store's thread.
 class ClientTables {
  public:
-  explicit ClientTables(Db& db) : db_(db) {
+  explicit ClientTables(Db& db) : db_(db), channels_(db) {
     Query q = db_.query("SELECT max(seq) FROM message");
     if (q.next()) next_seq_ = q.u64(0) + 1;
+    channels_.open();
   }
 
   void apply(const cop::Any& op) {
     std::visit([this](const auto& o) { on(o); }, op);
   }
+  ChannelTables& channels() { return channels_; }
 
   ClientSnapshot load();
   std::vector<PrivateMessage> history(const HistoryQuery& h);
@@ -55,8 +56,13 @@ class ClientTables {
   void on(const cop::PutDraft& o);
   void on(const cop::PutMeta& o);
   void on(const cop::ForgetSeen& o);
+  template <class OfChannels>
+  void on(const OfChannels& o) {
+    channels_.on(o);
+  }
 
   Db& db_;
+  ChannelTables channels_;
   std::uint64_t next_seq_ = 1;
 };
 
@@ -150,8 +156,11 @@ ClientSnapshot ClientTables::load() {
     Query q = db_.query("SELECT target, text FROM draft ORDER BY target");
     while (q.next()) s.drafts.push_back({.target = q.string(0), .text = q.string(1)});
   }
-  Query q = db_.query("SELECT key, value FROM meta ORDER BY key");
-  while (q.next()) s.meta.push_back({.key = q.string(0), .value = q.string(1)});
+  {
+    Query q = db_.query("SELECT key, value FROM meta ORDER BY key");
+    while (q.next()) s.meta.push_back({.key = q.string(0), .value = q.string(1)});
+  }
+  channels_.load(s);
   return s;
 }
 
@@ -200,6 +209,8 @@ std::vector<Conversation> ClientTables::conversations() {
 }  // namespace
 
 struct ClientStore::Parts {
+  std::string dir;
+  std::optional<ChannelFaults> mended;
   std::unique_ptr<Db> db;
   std::unique_ptr<ClientTables> tables;
   std::unique_ptr<GroupCommit> commits;  // last: its thread uses all of the above
@@ -224,9 +235,11 @@ Result<std::unique_ptr<ClientStore>> ClientStore::open(ClientStoreOptions option
   const Status dir = make_dir(options.dir);
   if (!dir) return std::unexpected(dir.error());
   auto parts = std::make_unique<Parts>();
-  auto db = open_store(join(options.dir, kStoreFile), kClientSchema, options.vfs, {});
-  if (!db) return std::unexpected(db.error());
-  parts->db = std::move(*db);
+  parts->dir = options.dir;
+  auto opened_db = open_client_db(options.dir, options.vfs);
+  if (!opened_db) return std::unexpected(opened_db.error());
+  parts->db = std::move(opened_db->db);
+  parts->mended = opened_db->mended;
   parts->tables = std::make_unique<ClientTables>(*parts->db);
   const Status opened = parts->db->status();
   if (!opened) return std::unexpected(opened.error());
@@ -234,7 +247,10 @@ Result<std::unique_ptr<ClientStore>> ClientStore::open(ClientStoreOptions option
   if (hooks.on_commit) {
     told.committed = [f = std::move(hooks.on_commit)](std::uint64_t n) { f(Ticket{n}); };
   }
-  told.failed = std::move(hooks.on_error);
+  told.failed = [p = parts.get(), f = std::move(hooks.on_error)](const Error&) {
+    const Error error = note_damage(*p->db, p->dir);
+    if (f) f(error);
+  };
   parts->commits = std::make_unique<GroupCommit>(*parts->db, options.bounds, std::move(told));
   return std::unique_ptr<ClientStore>(new ClientStore(std::move(parts)));
 }
@@ -267,15 +283,25 @@ Result<std::vector<Conversation>> ClientStore::conversations() {
   return parts_->ask<std::vector<Conversation>>([](ClientTables& t) { return t.conversations(); });
 }
 
+Result<std::vector<CommittedMessage>> ClientStore::channel_history(ChannelQuery query) {
+  return parts_->ask<std::vector<CommittedMessage>>(
+      [&](ClientTables& t) { return t.channels().history(query); });
+}
+
+Result<std::vector<ChannelUnread>> ClientStore::channel_unread(UserId self) {
+  return parts_->ask<std::vector<ChannelUnread>>(
+      [&](ClientTables& t) { return t.channels().unread(self); });
+}
+
+const std::optional<ChannelFaults>& ClientStore::mended() const { return parts_->mended; }
+
 Status ClientStore::check() {
   Status result;
   parts_->commits->alone([&](Db& db) {
-    Query q = db.query("PRAGMA quick_check(1)");
-    if (q.next() && q.text(0) != "ok") {
-      result =
-          fail("The store " + db.path() + " is damaged: move it away and start with a new one.");
-    }
-    if (!db.ok()) result = db.status();
+    // A damage ends the store, so that the next start mends it.
+    if (!pages_fit(db)) db.fail_row("pages that do not fit together");
+    if (!find_faults(db).none()) db.fail_row("channels that the disk changed");
+    if (!db.ok()) result = std::unexpected(note_damage(db, parts_->dir));
   });
   return result;
 }

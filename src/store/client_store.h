@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "model/client_ops.h"
+#include "store/client_faults.h"
 #include "store/group_commit.h"
 
 namespace moot::store {
@@ -86,7 +87,10 @@ class ClientStore {
   Result<std::vector<Conversation>> conversations();
   Result<std::vector<CommittedMessage>> channel_history(ChannelQuery query);
   Result<std::vector<ChannelUnread>> channel_unread(UserId self);
+  // A look at every page and every record of channels.
   Status check();
+  // What was lost of channels when this store had to be mended at its opening.
+  const std::optional<ChannelFaults>& mended() const;
 
  private:
   struct Parts;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "store/client_support_test.h"
 #include "store/edit_test.h"
 #include "store/files.h"
 #include "store/recording_vfs_test.h"
@@ -33,21 +34,8 @@ PrivateMessage to_ada(std::uint64_t n, const UserId& from, std::string_view text
   return m;
 }
 
-class ClientStoreTest : public testing::Test {
+class ClientStoreTest : public ClientTest {
  protected:
-  void SetUp() override { open(); }
-  void open(const char* vfs = nullptr) {
-    store.reset();
-    const ServerStoreHooks hooks = told.hooks();
-    auto opened = ClientStore::open({.dir = dir.path(), .bounds = {}, .vfs = vfs},
-                                    {.on_commit = hooks.on_commit, .on_error = hooks.on_error});
-    ASSERT_TRUE(opened) << opened.error().message;
-    store = std::move(*opened);
-  }
-  void put(std::vector<cop::Any> ops) {
-    store->submit(Ticket{++ticket}, std::move(ops));
-    ASSERT_TRUE(told.wait(Ticket{ticket}));
-  }
   std::vector<std::string> texts(HistoryQuery query) {
     std::vector<std::string> out;
     const auto messages = store->history(std::move(query));
@@ -60,11 +48,6 @@ class ClientStoreTest : public testing::Test {
     EXPECT_TRUE(m && *m);
     return (*m)->state;
   }
-
-  TempDir dir;
-  Told told;
-  std::unique_ptr<ClientStore> store;
-  std::uint64_t ticket = 0;
 };
 
 TEST_F(ClientStoreTest, TheOutboxComesBackInTheOrderOfStoring) {

@@ -87,6 +87,7 @@ Result<std::unique_ptr<Db>> Db::open(const std::string& path, Mode mode, const c
 
 void Db::fail_code(int code) {
   if (error_) return;
+  damaged_ = (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB;
   std::string message = sentence(code, path_);
   if ((code & 0xff) == SQLITE_CONSTRAINT) {
     message = "The store " + path_ + " refused a row that must be unique or whole (" +
@@ -97,6 +98,7 @@ void Db::fail_code(int code) {
 
 void Db::fail_row(std::string what) {
   if (error_) return;
+  damaged_ = true;
   error_ = Error{"The store " + path_ + " holds " + what +
                  ", so it is damaged and was not touched: restore the last backup."};
 }

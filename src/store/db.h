@@ -37,6 +37,8 @@ class Db {
 
   Status status() const;
   bool ok() const { return !error_; }
+  // It failed because the file is not what was written.
+  bool damaged() const { return damaged_; }
   // The file says what it must not: a row that our own code cannot have written.
   void fail_row(std::string what);
   void fail_with(Error error);
@@ -59,6 +61,7 @@ class Db {
   const std::string path_;
   std::map<const char*, sqlite3_stmt*> statements_;
   std::optional<Error> error_;
+  bool damaged_ = false;
   int wal_pages_ = 0;
 };
 

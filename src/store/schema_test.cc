@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "store/client_support_test.h"
 #include "store/edit_test.h"
 #include "store/files.h"
 
@@ -47,6 +48,49 @@ TEST(Migration, AStoreOfVersion1BecomesTheNewestAndLosesNothing) {
   }
   expect_furnished(dir.path());
   auto copy = check_store(dir / "store.db.v1.bak", kServerSchema);
+  ASSERT_TRUE(copy) << copy.error().message;
+  EXPECT_EQ(version_of(**copy), 1u);
+}
+
+// The committed client's store of version 1.
+PrivateMessage fixture_message() {
+  return {.seq = 1,
+          .peer = user("bob"),
+          .author = user("ada"),
+          .msg_id = msg_id(1),
+          .msg = body("on the wire"),
+          .text = "as shown",
+          .folded = "as searched",
+          .at = {1'700'000'000'001},
+          .state = MessageState::sent,
+          .read = true,
+          .error = ""};
+}
+
+TEST(Migration, AClientsStoreOfVersion1BecomesTheNewestAndLosesNothing) {
+  TempDir dir;
+  spill(dir / "store.db", slurp(std::string(MOOT_FIXTURES) + "/client_v1/store.db"));
+  Told told;
+  const ServerStoreHooks hooks = told.hooks();
+  const auto opened = ClientStore::open({.dir = dir.path(), .bounds = {}, .vfs = nullptr},
+                                        {.on_commit = hooks.on_commit, .on_error = hooks.on_error});
+  ASSERT_TRUE(opened) << opened.error().message;
+  ClientStore& store = **opened;
+  const auto s = store.load();
+  ASSERT_TRUE(s) << s.error().message;
+  EXPECT_EQ(s->outbox, std::vector{fixture_message()});
+  EXPECT_EQ(s->seen, (std::vector<SeenId>{{user("ada"), msg_id(1)}}));
+  EXPECT_EQ(s->contacts.size(), 1u);
+  EXPECT_EQ(s->drafts, (std::vector<Draft>{{"#ops", "half a"}}));
+  EXPECT_EQ(s->meta, (std::vector<MetaValue>{{"clock_offset_ms", "7"}}));
+  EXPECT_TRUE(s->channels.empty());
+  OneLeaf room;
+  store.submit(Ticket{1}, {cop::PutChannel{known_channel(1)}, room.commit(record_n(1)),
+                           cop::PutWaiting{{.n = 1, .channel = channel_id(1), .msg = body("w")}}});
+  EXPECT_TRUE(told.wait(Ticket{1}));
+  EXPECT_TRUE(store.check());
+  EXPECT_EQ(store.load()->channels.size(), 1u);
+  auto copy = check_store(dir / "store.db.v1.bak", kClientSchema);
   ASSERT_TRUE(copy) << copy.error().message;
   EXPECT_EQ(version_of(**copy), 1u);
 }
@@ -188,6 +232,28 @@ TEST(Fixture, DISABLED_OfVersion1) {
        "DROP TABLE stamp_key; PRAGMA user_version=1; VACUUM");
   std::filesystem::copy(dir / "store.db", std::string(to) + "/store.db");
   std::filesystem::copy(dir / "master.key", std::string(to) + "/master.key");
+}
+
+TEST(Fixture, DISABLED_OfTheClientsVersion1) {
+  const char* to = std::getenv("MOOT_FIXTURES_OUT");
+  ASSERT_NE(to, nullptr);
+  TempDir dir;
+  {
+    Told told;
+    const ServerStoreHooks hooks = told.hooks();
+    const auto store = ClientStore::open({.dir = dir.path(), .bounds = {}, .vfs = nullptr},
+                                         {.on_commit = hooks.on_commit, .on_error = {}});
+    ASSERT_TRUE(store);
+    (*store)->submit(
+        Ticket{1},
+        {cop::PutMessage{fixture_message()}, cop::PutContact{{.id = user("bob"), .name = "Bob"}},
+         cop::PutDraft{{"#ops", "half a"}}, cop::PutMeta{{"clock_offset_ms", "7"}}});
+    ASSERT_TRUE(told.wait(Ticket{1}));
+  }
+  edit(dir / "store.db",
+       "DROP TABLE channel; DROP TABLE record; DROP TABLE pending; DROP TABLE leaf; "
+       "DROP TABLE waiting; PRAGMA user_version=1; VACUUM");
+  std::filesystem::copy(dir / "store.db", std::string(to) + "/store.db");
 }
 
 }  // namespace

@@ -6,33 +6,13 @@
 #include <variant>
 
 #include "store/sealed_rows.h"
+#include "store/user_words.h"
 
 namespace moot::store {
 namespace {
 
 constexpr char kClockMark[] = "clock_mark";
 constexpr std::size_t kIndexChunk = 4'096;
-
-std::string join_users(const std::vector<UserId>& users) {
-  std::string out;
-  for (const UserId& u : users) {
-    if (!out.empty()) out += ' ';
-    out += u.str();
-  }
-  return out;
-}
-
-std::optional<std::vector<UserId>> split_users(std::string_view words) {
-  std::vector<UserId> users;
-  while (!words.empty()) {
-    const std::size_t end = std::min(words.find(' '), words.size());
-    const auto user = UserId::parse(words.substr(0, end));
-    if (!user) return std::nullopt;
-    users.push_back(*user);
-    words.remove_prefix(std::min(end + 1, words.size()));
-  }
-  return users;
-}
 
 bool all_zero(Bytes bytes) {
   for (const std::uint8_t b : bytes) {

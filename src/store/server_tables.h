@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "model/replica_ops.h"
 #include "model/store_ops.h"
 #include "seal/vault.h"
 #include "store/audit_log.h"
@@ -23,12 +24,6 @@ struct OfflinePage {
   bool more = false;
 };
 
-struct RecordKey {
-  MsgId id;
-  Digest digest;
-  friend bool operator==(const RecordKey&, const RecordKey&) = default;
-  friend auto operator<=>(const RecordKey&, const RecordKey&) = default;
-};
 struct RecordPage {
   std::vector<KeptRecord> records;
   bool more = false;

@@ -66,6 +66,10 @@ class Told {
     signal_.wait(lock, [&] { return error_.has_value(); });
     return error_->message;
   }
+  void forget_error() {
+    const std::scoped_lock lock(mutex_);
+    error_.reset();
+  }
   Ticket upto() const {
     const std::scoped_lock lock(mutex_);
     return upto_;

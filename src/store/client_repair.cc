@@ -1,0 +1,63 @@
+#include "store/client_repair.h"
+
+#include <utility>
+
+#include "store/files.h"
+#include "store/schema.h"
+
+namespace moot::store {
+namespace {
+
+constexpr char kDamageNote[] = "store.damaged";
+
+Result<ChannelFaults> mend(Db& db) {
+  if (!pages_fit(db) || !db.ok()) {
+    return fail("The store " + db.path() +
+                " is damaged and was not touched: move it away and start with a new one; what the "
+                "channels hold is fetched again from their members.");
+  }
+  db.exec("BEGIN IMMEDIATE");
+  const ChannelFaults faults = mend_faults(db);
+  db.exec("COMMIT");
+  const Status done = db.status();
+  if (!done) return std::unexpected(done.error());
+  return faults;
+}
+
+}  // namespace
+
+bool pages_fit(Db& db) {
+  Query q = db.query("PRAGMA quick_check(1)");
+  return q.next() && q.text(0) == "ok";
+}
+
+Error note_damage(const Db& db, const std::string& dir) {
+  if (!db.damaged()) return db.status().error();
+  const std::string note = join(dir, kDamageNote);
+  if (!exists(note)) {
+    const Status noted = write_new(note, as_bytes(db.status().error().message));
+    if (!noted) return noted.error();
+  }
+  return {"The disk has damaged the store " + db.path() +
+          ": start again, and it is mended; what the channels hold is fetched again from their "
+          "members."};
+}
+
+Result<OpenedClient> open_client_db(const std::string& dir, const char* vfs) {
+  const std::string path = join(dir, kClientStoreFile);
+  const std::string note = join(dir, kDamageNote);
+  auto db = open_store(path, kClientSchema, vfs, {});
+  if (!db) return std::unexpected(db.error());
+  OpenedClient opened{.db = std::move(*db), .mended = {}};
+  if (!exists(note) && newest_leaves_fit(*opened.db)) return opened;
+  auto mended = mend(*opened.db);
+  if (!mended) return std::unexpected(mended.error());
+  opened.mended = *mended;
+  if (exists(note)) {
+    const Status removed = remove_synced(note);
+    if (!removed) return std::unexpected(removed.error());
+  }
+  return opened;
+}
+
+}  // namespace moot::store

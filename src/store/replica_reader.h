@@ -1,0 +1,56 @@
+#pragma once
+
+#include <exception>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/replica_ops.h"
+#include "store/db.h"
+
+namespace moot::store {
+
+// A read that cannot be answered: the file was damaged, or the disk refuses. There is no answer
+// that a replica could go on with, so this is thrown through it. Who catches it throws away what
+// the step left, and the replica with it, and says `error` as it would say a store's.
+class ReadFailed : public std::exception {
+ public:
+  explicit ReadFailed(Error error) : error_(std::move(error)) {}
+  const char* what() const noexcept override { return error_.message.c_str(); }
+  const Error& error() const { return error_; }
+
+ private:
+  Error error_;
+};
+
+// The committed records of a client's store, read through a connection of its own while the store's
+// thread writes: at once, and at least what the store told to be on disk. Every record is checked
+// against what was written. A damage is noted in the directory, and the store mends it when it is
+// opened the next time (docs/store.md).
+// Ends before its ClientStore, which empties its log when it is the last. Thread rule: one thread.
+class ReplicaReaders {
+ public:
+  // REQUIRES: a ClientStore of the directory is open.
+  static Result<std::unique_ptr<ReplicaReaders>> open(const std::string& dir,
+                                                      const char* vfs = nullptr);
+  ~ReplicaReaders();
+
+  // Empty while the channel is not in the store. Lives as long as this object; it throws
+  // ReadFailed.
+  const RecordReader& of(const ChannelId& channel);
+
+ private:
+  class Reader;
+  ReplicaReaders(std::unique_ptr<Db> db, std::string dir);
+  void check();
+  [[noreturn]] void stop();
+
+  std::unique_ptr<Db> db_;
+  const std::string dir_;
+  std::map<ChannelId, std::unique_ptr<Reader>> readers_;
+};
+
+}  // namespace moot::store
