@@ -11,10 +11,10 @@
 // less leaves what the others do alone.
 namespace moot::sim {
 
-inline Rng stream(std::uint64_t seed, std::string_view purpose) {
+inline Rng stream(std::uint64_t seed, std::string_view purpose, std::uint64_t ordinal = 0) {
   std::uint64_t name = 0xcbf29ce484222325;  // FNV-1a
   for (const char c : purpose) name = (name ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  return Rng(seed * 0x9e3779b97f4a7c15 ^ name);
+  return Rng(seed * 0x9e3779b97f4a7c15 ^ name ^ ordinal * 0xd6e8feb86659fd93);
 }
 
 inline double unit(Rng& rng) { return static_cast<double>(rng.next() >> 11) * 0x1p-53; }
@@ -34,10 +34,12 @@ inline std::int64_t log_between(Rng& rng, std::int64_t from, std::int64_t to) {
 inline std::int64_t waiting(Rng& rng, double mean) {
   return static_cast<std::int64_t>(-mean * std::log(1.0 - unit(rng))) + 1;
 }
-// Twelve uniform numbers make one that is normal enough.
+// Four uniform numbers make one that is normal enough.
 inline std::int64_t log_normal(Rng& rng, double median, double sigma) {
-  double normal = -6;
-  for (int i = 0; i < 12; ++i) normal += unit(rng);
+  const std::uint64_t bits = rng.next();
+  const std::uint64_t sum =
+      (bits & 0xffff) + (bits >> 16 & 0xffff) + (bits >> 32 & 0xffff) + (bits >> 48);
+  const double normal = (static_cast<double>(sum) * 0x1p-16 - 2) * 1.7320508075688772;
   return static_cast<std::int64_t>(median * std::exp(sigma * normal)) + 1;
 }
 

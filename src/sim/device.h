@@ -11,6 +11,7 @@
 
 #include "channel/memory_records.h"
 #include "channel/replica.h"
+#include "channel/rng.h"
 
 namespace moot::sim {
 
@@ -45,6 +46,9 @@ struct Device {
   unsigned user = 0;
   ReplicaConfig config;
   NodeClock clock;
+  Rng net{0};   // of its connections
+  Rng chip{0};  // of its disk
+  Rng lying{0};
 
   MemoryRecords disk;          // what is durable
   std::deque<Batch> unsynced;  // handed over since

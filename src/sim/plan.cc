@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "model/limits.h"
 #include "sim/chance.h"
 
 namespace moot::sim {
@@ -27,10 +28,12 @@ Plan Plan::of(std::uint64_t seed, std::optional<FaultSet> only) {
   p.seed = seed;
   p.keeper = chance(shape, 0.2) ? Keeper::server : Keeper::members;
   p.users = 3 + static_cast<unsigned>(shape.below(10));
-  p.devices = p.users + (chance(shape, 0.3) ? static_cast<unsigned>(shape.below(4)) : 0);
+  p.devices = p.users + (chance(shape, 0.4) ? 1 + static_cast<unsigned>(shape.below(5)) : 0);
   if (p.users > 3) p.outsiders = static_cast<unsigned>(shape.below(p.users - 2));
   if (chance(shape, 0.25)) p.preloaded = static_cast<unsigned>(log_between(shape, 5, 1'500));
   p.holes = chance(shape, 0.5) ? 0 : log_uniform(shape, 0.002, 0.5);
+  p.crowded = shape.below(60) == 0;
+  if (p.crowded) p.preloaded = limits::kPendingRecords;
   p.wire = shape.below(100) == 0;
   p.large = shape.below(40) == 0;
   p.some_stay_dead = chance(shape, 0.3) ? 0.4 : 0;

@@ -15,6 +15,8 @@ enum class Fault : std::uint8_t {
   cut,           // a connection ends, with or without what was on its way
   half_open,     // one side or both learn of it late
   stall,         // a connection stands still and goes on
+  delay,         // what a connection brings takes longer for a while
+  slow_link,     // it brings little at a time for a while
   crash,         // a device's process ends and starts again
   power_cut,     // the same, and a part of what was not synced is gone
   server_crash,  // with and without loss of what was not synced; it comes back under a new epoch
@@ -29,10 +31,10 @@ enum class Fault : std::uint8_t {
   liar,          // a member who lies when he leads
   slow_disk,     // a device's disk or the server's takes seconds
 };
-inline constexpr std::array<std::string_view, 16> kFaultNames{
-    "cut",    "half_open", "stall", "crash",    "power_cut",   "server_crash",
-    "wipe",   "restore",   "clock", "hang",     "hung_leader", "roster",
-    "forger", "colluders", "liar",  "slow_disk"};
+inline constexpr std::array<std::string_view, 18> kFaultNames{
+    "cut",         "half_open",    "stall",  "delay",     "slow_link", "crash",
+    "power_cut",   "server_crash", "wipe",   "restore",   "clock",     "hang",
+    "hung_leader", "roster",       "forger", "colluders", "liar",      "slow_disk"};
 inline constexpr std::size_t kFaults = kFaultNames.size();
 
 struct FaultSet {
@@ -53,6 +55,7 @@ struct Plan {
   unsigned outsiders = 0;  // users who are no members at the start
   unsigned preloaded = 0;  // records there are at the start
   double holes = 0;        // how much of them each device lacks
+  bool crowded = false;    // one device missed all their commits, and has no room for more
   bool wire = false;       // every command goes through its wire form
   bool large = false;      // some messages are as long as they may be
   double some_stay_dead = 0;

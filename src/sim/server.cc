@@ -9,6 +9,7 @@ namespace moot::sim {
 
 void Server::start(std::int64_t us) {
   now_us_ = us;
+  handling_ = {{}, {}, handling_.step + 1};
   ++life;
   const TextRules text{[](std::string_view) { return true; },
                        [](std::string_view t) { return std::string(t); }};
@@ -16,8 +17,14 @@ void Server::start(std::int64_t us) {
   channels_->start(clock.at(us), *this);
 }
 
+bool Server::whole_step(std::size_t operations) const {
+  return operations == 0 || operations >= unsynced_.size() ||
+         unsynced_[operations - 1].step != unsynced_[operations].step;
+}
+
 void Server::stop(std::size_t kept) {
   channels_.reset();
+  while (!whole_step(kept)) --kept;
   for (std::size_t i = 0; i < kept && i < unsynced_.size(); ++i) {
     apply_to(disk, records, unsynced_[i].op);
   }
@@ -106,7 +113,7 @@ void Server::send_after(Ticket after, Conns to, const s::Any& cmd) {
 }
 
 Ticket Server::persist(op::Any op) {
-  unsynced_.push_back({Ticket{++last_.n}, std::move(op)});
+  unsynced_.push_back({Ticket{++last_.n}, handling_.step, std::move(op)});
   world_.sync_server_disk();
   return last_;
 }

@@ -37,10 +37,12 @@ class Server : private ChannelEffects {
       : records(kept), config_(config), world_(world), ghost_(ghost), counters_(counters) {}
 
   void start(std::int64_t us);
-  // The process ends; of what was handed over since the last sync, `kept` operations are on disk.
+  // The process ends; of what was handed over since the last sync, `kept` operations are on disk,
+  // but for those of a step that they do not complete: the store writes a step in one transaction.
   void stop(std::size_t kept);
   bool running() const { return channels_ != nullptr; }
   std::size_t unsynced() const { return unsynced_.size(); }
+  bool whole_step(std::size_t operations) const;
   const Channels& channels() const { return *channels_; }
 
   void connected(std::int64_t us, ConnId conn, const UserId& user);
@@ -61,6 +63,7 @@ class Server : private ChannelEffects {
  private:
   struct Operation {
     Ticket ticket;
+    std::uint64_t step = 0;
     op::Any op;
   };
   struct Waiting {

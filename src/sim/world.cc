@@ -16,6 +16,12 @@ constexpr std::int64_t kSecond = 1'000'000;
 constexpr std::uint64_t kAtOnceMax = 200'000;
 }  // namespace
 
+std::string seconds(std::int64_t us) {
+  std::string micros = std::to_string(us % kSecond);
+  micros.insert(0, 6 - micros.size(), '0');
+  return std::to_string(us / kSecond) + '.' + micros;
+}
+
 // What a replica wants done, in the world.
 class World::Hands : public ReplicaEffects {
  public:
@@ -35,10 +41,8 @@ World::World(const Options& options)
     : options_(options),
       plan_(Plan::of(options.seed, options.faults)),
       counters_(out_.counters),
-      net_(stream(options.seed, "network")),
-      disk_rng_(stream(options.seed, "disk")),
+      server_chip_(stream(options.seed, "disk")),
       talk_(stream(options.seed, "talk")),
-      lying_(stream(options.seed, "lying")),
       end_(stream(options.seed, "end")) {
   out_.faults = plan_.faults;
   for (const std::string_view name : kFaultNames) fault_rng_.push_back(stream(plan_.seed, name));
@@ -54,6 +58,9 @@ World::World(const Options& options)
     device->config.self = user_id(device->user);
     device->config.seed = shape.next();
     put_be64(device->config.replica.octets.data(), device->config.seed);
+    device->net = stream(plan_.seed, "network", i);
+    device->chip = stream(plan_.seed, "disk", 1 + i);
+    device->lying = stream(plan_.seed, "lying", i);
     if (plan_.faults.has(Fault::clock)) {
       device->clock.ppm = between(shape, -500, 500);
       device->clock.wall_off_ms = between(shape, -3'600'000, 3'600'000);
@@ -122,7 +129,12 @@ void World::preload() {
     ghost_->preload(r);
     const std::size_t sure = rng.below(devices_.size());
     for (auto& d : devices_) {
-      if (d->index == sure || !chance(rng, plan_.holes)) d->disk.apply(rop::PutCommitted{r});
+      const bool has = d->index == sure || !chance(rng, plan_.holes);
+      if (plan_.crowded && d->index == 0) {
+        d->disk.apply(rop::PutPending{{r, false}});
+      } else if (has) {
+        d->disk.apply(rop::PutCommitted{r});
+      }
     }
     if (plan_.keeper != Keeper::server) continue;
     kept_.put({channel_, r.id, r.digest, r.from, r.msg, r.stamp, r.acks.list, r.acks.n, {}});
@@ -142,8 +154,11 @@ Outcome World::run() {
   server_->start(now_);
   arm_server();
   for (auto& d : devices_) {
+    ordinals_[Incident::kDevice] = d->index;
+    d->dead = !happens(Incident::kDevice);
+    if (d->dead) continue;
     start(*d);
-    at(between(net_, 0, 2 * kSecond), Kind::connect, d->index, d->life);
+    at(between(d->net, 0, 2 * kSecond), Kind::connect, d->index, d->life);
   }
   at(kSecond, Kind::message, 0);
   for (std::size_t i = 0; i < kFaults; ++i) {
@@ -163,11 +178,17 @@ Outcome World::run() {
                                 static_cast<std::uint64_t>(event.kind) << 56 ^ event.who << 32;
     out_.hash = (out_.hash ^ mixed) * 0x100000001b3;
     handle(event);
-    if (!healed_ && out_.events >= options_.events_min) heal();
+    const bool time =
+        options_.heal_at_us < 0 ? out_.events >= options_.events_min : now_ >= options_.heal_at_us;
+    if (!healed_ && time) heal();
   }
   out_.failure = ghost_->failure();
   out_.commits = ghost_->commits();
   out_.simulated_ms = now_ / kMs;
+  out_.ended_at_us = now_;
+  for (const auto& [us, incident] : out_.incidents) {
+    if (incident.kind < kFaults) ++out_.injected[incident.kind];
+  }
   return out_;
 }
 
@@ -226,7 +247,7 @@ void World::handle(const Event& event) {
     case Kind::fault: {
       if (healed_) return;
       Rng& rng = fault_rng_[event.who];
-      inject(static_cast<Fault>(event.who));
+      if (happens(static_cast<std::uint8_t>(event.who))) inject(static_cast<Fault>(event.who));
       return at(now_ + waiting(rng, plan_.between_us[event.who]), Kind::fault, event.who);
     }
     case Kind::message:
@@ -251,14 +272,26 @@ bool World::member(unsigned user) const {
   return false;
 }
 
+// Each incident comes at its time, whichever others there are.
+bool World::happens(std::uint8_t kind) {
+  const Incident next{kind, kind == Incident::kDevice ? ordinals_[kind] : ++ordinals_[kind]};
+  if (options_.only && !options_.only->contains(next)) return false;
+  out_.incidents.emplace_back(now_, next);
+  return true;
+}
+
 void World::say() {
-  const std::size_t burst = talk_.below(50) == 0 ? 20 : 1;
-  for (std::size_t i = 0; i < burst; ++i) {
-    Device& d = *devices_[talk_.below(devices_.size())];
-    std::string body = "m" + std::to_string(++said_) + " ";
-    const bool large = plan_.large && talk_.below(20) == 0;
-    body.resize(body.size() + (large ? 16'000 : talk_.below(64)), 'x');
-    if (!d.running() || now_ < d.hung_until || !d.replica->can_send()) continue;
+  for (std::uint64_t burst = talk_.below(50) == 0 ? 20 : 1; burst > 0; --burst) {
+    if (!happens(Incident::kSay)) continue;
+    Rng rng = details(Incident::kSay);
+    Device& d = *devices_[rng.below(devices_.size())];
+    std::string body = "m" + std::to_string(ordinals_[Incident::kSay]) + " ";
+    const bool large = plan_.large && rng.below(20) == 0;
+    body.resize(body.size() + (large ? 16'000 : rng.below(64)), 'x');
+    if (!d.running() || now_ < d.hung_until || !d.replica->can_send()) {
+      out_.incidents.pop_back();
+      continue;
+    }
     step(d, [&](ReplicaEffects& fx) {
       const auto key = d.replica->compose(d.clock.at(now_), as_bytes(body), fx);
       trace([&] {
@@ -342,9 +375,10 @@ void World::stop(Device& device, std::size_t kept_batches) {
 void World::device_persists(Device& device, std::span<const rop::Any> ops, Ticket ticket,
                             bool urgent) {
   device.unsynced.push_back({{ops.begin(), ops.end()}, ticket});
-  const std::int64_t slow = now_ < device.disk_slow_until ? between(disk_rng_, 1, 4) * kSecond : 0;
-  const std::int64_t wait = urgent ? between(disk_rng_, 0, 5 * kMs) : kSecond;
-  const std::int64_t done = now_ + wait + log_normal(disk_rng_, plan_.disk_us, 0.5) + slow;
+  const std::int64_t slow =
+      now_ < device.disk_slow_until ? between(device.chip, 1, 4) * kSecond : 0;
+  const std::int64_t wait = urgent ? between(device.chip, 0, 5 * kMs) : kSecond;
+  const std::int64_t done = now_ + wait + log_normal(device.chip, plan_.disk_us, 0.5) + slow;
   if (device.disk_at >= now_ && device.disk_at <= done) return;
   device.disk_at = done;
   at(done, Kind::disk, device.index, device.life);
@@ -384,8 +418,9 @@ void World::sync_server_disk() {
   if (server_disk_busy_) return;
   server_disk_busy_ = true;
   server_->sync_begins();
-  const std::int64_t slow = now_ < server_disk_slow_until_ ? between(disk_rng_, 1, 4) * kSecond : 0;
-  at(now_ + log_normal(disk_rng_, plan_.server_disk_us, 0.5) + slow, Kind::server_disk, 0,
+  const std::int64_t slow =
+      now_ < server_disk_slow_until_ ? between(server_chip_, 1, 4) * kSecond : 0;
+  at(now_ + log_normal(server_chip_, plan_.server_disk_us, 0.5) + slow, Kind::server_disk, 0,
      server_->life);
 }
 

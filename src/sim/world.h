@@ -11,11 +11,13 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sim/chance.h"
 #include "sim/device.h"
 #include "sim/ghost.h"
+#include "sim/incident.h"
 #include "sim/plan.h"
 #include "sim/server.h"
 #include "sim/sometimes.h"
@@ -26,8 +28,13 @@ struct Options {
   std::uint64_t seed = 0;
   std::optional<FaultSet> faults;  // none: as the seed says
   std::uint64_t events_min = 20'000;
+  std::optional<IncidentSet> only;                // none: whatever the seed brings
+  std::int64_t heal_at_us = -1;                   // when the faults stop; -1: after events_min
   std::function<void(const std::string&)> trace;  // each event as a line; empty: none
 };
+
+// Simulated time as people read it, `12.345678`.
+std::string seconds(std::int64_t us);
 
 struct Outcome {
   std::optional<Failure> failure;
@@ -38,6 +45,9 @@ struct Outcome {
   Counters counters;
   std::array<std::uint64_t, kFaults> injected{};
   FaultSet faults;
+  std::vector<std::pair<std::int64_t, Incident>> incidents;  // with their times, us
+  std::int64_t healed_at_us = -1;                            // -1: it failed before
+  std::int64_t ended_at_us = 0;
 };
 
 // One cluster on virtual time: the real cores of the server and of every device, and a network,
@@ -85,7 +95,10 @@ class World : private ServerWorld {
     std::deque<Packet> packets;
     std::int64_t last = 0;
     std::int64_t stalled_until = 0;
-    bool cut = false;  // nothing more gets in
+    std::int64_t slow_until = 0;  // until then each packet takes so much longer,
+    std::int64_t longer_us = 0;
+    std::int64_t apart_us = 0;  // and comes so long after the one before
+    bool cut = false;           // nothing more gets in
   };
   struct Link {
     unsigned device = 0;
@@ -94,6 +107,7 @@ class World : private ServerWorld {
     bool client_open = false;
     Pipe<Up> up;
     Pipe<Down> down;
+    Rng rng{0};
   };
   class Hands;  // a device's effects
 
@@ -102,7 +116,7 @@ class World : private ServerWorld {
   void handle(const Event& event);
   template <class Text>
   void trace(const Text& text) {
-    if (options_.trace) options_.trace(text());
+    if (options_.trace) options_.trace(seconds(now_) + "  " + text());
   }
 
   // ---- network ----
@@ -139,12 +153,17 @@ class World : private ServerWorld {
 
   // ---- what people do ----
   void say();
+  bool happens(std::uint8_t kind);  // the next of its kind
+  Rng details(std::uint8_t kind) const {
+    return stream(plan_.seed, name_of_kind(kind), ordinals_[kind]);
+  }
   void preload();
 
   // ---- faults (world_faults.cc) ----
   void inject(Fault fault);
   Device* any_device(Rng& rng, bool running);
-  void change_roster(Rng& rng);
+  bool change_roster(Rng& rng);
+  void slow_down(Link& link, Fault fault, Rng& rng);
   void jump_clock(Rng& rng);
   void restart_later(Device& device, Rng& rng);
   void forge(Device& device, Rng& rng);
@@ -177,14 +196,12 @@ class World : private ServerWorld {
   bool server_disk_busy_ = false;
   std::int64_t server_disk_slow_until_ = 0;
   std::uint64_t frames_ = 0;
-  std::uint64_t said_ = 0;
 
-  Rng net_;
-  Rng disk_rng_;
+  Rng server_chip_;  // of its disk
   Rng talk_;
-  Rng lying_;
   Rng end_;
-  std::vector<Rng> fault_rng_;
+  std::vector<Rng> fault_rng_;  // when
+  std::array<std::uint32_t, kFaults + 2> ordinals_{};
 
   // From the heal on.
   bool healed_ = false;
@@ -195,7 +212,8 @@ class World : private ServerWorld {
   std::uint64_t quiet_frames_ = 0;
   std::uint64_t proposals_at_heal_ = 0;
   std::uint64_t work_at_heal_ = 0;  // differences and messages in doubt
-  std::set<RecordKey> to_survive_;  // on a disk that stays
+  // What was on somebody's disk when the faults stopped, and on whose.
+  std::map<RecordKey, std::set<unsigned>> to_survive_;
 };
 
 }  // namespace moot::sim

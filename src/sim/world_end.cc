@@ -21,6 +21,7 @@ constexpr std::int64_t kRestLasts = 60 * kSecond;
 void World::heal() {
   healed_ = true;
   healed_at_ = now_;
+  out_.healed_at_us = now_;
   trace([] { return std::string("all faults stop"); });
   server_disk_slow_until_ = 0;
   if (plan_.some_stay_dead > 0) {
@@ -38,14 +39,14 @@ void World::heal() {
     }
   }
   proposals_at_heal_ = ghost_->proposals();
-  std::set<RecordKey> all;
+  std::map<RecordKey, std::set<unsigned>> all;
   for (auto& d : devices_) {
     d->hung_until = std::min(d->hung_until, now_);
     d->disk_slow_until = 0;
     if (d->dead || !member(d->user)) continue;
-    for (const auto& [key, record] : d->disk.committed()) all.insert(key);
+    for (const auto& [key, record] : d->disk.committed()) all[key].insert(d->user);
     for (const auto& [key, row] : d->disk.pending()) {
-      all.insert(key);
+      all[key].insert(d->user);
       // Sent once under a wrong clock, fate unknown: its id stays, and waits for its time (hole 7).
       const auto ahead = static_cast<std::int64_t>(key.id.time().ms) -
                          static_cast<std::int64_t>(server_->clock.at(now_).wall.ms);
@@ -62,6 +63,8 @@ void World::heal() {
     if (l == nullptr) continue;
     l->up.stalled_until = 0;
     l->down.stalled_until = 0;
+    l->up.slow_until = 0;
+    l->down.slow_until = 0;
   }
   at(now_ + kSecond, Kind::check, 0);
 }
@@ -133,7 +136,9 @@ void World::check_end() {
     return ghost_->fail("L5", std::to_string(proposals) + " proposals for " +
                                   std::to_string(work_at_heal_) + " differences");
   }
-  for (const RecordKey& survivor : to_survive_) {
+  for (const auto& [survivor, holders] : to_survive_) {
+    // Who left afterwards, by a command that was on its way, took with him what he alone had.
+    if (std::ranges::none_of(holders, [&](unsigned user) { return member(user); })) continue;
     for (auto& d : devices_) {
       if (d->dead || !member(d->user) || kept_by(*d, survivor)) continue;
       return ghost_->fail(ghost_->committed(survivor) ? "L4" : "L2",

@@ -25,7 +25,8 @@ void World::restart_later(Device& device, Rng& rng) {
 }
 
 void World::inject(Fault fault) {
-  Rng& rng = fault_rng_[static_cast<std::size_t>(fault)];
+  Rng rng = details(static_cast<std::uint8_t>(fault));
+  const auto misses = [&] { out_.incidents.pop_back(); };
   Device* d = any_device(rng, true);
   if (fault == Fault::hung_leader) {
     d = nullptr;
@@ -34,12 +35,14 @@ void World::inject(Fault fault) {
     }
   }
   const bool needs_device = fault != Fault::server_crash && fault != Fault::roster;
-  if (needs_device && d == nullptr) return;
+  if (needs_device && d == nullptr) return misses();
   const bool needs_link = fault == Fault::cut || fault == Fault::half_open ||
-                          fault == Fault::stall || fault == Fault::forger ||
+                          fault == Fault::stall || fault == Fault::delay ||
+                          fault == Fault::slow_link || fault == Fault::forger ||
                           fault == Fault::colluders;
-  if (needs_link && (d->link == 0 || link(d->link).up.cut || link(d->link).down.cut)) return;
-  ++out_.injected[static_cast<std::size_t>(fault)];
+  if (needs_link && (d->link == 0 || link(d->link).up.cut || link(d->link).down.cut)) {
+    return misses();
+  }
   trace([&] {
     return "fault " + std::string(kFaultNames[static_cast<std::size_t>(fault)]) +
            (d ? " device " + std::to_string(d->index) : "");
@@ -65,6 +68,9 @@ void World::inject(Fault fault) {
       if (chance(rng, 0.7)) link(d->link).down.stalled_until = until;
       return;
     }
+    case Fault::delay:
+    case Fault::slow_link:
+      return slow_down(link(d->link), fault, rng);
     case Fault::crash:
       stop(*d, d->unsynced.size());
       return restart_later(*d, rng);
@@ -82,7 +88,7 @@ void World::inject(Fault fault) {
       return restart_later(*d, rng);
     }
     case Fault::server_crash: {
-      if (!server_->running()) return;
+      if (!server_->running()) return misses();
       const std::size_t kept =
           chance(rng, 0.5) ? server_->unsynced() : rng.below(server_->unsynced() + 1);
       if (kept < server_->unsynced()) counters_.hit(Sometimes::server_lost_tail);
@@ -123,11 +129,12 @@ void World::inject(Fault fault) {
       d->hung_until = now_ + log_between(rng, 100 * kMs, 60 * kSecond);
       return;
     case Fault::roster:
-      return change_roster(rng);
+      if (!change_roster(rng)) misses();
+      return;
     case Fault::forger:
     case Fault::colluders:
-      if (d->forger) forge(*d, rng);
-      return;
+      if (!d->forger) return misses();
+      return forge(*d, rng);
     case Fault::liar:
       return;  // lies whenever the replica sends
     case Fault::slow_disk: {
@@ -138,6 +145,18 @@ void World::inject(Fault fault) {
   }
 }
 
+void World::slow_down(Link& l, Fault fault, Rng& rng) {
+  const std::int64_t until = now_ + log_between(rng, kSecond, 60 * kSecond);
+  const std::int64_t more = log_between(rng, 20 * kMs, 2 * kSecond);
+  const auto slow = [&](auto& pipe) {
+    pipe.slow_until = until;
+    pipe.longer_us = fault == Fault::delay ? more : 0;
+    pipe.apart_us = fault == Fault::slow_link ? more : 0;
+  };
+  if (chance(rng, 0.7)) slow(l.up);
+  if (chance(rng, 0.7)) slow(l.down);
+}
+
 void World::jump_clock(Rng& rng) {
   const std::int64_t by = log_between(rng, 100, 3'600'000) * (chance(rng, 0.5) ? 1 : -1);
   NodeClock& clock =
@@ -146,8 +165,8 @@ void World::jump_clock(Rng& rng) {
 }
 
 // The owner, user 0, stays; so do three members at least.
-void World::change_roster(Rng& rng) {
-  if (plan_.users < 4 || !server_->running()) return;
+bool World::change_roster(Rng& rng) {
+  if (plan_.users < 4 || !server_->running()) return false;
   const unsigned user = 1 + static_cast<unsigned>(rng.below(plan_.users - 1));
   const bool kick = chance(rng, 0.4);
   Device* owner = devices_[0].get();
@@ -157,19 +176,24 @@ void World::change_roster(Rng& rng) {
   }
   if (member(user)) {
     const auto report = server_->channels().report(channel_);
-    if (healed_ || !report || report->members.size() < 4) return;
+    if (healed_ || !report || report->members.size() < 4) return false;
     if (kick && owner->link != 0) {
       counters_.hit(Sometimes::kicked);
       send_up(*owner, c::ChKick{channel_, user_id(user)});
     } else if (own != nullptr) {
       counters_.hit(Sometimes::left);
       send_up(*own, c::ChLeave{channel_});
+    } else {
+      return false;
     }
   } else if (own != nullptr) {
     if (owner->link != 0) send_up(*owner, c::ChInvite{channel_, user_id(user)});
     counters_.hit(Sometimes::joined);
     send_up(*own, c::ChJoin{channel_});
+  } else {
+    return false;
   }
+  return true;
 }
 
 // ---- forgers and liars -------------------------------------------------------------------------
@@ -204,11 +228,21 @@ void World::forge(Device& device, Rng& rng) {
   const Digest digest = record_digest(channel_, record.id, record.from, record.msg);
   switch (rng.below(7)) {
     case 0:
-    case 1:
-    case 2: {
+    case 1: {
       counters_.hit(Sometimes::forged_merge);
       const MergeRecord page[] = {record};
       return send_up(device, c::ChMerge{page, channel_, 1'000'000 + rng.below(1'000)});
+    }
+    case 2: {  // one id for two texts
+      c::ChMsg msg;
+      msg.id = channel_;
+      msg.msg_id = MsgId::make(server_->clock.at(now_).wall, random);
+      msg.msg = record.msg;
+      counters_.hit(Sometimes::equivocated);
+      send_up(device, msg);
+      const std::string other = body + ", nor that";
+      msg.msg = as_bytes(other);
+      return send_up(device, msg);
     }
     case 3: {
       if (victim == device.config.self) return;
@@ -241,22 +275,22 @@ void World::forge(Device& device, Rng& rng) {
 
 // A liar's replica works as it should; what it sends does not.
 void World::lie(Device& device, const c::Any& cmd) {
-  if (chance(lying_, 0.5)) return send_up(device, cmd);
+  if (chance(device.lying, 0.5)) return send_up(device, cmd);
   if (const auto* page = std::get_if<c::ChAppend>(&cmd)) {
     counters_.hit(Sometimes::forged_page);
     c::ChAppend lied = *page;
     std::vector<AppendRecord> records(page->messages.begin(), page->messages.end());
-    if (!records.empty() && chance(lying_, 0.5)) {
+    if (!records.empty() && chance(device.lying, 0.5)) {
       records.erase(records.begin() +
-                    static_cast<std::ptrdiff_t>(lying_.below(records.size())));  // omits
+                    static_cast<std::ptrdiff_t>(device.lying.below(records.size())));  // omits
     }
     std::array<std::uint8_t, 10> random;
-    lying_.fill(random);
-    const std::string body = "page of lies " + std::to_string(lying_.below(1'000'000));
+    device.lying.fill(random);
+    const std::string body = "page of lies " + std::to_string(device.lying.below(1'000'000));
     std::array<std::uint8_t, kStampBytes> stamp{};
     put_be32(stamp.data(), stamp_key_.id);
     AppendRecord forged;
-    if (chance(lying_, 0.5) && records.size() < 255) {
+    if (chance(device.lying, 0.5) && records.size() < 255) {
       forged.id = page->upto ? *page->upto : MsgId::make(device.clock.at(now_).wall, random);
       forged.from = user_id(0);
       forged.msg = as_bytes(body);
@@ -270,8 +304,8 @@ void World::lie(Device& device, const c::Any& cmd) {
   if (const auto* vote = std::get_if<c::ChVote>(&cmd)) {
     counters_.hit(Sometimes::false_vote);
     c::ChVote lied = *vote;
-    lied.user = user_id(static_cast<unsigned>(lying_.below(plan_.users)));
-    lied.count += lying_.below(100);
+    lied.user = user_id(static_cast<unsigned>(device.lying.below(plan_.users)));
+    lied.count += device.lying.below(100);
     return send_up(device, lied);
   }
   if (const auto* lead = std::get_if<c::ChLead>(&cmd)) {
@@ -279,7 +313,14 @@ void World::lie(Device& device, const c::Any& cmd) {
     lied.count += 1'000'000;
     return send_up(device, lied);
   }
-  if (std::holds_alternative<c::ChCommit>(cmd) && chance(lying_, 0.5)) return;  // never commits
+  if (const auto* commit = std::get_if<c::ChCommit>(&cmd)) {
+    if (chance(device.lying, 0.5)) return;  // never commits
+    if (chance(device.lying, 0.5)) {
+      c::ChCommit lied = *commit;
+      lied.election -= 1;
+      return send_up(device, lied);
+    }
+  }
   send_up(device, cmd);
 }
 

@@ -11,18 +11,30 @@
 namespace moot::sim {
 namespace {
 constexpr std::int64_t kMs = 1'000;
-}
+// A server that has so much for one connection gives it up (replication.md, hole 27).
+constexpr std::int64_t kBehindMax = 60'000 * kMs;
+}  // namespace
 
 template <class Cmd>
 void World::push(std::uint64_t conn, Pipe<Cmd>& pipe, Kind kind, typename Pipe<Cmd>::Packet packet,
                  std::int64_t extra_us) {
   if (pipe.cut) return;
-  const std::int64_t way = log_normal(net_, plan_.delay_us, plan_.delay_sigma);
-  packet.due = std::max({pipe.last, now_ + way + extra_us, pipe.stalled_until});
+  std::int64_t way = log_normal(link(conn).rng, plan_.delay_us, plan_.delay_sigma) + extra_us;
+  std::int64_t after = pipe.last;
+  if (now_ < pipe.slow_until) {
+    way += pipe.longer_us;
+    after += pipe.apart_us;
+  }
+  packet.due = std::max({after, now_ + way, pipe.stalled_until});
   pipe.last = packet.due;
   ++frames_;
   at(packet.due, kind, conn);
+  const bool behind = pipe.apart_us > 0 && packet.due > now_ + kBehindMax && extra_us == 0;
   pipe.packets.push_back(std::move(packet));
+  if (!behind || pipe.cut) return;
+  counters_.hit(Sometimes::slow_consumer);
+  pipe.apart_us = 0;
+  cut(conn, 0, 0);
 }
 template void World::push(std::uint64_t, Pipe<Up>&, Kind, Pipe<Up>::Packet, std::int64_t);
 template void World::push(std::uint64_t, Pipe<Down>&, Kind, Pipe<Down>::Packet, std::int64_t);
@@ -47,9 +59,11 @@ void World::connect(Device& device) {
   auto made = std::make_unique<Link>();
   made->device = device.index;
   made->device_life = device.life;
+  made->rng = Rng(device.net.next());
   links_.push_back(std::move(made));
   ghost_->connection(ConnId{links_.size() - 1}, device.user);
-  at(now_ + log_normal(net_, plan_.delay_us * 3, plan_.delay_sigma), Kind::open, links_.size() - 1);
+  at(now_ + log_normal(device.net, plan_.delay_us * 3, plan_.delay_sigma), Kind::open,
+     links_.size() - 1);
 }
 
 void World::open(std::uint64_t conn) {
@@ -58,7 +72,7 @@ void World::open(std::uint64_t conn) {
   if (d.life != l.device_life || d.dead) return;
   if (!server_->running()) {
     d.connecting = false;
-    return at(now_ + between(net_, 200 * kMs, 3'000 * kMs), Kind::connect, d.index, d.life);
+    return at(now_ + between(d.net, 200 * kMs, 3'000 * kMs), Kind::connect, d.index, d.life);
   }
   l.server_open = true;
   push(conn, l.down, Kind::down, {0, {}, Pipe<Down>::Mark::opened});
@@ -118,7 +132,7 @@ void World::lost_connection(Device& d) {
   d.connecting = false;
   d.proposed.clear();
   step(d, [&](ReplicaEffects& fx) { d.replica->disconnected(d.clock.at(now_), fx); });
-  at(now_ + log_between(net_, 50 * kMs, 8'000 * kMs), Kind::connect, d.index, d.life);
+  at(now_ + log_between(d.net, 50 * kMs, 8'000 * kMs), Kind::connect, d.index, d.life);
 }
 
 // As a client does: its membership ended, or began.
