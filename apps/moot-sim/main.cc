@@ -1,174 +1,152 @@
-#include <unistd.h>
+#include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
-#include <csignal>
+#include <algorithm>
 #include <cstdint>
-#include <cstdio>
-#include <cstring>
+#include <map>
 #include <optional>
 #include <string>
+#include <thread>
 
-#include "sim/world.h"
+#include "apps/moot-sim/crew.h"
+#include "apps/moot-sim/report.h"
+#include "sim/shrink.h"
 
-// The command line of moot-sim (docs/testing.md).
 namespace moot::sim {
 namespace {
 
-struct Line {
-  std::uint64_t seed = 0;
-  std::uint64_t from = 1;
-  std::uint64_t seeds = 0;
-  std::uint64_t events = 20'000;
-  std::string faults;
-  bool trace = false;
-  bool json = false;
-  bool stop = false;
-};
+constexpr std::uint64_t kTwiceIn = 100;     // one seed in so many runs twice
+constexpr std::uint64_t kShrunkInASet = 3;  // of the failing seeds of a set
 
-// What to say when a core aborts because one of its own invariants does not hold.
-char replay[256];
-extern "C" void on_abort(int) {
-  const auto written = write(STDOUT_FILENO, replay, std::strlen(replay));
-  std::signal(SIGABRT, SIG_DFL);
-  _exit(written >= 0 ? 1 : 2);
+// None: a word of it is wrong, and was complained about.
+std::optional<Options> options_of(const Line& line) {
+  Options options;
+  options.seed = line.seed;
+  options.events_min = line.events;
+  if (!line.faults.empty()) {
+    options.faults = parse_faults(line.faults);
+    if (!options.faults) {
+      fmt::print(stderr, "moot-sim: unknown fault in `{}`; the faults are {}, or none.\n",
+                 line.faults, fault_names(FaultSet::all()));
+      return std::nullopt;
+    }
+  }
+  if (!line.only.empty()) {
+    options.only = parse_incidents(line.only);
+    if (!options.only) {
+      fmt::print(stderr,
+                 "moot-sim: `{}` is no list like device.0-2,say.1-5,cut.3; name faults, "
+                 "`say` or `device`, each with its numbers.\n",
+                 line.only);
+      return std::nullopt;
+    }
+  }
+  if (line.heal_s >= 0) options.heal_at_us = static_cast<std::int64_t>(line.heal_s * 1e6 + 0.5);
+  return options;
 }
 
-std::string command(std::uint64_t seed, const Line& line) {
-  std::string text = "moot-sim --seed " + std::to_string(seed);
-  if (!line.faults.empty()) text += " --faults " + line.faults;
-  if (line.events != 20'000) text += " --events " + std::to_string(line.events);
-  return text;
-}
-
-std::string fault_names(FaultSet set) {
-  std::string names;
-  for (std::size_t i = 0; i < kFaults; ++i) {
-    if (!set.has(static_cast<Fault>(i))) continue;
-    if (!names.empty()) names += ',';
-    names += kFaultNames[i];
-  }
-  return names.empty() ? "none" : names;
-}
-
-struct Totals {
-  std::uint64_t runs = 0;
-  std::uint64_t twice = 0;
-  std::uint64_t failed = 0;
-  std::uint64_t events = 0;
-  std::uint64_t commits = 0;
-  std::int64_t simulated_ms = 0;
-  Counters counters;
-  std::array<std::uint64_t, kFaults> injected{};
-
-  void add(const Outcome& o) {
-    ++runs;
-    events += o.events;
-    commits += o.commits;
-    simulated_ms += o.simulated_ms;
-    counters.add(o.counters);
-    for (std::size_t i = 0; i < kFaults; ++i) injected[i] += o.injected[i];
-  }
-};
-
-void show(const Outcome& o, std::uint64_t seed, const Line& line) {
-  if (line.json) {
-    std::printf(
-        "{\"seed\":%llu,\"ok\":%s,\"invariant\":\"%s\",\"what\":\"%s\",\"events\":%llu,"
-        "\"commits\":%llu,\"simulated_ms\":%lld,\"hash\":\"%016llx\",\"faults\":\"%s\"}\n",
-        static_cast<unsigned long long>(seed), o.failure ? "false" : "true",
-        o.failure ? o.failure->invariant.c_str() : "", o.failure ? o.failure->what.c_str() : "",
-        static_cast<unsigned long long>(o.events), static_cast<unsigned long long>(o.commits),
-        static_cast<long long>(o.simulated_ms), static_cast<unsigned long long>(o.hash),
-        fault_names(o.faults).c_str());
-  } else if (o.failure) {
-    std::printf("seed %llu: %s after %llu events, %lld s: %s\n  faults: %s\n  replay: %s\n",
-                static_cast<unsigned long long>(seed), o.failure->invariant.c_str(),
-                static_cast<unsigned long long>(o.events),
-                static_cast<long long>(o.simulated_ms / 1'000), o.failure->what.c_str(),
-                fault_names(o.faults).c_str(), command(seed, line).c_str());
-  }
+void shrink_and_show(const Options& options, const Outcome& outcome, const Line& line) {
+  if (line.no_shrink) return;
+  const Shrunk shrunk = shrink(options, outcome, run_apart, line.shrink_runs);
+  fmt::print("  shrunk: {} incidents of {}, {} events, after {} runs: {}: {}\n  again:  {}\n",
+             shrunk.outcome.incidents.size(), outcome.incidents.size(), shrunk.outcome.events,
+             shrunk.runs, shrunk.outcome.failure->invariant, shrunk.outcome.failure->what,
+             command(shrunk.options, line));
   std::fflush(stdout);
 }
 
-void show(const Totals& t) {
-  std::printf(
-      "%llu runs (%llu of them twice), %llu events, %llu commits, %lld h simulated, "
-      "%llu failed\n",
-      static_cast<unsigned long long>(t.runs), static_cast<unsigned long long>(t.twice),
-      static_cast<unsigned long long>(t.events), static_cast<unsigned long long>(t.commits),
-      static_cast<long long>(t.simulated_ms / 3'600'000),
-      static_cast<unsigned long long>(t.failed));
-  std::printf("faults:");
-  for (std::size_t i = 0; i < kFaults; ++i) {
-    std::printf(" %s %llu", std::string(kFaultNames[i]).c_str(),
-                static_cast<unsigned long long>(t.injected[i]));
+int run_one(Options options, const Line& line) {
+  if (line.trace) {
+    options.trace = [](const std::string& text) {
+      fmt::print("{}\n", text);
+      std::fflush(stdout);  // the next step may abort
+    };
   }
-  std::printf("\nsometimes:");
-  for (std::size_t i = 0; i < kSometimes; ++i) {
-    std::printf(" %s %llu", std::string(kSometimesNames[i]).c_str(),
-                static_cast<unsigned long long>(t.counters[i]));
+  const Progress time(1, true);
+  const Outcome outcome = run_apart(options);
+  Totals totals;
+  totals.add(outcome);
+  if (line.json) {
+    show_json(outcome, options.seed);
+  } else if (outcome.failure) {
+    show_failure(outcome, options, line);
+    if (!options.only) shrink_and_show(options, outcome, line);
+  } else {
+    fmt::print("seed {} holds, trace {:016x}\n", options.seed, outcome.hash);
+    show_totals(totals, time.took());
   }
-  std::printf("\nnever:");
-  for (std::size_t i = 0; i < kSometimes; ++i) {
-    if (t.counters[i] == 0) std::printf(" %s", std::string(kSometimesNames[i]).c_str());
-  }
-  std::printf("\n");
+  return outcome.failure ? 1 : 0;
 }
 
-Outcome one(std::uint64_t seed, const Line& line, std::optional<FaultSet> faults) {
-  Options options;
-  options.seed = seed;
-  options.faults = faults;
-  options.events_min = line.events;
-  std::snprintf(replay, sizeof replay, "seed %llu: a core's own invariant\n  replay: %s\n",
-                static_cast<unsigned long long>(seed), command(seed, line).c_str());
-  if (line.trace) {
-    options.trace = [](const std::string& text) { std::printf("%s\n", text.c_str()); };
+// Seeds from `line.from` on, many at once; one in a hundred twice, to compare the traces.
+class Set {
+ public:
+  Set(const Options& options, const Line& line)
+      : options_(options),
+        line_(line),
+        crew_(line.jobs > 0 ? line.jobs : std::max(1u, std::thread::hardware_concurrency())),
+        progress_(line.seeds, line.json) {}
+
+  int run() {
+    while (next_ < line_.seeds || second_ || !crew_.idle()) {
+      while (!crew_.full() && !stopped() && (next_ < line_.seeds || second_)) start();
+      if (const auto ended = crew_.next(std::chrono::seconds(1))) take(ended->tag, ended->outcome);
+      progress_.show(totals_.runs, totals_.failed);
+      if (stopped() && crew_.idle()) break;
+    }
+    progress_.clear();
+    if (!line_.json) show_totals(totals_, progress_.took());
+    if (!line_.sometimes || totals_.never().empty()) return totals_.failed > 0 ? 1 : 0;
+    fmt::print("moot-sim: never met, so these runs have not shown enough: {}\n", totals_.never());
+    return 1;
   }
-  return World(options).run();
-}
+
+ private:
+  bool stopped() const { return line_.stop && totals_.failed > 0; }
+  Options with(std::uint64_t seed) const {
+    Options options = options_;
+    options.seed = seed;
+    return options;
+  }
+  void start() {
+    const std::uint64_t seed = second_ ? *second_ : line_.from + next_++;
+    crew_.start(with(seed), seed);
+    const bool again = !second_ && seed % kTwiceIn == 7;
+    second_ = again ? std::optional(seed) : std::nullopt;
+  }
+  void take(std::uint64_t seed, Outcome o) {
+    if (seed % kTwiceIn == 7) {
+      const auto [first, fresh] = hashes_.emplace(seed, o.hash);
+      if (fresh) return;  // its twin is to come
+      ++totals_.twice;
+      if (first->second != o.hash && !o.failure) {
+        o.failure = Failure{"same seed", "two runs, two traces"};
+      }
+    }
+    totals_.add(o);
+    if (line_.json) return show_json(o, seed);
+    if (!o.failure) return;
+    progress_.clear();
+    show_failure(o, with(seed), line_);
+    if (totals_.failed <= kShrunkInASet && o.failure->invariant != "same seed") {
+      shrink_and_show(with(seed), o, line_);
+    }
+  }
+
+  const Options options_;
+  const Line& line_;
+  Crew crew_;
+  Progress progress_;
+  Totals totals_;
+  std::uint64_t next_ = 0;
+  std::optional<std::uint64_t> second_;
+  std::map<std::uint64_t, std::uint64_t> hashes_;
+};
 
 int run(const Line& line) {
-  std::optional<FaultSet> faults;
-  if (!line.faults.empty()) {
-    faults = parse_faults(line.faults);
-    if (!faults) {
-      std::fprintf(stderr, "moot-sim: unknown fault in `%s`; the faults are %s, or none.\n",
-                   line.faults.c_str(), fault_names(FaultSet::all()).c_str());
-      return 2;
-    }
-  }
-  std::signal(SIGABRT, on_abort);
-  const bool set = line.seeds > 0;
-  const std::uint64_t first = set ? line.from : line.seed;
-  const std::uint64_t count = set ? line.seeds : 1;
-  const bool progress = set && !line.json && isatty(STDERR_FILENO) != 0;
-  Totals totals;
-  for (std::uint64_t i = 0; i < count; ++i) {
-    const std::uint64_t seed = first + i;
-    Outcome o = one(seed, line, faults);
-    if (seed % 100 == 7) {
-      ++totals.twice;
-      const Outcome again = one(seed, line, faults);
-      if (again.hash != o.hash && !o.failure) o.failure = Failure{"same seed", "two traces differ"};
-    }
-    totals.add(o);
-    totals.failed += o.failure ? 1 : 0;
-    if (o.failure || !set || line.json) show(o, seed, line);
-    if (o.failure && line.stop) break;
-    if (progress && i % 10 == 9) {
-      std::fprintf(stderr, "\r%llu of %llu seeds, %llu failed",
-                   static_cast<unsigned long long>(i + 1), static_cast<unsigned long long>(count),
-                   static_cast<unsigned long long>(totals.failed));
-    }
-  }
-  if (progress) std::fprintf(stderr, "\r\033[K");
-  if (!line.json) {
-    if (!set && totals.failed == 0)
-      std::printf("seed %llu holds\n", static_cast<unsigned long long>(first));
-    show(totals);
-  }
-  return totals.failed > 0 ? 1 : 0;
+  const auto options = options_of(line);
+  if (!options) return 2;
+  return line.seeds > 0 ? Set(*options, line).run() : run_one(*options, line);
 }
 
 }  // namespace
@@ -180,10 +158,16 @@ int main(int argc, char** argv) {
   auto* seed = app.add_option("--seed", line.seed, "run this one");
   app.add_option("--seeds", line.seeds, "run so many")->excludes(seed);
   app.add_option("--from", line.from, "the first of them (default 1)");
+  app.add_option("--jobs", line.jobs, "so many at once (default: one a core)");
   app.add_option("--events", line.events, "faults stop after so many events (default 20000)");
   app.add_option("--faults", line.faults, "these faults instead of the seed's, or `none`, `all`");
+  app.add_option("--only", line.only, "nothing happens but these, as a shrunk run prints them");
+  app.add_option("--heal", line.heal_s, "faults stop at this second instead");
   app.add_flag("--trace", line.trace, "print every event");
   app.add_flag("--stop", line.stop, "stop at the first seed that fails");
+  app.add_flag("--no-shrink", line.no_shrink, "do not look for a shorter run that fails");
+  app.add_option("--shrink-runs", line.shrink_runs, "look with so many at most (default 2000)");
+  app.add_flag("--sometimes", line.sometimes, "fail if a situation was never met");
   app.add_flag("--json", line.json, "one JSON object a run");
   CLI11_PARSE(app, argc, argv);
   return moot::sim::run(line);
