@@ -9,8 +9,6 @@ namespace moot::server {
 namespace {
 
 constexpr Millis kSweepEvery{60'000};
-// The next page of a backlog is read when fewer than this many of the last are unacknowledged.
-constexpr std::size_t kBacklogLow = 128;
 
 Octets<8, ContentTag> content_of(Bytes body) { return Octets<8, ContentTag>::of(sha3_256(body)); }
 
@@ -18,7 +16,12 @@ Octets<8, ContentTag> content_of(Bytes body) { return Octets<8, ContentTag>::of(
 
 PrivateMessages::PrivateMessages(const PrivateLimits& limits, const Accounts& accounts,
                                  ConnTable& conns, const ServerSnapshot& stored, Now now)
-    : limits_(limits), accounts_(accounts), conns_(conns), started_(now.tick), sweep_at_(now.tick) {
+    : limits_(limits),
+      accounts_(accounts),
+      conns_(conns),
+      started_(now.tick),
+      notices_(stored),
+      sweep_at_(now.tick) {
   for (const OfflineCopy& c : stored.offline) {
     const Key key{c.author, c.msg_id};
     Message& m = messages_[key];
@@ -32,10 +35,6 @@ PrivateMessages::PrivateMessages(const PrivateLimits& limits, const Accounts& ac
     m.copies.push_back({c.kid, c.own, true});
     ++stored_for_[c.kid];
     recount(key, m, before);
-  }
-  for (const KeptNotice& n : stored.notices) {
-    notices_[n.author].push_back(n);
-    notice_seq_ = std::max(notice_seq_, n.seq);
   }
 }
 
@@ -179,7 +178,7 @@ void PrivateMessages::pv_msg(const Step& step, Conn& from, const Ref& ref, const
   for (Copy& copy : m.copies) {
     if (copy.stored) continue;
     const Conn* conn = conns_.of_credential(copy.kid);
-    if (conn == nullptr || conn->closing || backlogs_.contains(conn->id)) store(step, key, m, copy);
+    if (conn == nullptr || conn->closing || backlogs_.has(conn->id)) store(step, key, m, copy);
   }
   from.barrier = std::max(from.barrier, m.stored);
   if (std::ranges::all_of(m.copies, &Copy::stored)) {
@@ -196,7 +195,7 @@ void PrivateMessages::relay(const Step& step, const Key& key, Message& m, Bytes 
   own_.clear();
   for (const Copy& copy : m.copies) {
     const Conn* conn = conns_.of_credential(copy.kid);
-    if (conn == nullptr || conn->closing || backlogs_.contains(conn->id)) continue;
+    if (conn == nullptr || conn->closing || backlogs_.has(conn->id)) continue;
     (copy.own ? own_ : to_).push_back(conn->id);
   }
   s::Msg msg{.from = key.author, .msg_id = key.id, .msg = body, .sent = key.id.time().ms};
@@ -221,9 +220,7 @@ void PrivateMessages::store(const Step& step, const Key& key, Message& m, Copy& 
                                           .content = m.content}});
   ++stored_for_[copy.kid];
   if (first) by_age_.emplace_back(step.now.wall, key);
-  if (const Conn* conn = conns_.of_credential(copy.kid)) {
-    if (const auto b = backlogs_.find(conn->id); b != backlogs_.end()) b->second.more = true;
-  }
+  if (const Conn* conn = conns_.of_credential(copy.kid)) backlogs_.grew(conn->id);
 }
 
 Ticket PrivateMessages::store_all(const Step& step, const Key& key, Message& m) {
@@ -268,10 +265,7 @@ bool PrivateMessages::ack_msg(const Step& step, Conn& from, const Ref& ref, cons
             m.copies.empty() ? Ticket{} : store_all(step, key, m));
   }
   finished(step, key);
-  if (const auto b = backlogs_.find(from.id); b != backlogs_.end()) {
-    if (b->second.unacknowledged > 0) --b->second.unacknowledged;
-    fetch_more(step, from, b->second);
-  }
+  backlogs_.acknowledged(step, from);
   return true;
 }
 
@@ -315,86 +309,19 @@ void PrivateMessages::confirm(const Step& step, const UserId& author, const MsgI
     step.send(to, s::MsgAck{.msg_id = id, .from = by}, after);
     return;
   }
-  notice(step, {.author = author, .msg_id = id, .from = by});
+  notices_.put(step, {.author = author, .msg_id = id, .from = by});
 }
 
-void PrivateMessages::notice(const Step& step, KeptNotice n) {
-  auto& kept = notices_[n.author];
-  if (std::ranges::any_of(
-          kept, [&](const KeptNotice& k) { return k.msg_id == n.msg_id && k.from == n.from; }))
-    return;
-  if (kept.size() >= limits::kKeptAcksPerAuthor) {
-    step.persist(op::DropNotice{n.author, kept.front().seq});
-    kept.erase(kept.begin());
-  }
-  n.seq = ++notice_seq_;
-  kept.push_back(n);
-  step.persist(op::PutNotice{n});
+void PrivateMessages::connected(const Step& step, const Conn& conn) {
+  notices_.connected(step, conn);
+  if (stored_for_.contains(conn.kid)) backlogs_.begin(step, conn);
 }
 
-void PrivateMessages::connected(const Step& step, Conn& conn) {
-  if (const auto it = notices_.find(conn.user); it != notices_.end()) {
-    for (const KeptNotice& n : it->second) {
-      if (n.expired) {
-        step.send(
-            conn.id,
-            s::Err{.ref_cmd = c::PvMsg::kTable.name,
-                   .code = text(Errc::expired),
-                   .message =
-                       "Nobody read the message for 30 days; send it again if it still matters.",
-                   .id = n.msg_id});
-      } else {
-        step.send(conn.id, s::MsgAck{.msg_id = n.msg_id, .from = n.from});
-      }
-    }
-    step.fx.mark(conn.id, it->second.back().seq);
-  }
-  if (stored_for_.contains(conn.kid)) {
-    Backlog& b = backlogs_[conn.id];
-    b.more = true;
-    fetch_more(step, conn, b);
-  }
-}
-
-void PrivateMessages::fetch_more(const Step& step, const Conn& conn, Backlog& b) {
-  if (b.fetching || b.unacknowledged >= kBacklogLow) return;
-  if (!b.more) {
-    // All of it is with the client; from here messages are relayed as they come.
-    backlogs_.erase(conn.id);
-    return;
-  }
-  b.fetching = true;
-  b.more = false;
-  step.fx.fetch_offline(conn.id, conn.kid, b.last_seq);
-}
-
-void PrivateMessages::page(const Step& step, Conn& conn, const OfflinePage& page) {
-  const auto it = backlogs_.find(conn.id);
-  if (it == backlogs_.end()) return;
-  Backlog& b = it->second;
-  b.fetching = false;
-  b.more = b.more || page.more;
-  for (const OfflinePage::Row& row : page.rows) {
-    b.last_seq = row.seq;
-    const OfflineCopy& c = row.copy;
+void PrivateMessages::page(const Step& step, const Conn& conn, const OfflinePage& page) {
+  backlogs_.page(step, conn, page, [&](const OfflineCopy& c) {
     const auto m = messages_.find({c.author, c.msg_id});
-    if (m == messages_.end() || !has_copy(m->second, conn.kid)) {
-      continue;  // acknowledged or expired meanwhile
-    }
-    s::Msg msg{.from = c.author, .msg_id = c.msg_id, .msg = c.msg, .sent = c.msg_id.time().ms};
-    if (c.own) msg.to = c.recipient;
-    step.send(conn.id, msg);
-    ++b.unacknowledged;
-  }
-  fetch_more(step, conn, b);
-}
-
-void PrivateMessages::reached(const Step& step, const UserId& author, std::uint64_t token) {
-  const auto it = notices_.find(author);
-  if (it == notices_.end() || it->second.front().seq > token) return;
-  std::erase_if(it->second, [token](const KeptNotice& n) { return n.seq <= token; });
-  if (it->second.empty()) notices_.erase(it);
-  step.persist(op::DropNotices{author, token});
+    return m != messages_.end() && has_copy(m->second, conn.kid);
+  });
 }
 
 Ticket PrivateMessages::settle(const Step& step, const Conn& conn) {
@@ -416,7 +343,7 @@ void PrivateMessages::settle_all(const Step& step) {
 }
 
 void PrivateMessages::disconnected(const Step& step, const Conn& conn) {
-  backlogs_.erase(conn.id);
+  backlogs_.end(conn.id);
   if (!limits_.keep) {
     // Nothing is kept: the author's client holds it and sends it again.
     credential_gone(step, conn.kid);
@@ -459,7 +386,7 @@ void PrivateMessages::user_removed(const Step& step, const UserId& user) {
     finished(step, key);
   }
   recent_.erase(user);
-  notices_.erase(user);
+  notices_.user_removed(user);
 }
 
 void PrivateMessages::expire(const Step& step) {
@@ -478,14 +405,10 @@ void PrivateMessages::expire(const Step& step) {
     if (!unread) continue;
     const auto& to = conns_.of(key.author);
     if (to.empty()) {
-      notice(step, {.author = key.author, .msg_id = key.id, .from = recipient, .expired = true});
+      notices_.put(step,
+                   {.author = key.author, .msg_id = key.id, .from = recipient, .expired = true});
     } else {
-      step.send(
-          to, s::Err{.ref_cmd = c::PvMsg::kTable.name,
-                     .code = text(Errc::expired),
-                     .message =
-                         "Nobody read the message for 30 days; send it again if it still matters.",
-                     .id = key.id});
+      step.send(to, nobody_read(key.id));
     }
   }
   for (auto it = recent_.begin(); it != recent_.end();) {

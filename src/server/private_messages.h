@@ -8,7 +8,9 @@
 
 #include "model/commands.h"
 #include "server/accounts.h"
+#include "server/backlogs.h"
 #include "server/context.h"
+#include "server/kept_notices.h"
 #include "server/offline_page.h"
 
 namespace moot::server {
@@ -39,9 +41,11 @@ class PrivateMessages {
   void pv_msg(const Step& step, Conn& from, const Ref& ref, const c::PvMsg& cmd);
 
   // After its SINFO: notices, then what was kept.
-  void connected(const Step& step, Conn& conn);
-  void page(const Step& step, Conn& conn, const OfflinePage& page);
-  void reached(const Step& step, const UserId& author, std::uint64_t token);
+  void connected(const Step& step, const Conn& conn);
+  void page(const Step& step, const Conn& conn, const OfflinePage& page);
+  void reached(const Step& step, const UserId& author, std::uint64_t token) {
+    notices_.reached(step, author, token);
+  }
   // Stores what this connection still has under way.
   void disconnected(const Step& step, const Conn& conn);
   // For the barrier of 5.8: afterwards every message of the connection is acknowledged, or on disk
@@ -94,14 +98,6 @@ class PrivateMessages {
     std::uint64_t messages = 0;
     std::uint64_t bytes = 0;
   };
-  // Kept messages on their way to a connection, page by page.
-  struct Backlog {
-    std::uint64_t last_seq = 0;
-    std::size_t unacknowledged = 0;
-    bool more = false;  // the last page said so, or something was stored behind it
-    bool fetching = false;
-  };
-
   bool refuse_new(const Step& step, const Conn& from, const Ref& ref, const c::PvMsg& cmd);
   bool resent(const Step& step, const Conn& from, const Ref& ref, const c::PvMsg& cmd);
   void relay(const Step& step, const Key& key, Message& m, Bytes body);
@@ -109,11 +105,9 @@ class PrivateMessages {
   Ticket store_all(const Step& step, const Key& key, Message& m);
   void confirm(const Step& step, const UserId& author, const MsgId& id, const UserId& by,
                Ticket after);
-  void notice(const Step& step, KeptNotice n);
   void drop_copy(const Step& step, const Key& key, Message& m, std::size_t at);
   void finished(const Step& step, const Key& key);
   void remember(const Step& step, const UserId& author, const MsgId& id, std::size_t tag);
-  void fetch_more(const Step& step, const Conn& conn, Backlog& b);
   void expire(const Step& step);
   static bool has_copy(const Message& m, const Kid& kid);
   bool counts(const Message& m) const;
@@ -131,9 +125,8 @@ class PrivateMessages {
   std::deque<std::pair<Tick, Key>> unsettled_;  // relayed within the last second
   std::deque<std::pair<UnixMs, Key>> by_age_;   // stored, oldest first
   std::map<UserId, Recent> recent_;             // by author
-  std::map<UserId, std::vector<KeptNotice>> notices_;
-  std::uint64_t notice_seq_ = 0;
-  std::map<ConnId, Backlog> backlogs_;
+  KeptNotices notices_;
+  Backlogs backlogs_;
   Tick sweep_at_;
 
   // Scratch of one step, kept for its memory.
