@@ -1,19 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <string_view>
 
-namespace moot::app {
+#include "base/utf8.h"
 
-struct CodePoint {
-  std::uint32_t code = 0;
-  std::size_t octets = 1;
-  bool valid = false;
-};
-// The first code point of a text that is not empty; one octet at a time where it is no UTF-8.
-CodePoint next_code_point(std::string_view text);
-void append_utf8(std::string& out, std::uint32_t code);
+namespace moot::app {
 
 // Control characters, and what changes the direction or the lines of what follows: what a stranger
 // may not send to a terminal.

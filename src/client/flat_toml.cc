@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/hex.h"
+#include "base/utf8.h"
 #include "wire/msgpack.h"
 
 namespace moot::client {
@@ -13,25 +14,6 @@ bool blank(char c) { return c == ' ' || c == '\t'; }
 bool bare(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
          c == '-';
-}
-
-void put_utf8(std::string& out, std::uint32_t c) {
-  const auto put = [&](std::uint32_t octet) { out += static_cast<char>(octet); };
-  if (c < 0x80) {
-    put(c);
-  } else if (c < 0x800) {
-    put(0xc0 | c >> 6);
-    put(0x80 | (c & 0x3f));
-  } else if (c < 0x10000) {
-    put(0xe0 | c >> 12);
-    put(0x80 | (c >> 6 & 0x3f));
-    put(0x80 | (c & 0x3f));
-  } else {
-    put(0xf0 | c >> 18);
-    put(0x80 | (c >> 12 & 0x3f));
-    put(0x80 | (c >> 6 & 0x3f));
-    put(0x80 | (c & 0x3f));
-  }
 }
 
 // One line, without its line end.
@@ -99,7 +81,7 @@ class Line {
     if (error != std::errc{} || stop != end) return false;
     if (code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) return false;
     rest_.remove_prefix(digits);
-    put_utf8(out, code);
+    append_utf8(out, code);
     return true;
   }
 
