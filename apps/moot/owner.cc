@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "apps/moot/show.h"
+#include "apps/moot/show_channel.h"
 
 namespace moot::app {
 namespace {
@@ -18,66 +19,6 @@ constexpr std::size_t kGuestBytesMax = 16 * 1024 * 1024;
 constexpr std::uint64_t kHistoryRowsMax = 1'000;
 
 using Kind = Client::Event::Kind;
-
-std::string_view name_of(Kind kind) {
-  switch (kind) {
-    case Kind::connecting:
-      return "connecting";
-    case Kind::connected:
-      return "connected";
-    case Kind::caught_up:
-      return "caught_up";
-    case Kind::disconnected:
-      return "disconnected";
-    case Kind::stopped:
-      return "stopped";
-    case Kind::message:
-      return "message";
-    case Kind::state:
-      return "state";
-    case Kind::renumbered:
-      return "renumbered";
-    case Kind::presence:
-      return "presence";
-    case Kind::removed:
-      return "removed";
-    case Kind::users:
-      return "users";
-    case Kind::ready:
-      return "ready";
-    case Kind::asked:
-      return "asked";
-    case Kind::away:
-      return "away";
-    case Kind::silent:
-      return "silent";
-    case Kind::done:
-      return "done";
-    case Kind::notice:
-      return "notice";
-    case Kind::channel:
-      return "channel";
-    case Kind::left:
-      return "left";
-    case Kind::channels:
-      return "channels";
-    case Kind::members:
-      return "members";
-    case Kind::post:
-      return "post";
-    case Kind::election:
-      return "election";
-    case Kind::leader:
-      return "leader";
-    case Kind::sync:
-      return "sync";
-    case Kind::synced:
-      return "synced";
-    case Kind::store_failed:
-      break;
-  }
-  return "store_failed";
-}
 
 void put_user(Json& json, const Client::User& user) {
   json.set("user", user.id).set("name", user.name).set("status", user.status);
@@ -192,8 +133,8 @@ void Owner::reply(Guest& guest, std::uint64_t n, std::string_view error) {
   say(guest, json);
 }
 
-std::uint64_t Owner::remember(const Guest& guest, std::uint64_t n) {
-  asked_.push_back({next_request_, guest.fd.get(), n});
+std::uint64_t Owner::remember(const Guest& guest, std::uint64_t n, std::string pull) {
+  asked_.push_back({next_request_, guest.fd.get(), n, std::move(pull)});
   return next_request_++;
 }
 
@@ -237,7 +178,7 @@ void Owner::handle(Guest& guest, const Json& ask) {
   } else if (what == "check") {
     const auto checked = client_->check_store();
     reply(guest, n, checked ? std::string_view() : std::string_view(checked.error()));
-  } else {
+  } else if (!handle_channels(guest, ask)) {
     reply(guest, n, "This moot does not know the request; end the older one that has the store.");
   }
 }
@@ -286,7 +227,7 @@ void Owner::status(Guest& guest, std::uint64_t n) {
 
 Json Owner::connection() const {
   Json json;
-  json.set("ev", name_of(connection_.kind))
+  json.set("ev", event_word(connection_.kind))
       .set("text", connection_.text)
       .set("refused", connection_.refused)
       .set("retry_ms", static_cast<std::uint64_t>(connection_.retry_in.count()))
@@ -296,7 +237,16 @@ Json Owner::connection() const {
 
 // Answers go to who asked, the rest to who watches.
 void Owner::tell(const Client::Event& event) {
-  if (event.kind == Kind::users || event.kind == Kind::done) return answer(event);
+  switch (event.kind) {
+    case Kind::users:
+    case Kind::channels:
+    case Kind::members:
+    case Kind::done:
+      return answer(event);
+    default:
+      break;
+  }
+  if (tell_channels(event)) return;
   Json json;
   switch (event.kind) {
     case Kind::connecting:
@@ -310,14 +260,18 @@ void Owner::tell(const Client::Event& event) {
     case Kind::message:
     case Kind::state:
     case Kind::renumbered:
-      put_message(json.set("ev", name_of(event.kind)), event.message);
+      put_message(json.set("ev", event_word(event.kind)), event.message);
       json.set("why", event.text);
       break;
     default:
-      json.set("ev", name_of(event.kind)).set("why", event.text);
+      json.set("ev", event_word(event.kind)).set("why", event.text);
       put_user(json, event.user);
       break;
   }
+  tell_watchers(json);
+}
+
+void Owner::tell_watchers(const Json& json) {
   for (const auto& g : guests_) {
     if (g->watching) say(*g, json);
   }
@@ -335,6 +289,14 @@ void Owner::answer(const Client::Event& event) {
       put_user(json.set("re", asked->n), user);
       say(**guest, json);
     }
+    for (const Client::Channel& channel : event.channels) {
+      Json json;
+      put_channel(json.set("re", asked->n), channel);
+      say(**guest, json);
+    }
+    for (const Client::Member& member : event.members)
+      say(**guest,
+          Json().set("re", asked->n).set("user", member.user).set("online", member.online));
     if (last) reply(**guest, asked->n, event.text);
   }
   if (last) asked_.erase(asked);

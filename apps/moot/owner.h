@@ -14,7 +14,8 @@ namespace moot::app {
 // The process that has the store: holds the lock, the connection to the server, and DIR/moot.sock.
 // It serves the commands of other processes as it serves its own: one line of JSON asks
 // (`do`, `n`), lines with the same number (`re`) answer, the last of them with `end`; lines with
-// `ev` tell what happens to whoever said `watch`.
+// `ev` tell what happens to whoever said `watch`. What a sync pulls comes without a `post` of its
+// own: `sync` tells that there is more to read.
 class Owner {
  public:
   struct Wish {
@@ -41,6 +42,7 @@ class Owner {
     std::uint64_t request = 0;
     int guest_fd = -1;
     std::uint64_t n = 0;
+    std::string pull;  // the channel, where the progress of a pull is told
   };
 
   Owner() = default;
@@ -51,12 +53,19 @@ class Owner {
   void handle(Guest& guest, const Json& ask);
   void reply(Guest& guest, std::uint64_t n, std::string_view error);
   void say(Guest& guest, const Json& json);
+  bool handle_channels(Guest& guest, const Json& ask);  // owner_channels.cc
+  bool ask_server(Guest& guest, const Json& ask);
+  void posts(Guest& guest, const Json& ask);
+  void verify(Guest& guest, const Json& ask);
+  bool tell_channels(const Client::Event& event);
+  void answer_pulls(const Client::Event& event);
+  void tell_watchers(const Json& json);
   void history(Guest& guest, const Json& ask);
   void status(Guest& guest, std::uint64_t n);
   void tell(const Client::Event& event);
   void answer(const Client::Event& event);
   Json connection() const;
-  std::uint64_t remember(const Guest& guest, std::uint64_t n);
+  std::uint64_t remember(const Guest& guest, std::uint64_t n, std::string pull = {});
 
   std::unique_ptr<Client> client_;
   Fd listener_;

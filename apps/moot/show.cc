@@ -142,6 +142,67 @@ std::optional<Client::State> state_of(std::string_view w) {
   return std::nullopt;
 }
 
+std::string_view event_word(Client::Event::Kind kind) {
+  using Kind = Client::Event::Kind;
+  switch (kind) {
+    case Kind::connecting:
+      return "connecting";
+    case Kind::connected:
+      return "connected";
+    case Kind::caught_up:
+      return "caught_up";
+    case Kind::disconnected:
+      return "disconnected";
+    case Kind::stopped:
+      return "stopped";
+    case Kind::message:
+      return "message";
+    case Kind::state:
+      return "state";
+    case Kind::renumbered:
+      return "renumbered";
+    case Kind::presence:
+      return "presence";
+    case Kind::removed:
+      return "removed";
+    case Kind::users:
+      return "users";
+    case Kind::ready:
+      return "ready";
+    case Kind::asked:
+      return "asked";
+    case Kind::away:
+      return "away";
+    case Kind::silent:
+      return "silent";
+    case Kind::done:
+      return "done";
+    case Kind::notice:
+      return "notice";
+    case Kind::channel:
+      return "channel";
+    case Kind::left:
+      return "left";
+    case Kind::channels:
+      return "channels";
+    case Kind::members:
+      return "members";
+    case Kind::post:
+      return "post";
+    case Kind::election:
+      return "election";
+    case Kind::leader:
+      return "leader";
+    case Kind::sync:
+      return "sync";
+    case Kind::synced:
+      return "synced";
+    case Kind::store_failed:
+      break;
+  }
+  return "store_failed";
+}
+
 std::string message_json(const Client::Message& m) {
   // The reader of a received message is the one who confirmed it.
   const bool acked = m.state == Client::State::acked || m.state == Client::State::received;

@@ -26,6 +26,8 @@ std::optional<std::uint64_t> parse_iso_time(std::string_view text);
 
 std::string_view word(Client::State state);
 std::optional<Client::State> state_of(std::string_view word);
+// What `ev` says between owner and command.
+std::string_view event_word(Client::Event::Kind kind);
 
 // interface.md "--json": {"to","id","from","at","text","state","acks"}.
 std::string message_json(const Client::Message& m);

@@ -36,8 +36,9 @@ class Replica::Step {
 Replica::Replica(const ReplicaConfig& config, const RecordReader& reader, ReplicaSnapshot stored)
     : desk_(config, reader, std::move(stored)) {}
 
-void Replica::connected(Now now, ReplicaEffects& fx) {
+void Replica::connected(Now now, std::uint32_t frame_bytes_max, ReplicaEffects& fx) {
   const Step step(desk_, now, fx);
+  desk_.budget = page_budget(frame_bytes_max);
   desk_.attached = true;
   desk_.send(c::ChAttach{desk_.config.channel, desk_.config.replica});
 }

@@ -23,8 +23,10 @@ class Replica {
   // `reader` outlives the replica and shows what the same store loaded.
   Replica(const ReplicaConfig& config, const RecordReader& reader, ReplicaSnapshot stored);
 
-  // A connection of this user is through CNN: attaches. And it is gone.
-  void connected(Now now, ReplicaEffects& fx);
+  // A connection of this user is through CNN, where payloads have at most so many octets: attaches.
+  // And it is gone.
+  void connected(Now now, std::uint32_t frame_bytes_max, ReplicaEffects& fx);
+  void connected(Now now, ReplicaEffects& fx) { connected(now, config().frame_bytes_max, fx); }
   void disconnected(Now now, ReplicaEffects& fx);
   // Commands that do not concern the channel are ignored.
   void step(Now now, const s::Any& cmd, ReplicaEffects& fx);

@@ -25,23 +25,29 @@ std::string stopped_sentence(DcnnCode code, std::string_view message) {
 
 }  // namespace
 
-ClientCore::ClientCore(const UserId& self, bool answers, const TextRules& text,
-                       ClientSnapshot snapshot, Effects& fx)
-    : cx_(self, text, fx), outbox_(cx_), inbox_(cx_), people_(cx_, answers) {
+ClientCore::ClientCore(const CoreParts& parts, ClientSnapshot snapshot, Effects& fx)
+    : cx_(parts.self, parts.text, parts.seed, fx),
+      outbox_(cx_),
+      inbox_(cx_),
+      people_(cx_, parts.answers),
+      asks_(cx_),
+      channels_(cx_, asks_, *parts.records) {
   for (const SeenId& s : snapshot.seen) outbox_.note_id(s.author, s.msg_id);
   outbox_.load(std::move(snapshot.outbox));
   inbox_.load(std::move(snapshot.seen));
   people_.load(std::move(snapshot.contacts));
+  channels_.load(std::move(snapshot.channels), std::move(snapshot.waiting));
   for (const MetaValue& m : snapshot.meta) {
     if (m.key == kOffsetKey)
       std::from_chars(m.value.data(), m.value.data() + m.value.size(), cx_.clock_offset_ms);
   }
 }
 
-void ClientCore::end_step() {
+void ClientCore::end_step(bool flush) {
+  channels_.end_step(flush);
   if (cx_.open) {
     outbox_.pump();
-    send_changes();
+    asks_.pump();
     barrier_if_wanted();
   }
   cx_.end_step();
@@ -72,6 +78,7 @@ void ClientCore::opened(Now now, const ServerFacts& facts) {
   phase_ = Phase::open;
   cx_.open = true;
   cx_.max_msg = facts.max_msg;
+  cx_.max_frame = facts.max_frame;
   timeout_ =
       Seconds{static_cast<std::int64_t>(std::clamp<std::uint64_t>(facts.timeout_s, 1, 86'400))};
   last_received_ = now.tick;
@@ -86,6 +93,7 @@ void ClientCore::opened(Now now, const ServerFacts& facts) {
   refused_ = false;
   silences_ = 0;
   info_.reset();
+  caught_up_ = false;
   not_durable_.clear();
   last_nonce_.reset();
   seen_due_.reset();
@@ -93,6 +101,7 @@ void ClientCore::opened(Now now, const ServerFacts& facts) {
   inbox_.forget();
   outbox_.opened();
   people_.opened();
+  channels_.opened();
   outbox_.pump();
   send_info();  // its answer: what was kept for us has arrived
   end_step();
@@ -105,8 +114,9 @@ void ClientCore::lost(Now now, std::string_view why, bool answered, std::uint64_
   outbox_.lost();
   inbox_.lost();
   people_.lost();
+  channels_.lost();
   info_.reset();
-  for (Change& c : changes_) c.sent_as.reset();
+  asks_.lost();
   if (phase_ == Phase::stopped) {
     cx_.fx->event(ev::Connection{ev::Connection::State::stopped, dcnn_sentence_, {}, refused_});
     end_step();
@@ -144,9 +154,15 @@ void ClientCore::leave(Now now) {
     cx_.send(c::Dcnn{.seen = seen()});
     cx_.open = false;
   }
+  channels_.lost();
   phase_ = Phase::stopped;
   if (connected) cx_.fx->hang_up();
-  end_step();
+  end_step(true);
+}
+
+void ClientCore::flush(Now now) {
+  begin(now);
+  end_step(true);
 }
 
 // The last server nonce up to which everything is on disk.
@@ -168,6 +184,7 @@ Tick ClientCore::kalive_due() const {
 void ClientCore::tick(Now now) {
   begin(now);
   people_.tick();
+  channels_.tick();
   if (phase_ == Phase::waiting && now.tick >= retry_at_) connect();
   if (cx_.open) {
     outbox_.tick();
@@ -192,7 +209,7 @@ void ClientCore::tick(Now now) {
 }
 
 Tick ClientCore::next_tick() const {
-  Tick next = people_.next_tick();
+  Tick next = std::min(people_.next_tick(), channels_.next_tick());
   if (phase_ == Phase::waiting) next = std::min(next, retry_at_);
   if (cx_.open) next = std::min({next, outbox_.next_tick(), info_due(), kalive_due()});
   return next;
@@ -205,8 +222,7 @@ void ClientCore::send_info() {
 }
 
 void ClientCore::barrier_if_wanted() {
-  const bool asked =
-      std::ranges::any_of(changes_, [](const Change& c) { return c.sent_as.has_value(); });
+  const bool asked = asks_.wants_barrier() || channels_.wants_barrier();
   if (!info_ && (outbox_.wants_barrier() || asked)) send_info();
 }
 
@@ -241,7 +257,9 @@ void ClientCore::deliver(Now now, const s::Any& cmd, std::uint64_t nonce,
     outbox_.peer_came(came->id);
   } else if (const auto* went = std::get_if<s::Udcnn>(&cmd)) {
     people_.on(*went);
-  }  // the rest is about channels
+  } else {
+    channels_.deliver(cmd);
+  }
   if (cx_.all() != before) not_durable_.push_back({cx_.all(), nonce});
   last_nonce_ = nonce;
   end_step();
@@ -274,11 +292,11 @@ void ClientCore::answered(const std::optional<SentRange>& ref) {
   const SentId barrier = *info_;
   info_.reset();
   outbox_.safe_upto(barrier);
+  asks_.safe_upto(barrier);
+  channels_.safe_upto(barrier);
+  if (!caught_up_) channels_.caught_up();
+  caught_up_ = true;
   outbox_.caught_up();
-  while (!changes_.empty() && changes_.front().sent_as && *changes_.front().sent_as < barrier) {
-    cx_.fx->event(ev::Done{changes_.front().request, {}});
-    changes_.pop_front();
-  }
 }
 
 void ClientCore::on(const s::Dcnn& dcnn) {
@@ -292,6 +310,7 @@ void ClientCore::on(const s::Dcnn& dcnn) {
     case DcnnCode::revoked:
       refused_ = true;
       dcnn_sentence_ = stopped_sentence(*code, dcnn.message);
+      if (code == DcnnCode::replaced) channels_.replaced();
       phase_ = Phase::stopped;
       break;
     case DcnnCode::timeout:
@@ -314,15 +333,8 @@ void ClientCore::on(const s::Dcnn& dcnn) {
 }
 
 void ClientCore::on(const s::Err& err, const std::optional<SentRange>& ref) {
-  if (outbox_.refused(err, ref) || people_.refused(err, ref)) return;
-  if (err.ref_cmd == c::UsrSet::kTable.name) {
-    for (auto it = changes_.begin(); it != changes_.end(); ++it) {
-      if (!it->sent_as || (ref && (*it->sent_as < ref->first || ref->last < *it->sent_as)))
-        continue;
-      cx_.fx->event(ev::Done{it->request, err.message});
-      changes_.erase(it);
-      return;
-    }
+  if (outbox_.refused(err, ref) || people_.refused(err, ref) || asks_.refused(err, ref) ||
+      channels_.refused(err)) {
     return;
   }
   // A second ACK_MSG for what the server has forgotten harms nobody.
@@ -339,6 +351,7 @@ void ClientCore::stored(Now now, Ticket upto) {
   while (!not_durable_.empty() && not_durable_.front().ticket <= upto) not_durable_.pop_front();
   inbox_.stored();
   outbox_.stored();
+  channels_.stored();
   end_step();
 }
 
@@ -367,17 +380,10 @@ void ClientCore::greet(Now now, const UserId& peer) {
 void ClientCore::set_user(Now now, RequestId request, std::optional<std::string> name,
                           std::optional<UserStatus> status) {
   begin(now);
-  changes_.push_back({request, std::move(name), status, std::nullopt});
+  c::UsrSet set{.status = status};
+  if (name) set.name = Name{*name};
+  asks_.add(request, set);
   end_step();
-}
-
-void ClientCore::send_changes() {
-  for (Change& c : changes_) {
-    if (c.sent_as) continue;
-    c::UsrSet set{.status = c.status};
-    if (c.name) set.name = Name{*c.name};
-    c.sent_as = cx_.send(set);
-  }
 }
 
 void ClientCore::mark_read(Now now, const UserId& peer, std::uint64_t upto) {

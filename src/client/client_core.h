@@ -4,7 +4,9 @@
 #include <optional>
 #include <string>
 
+#include "client/asks.h"
 #include "client/backoff.h"
+#include "client/channels.h"
 #include "client/context.h"
 #include "client/inbox.h"
 #include "client/outbox.h"
@@ -16,16 +18,24 @@ namespace moot::client {
 struct ServerFacts {
   std::uint64_t timeout_s = 180;
   std::uint32_t max_msg = limits::kMsgBytesMax;
+  std::uint32_t max_frame = limits::kFrameBytesMax;
   std::int64_t clock_offset_ms = 0;
+};
+
+// What a core is made of besides its snapshot.
+struct CoreParts {
+  UserId self;
+  bool answers = false;  // says "ready" when somebody opens a conversation
+  TextRules text;
+  const ReplicaRecords* records = nullptr;  // outlives the core; what the same store has
+  std::uint64_t seed = 0;                   // any bits, never the same twice
 };
 
 // One user's device: what to send, store and tell, whatever comes (protocol.md 5, 6.1, 6.2). Pure:
 // no clock, no randomness, no disk, no socket.
 class ClientCore {
  public:
-  // `answers`: says "ready" when somebody opens a conversation.
-  ClientCore(const UserId& self, bool answers, const TextRules& text, ClientSnapshot snapshot,
-             Effects& fx);
+  ClientCore(const CoreParts& parts, ClientSnapshot snapshot, Effects& fx);
 
   // ---- the connection ----
   void start(Now now);
@@ -49,6 +59,16 @@ class ClientCore {
   void set_user(Now now, RequestId request, std::optional<std::string> name,
                 std::optional<UserStatus> status);
   void mark_read(Now now, const UserId& peer, std::uint64_t upto);
+  // A step of what the user does with channels.
+  template <class F>
+  auto on_channels(Now now, F work) {
+    begin(now);
+    auto result = work(channels_);
+    end_step();
+    return result;
+  }
+  // What waits for company on the disk goes now: a read of the store sees all that was told.
+  void flush(Now now);
   // Says DCNN, with what was seen, and stays away.
   void leave(Now now);
   // Try at once: the network is back, the user asks.
@@ -57,24 +77,20 @@ class ClientCore {
   bool open() const { return cx_.open; }
   const std::map<UserId, Contact>& contacts() const { return people_.contacts(); }
   std::int64_t clock_offset_ms() const { return cx_.clock_offset_ms; }
-  std::size_t outbox_size() const { return outbox_.size(); }
-  void check_invariants() const { outbox_.check_invariants(); }
+  const Channels& channels() const { return channels_; }
+  std::size_t outbox_size() const { return outbox_.size() + channels_.unsent(); }
+  void check_invariants() const {
+    outbox_.check_invariants();
+    channels_.check_invariants();
+  }
 
  private:
   enum class Phase : std::uint8_t { idle, connecting, open, waiting, stopped };
-  struct Change {
-    RequestId request;
-    std::optional<std::string> name;
-    std::optional<UserStatus> status;
-    std::optional<SentId> sent_as;
-  };
-
   void begin(Now now) { cx_.now = now; }
-  void end_step();
+  void end_step(bool flush = false);
   void connect();
   void barrier_if_wanted();
   void send_info();
-  void send_changes();
   void answered(const std::optional<SentRange>& ref);
   void on(const s::Sinfo& info, const std::optional<SentRange>& ref);
   void on(const s::Dcnn& dcnn);
@@ -89,6 +105,8 @@ class ClientCore {
   Outbox outbox_;
   Inbox inbox_;
   People people_;
+  Asks asks_;
+  Channels channels_;
   Backoff backoff_{std::chrono::milliseconds(500), std::chrono::seconds(60)};
   Phase phase_ = Phase::idle;
   Tick retry_at_;
@@ -100,8 +118,8 @@ class ClientCore {
   Millis timeout_{180'000};
   Tick last_received_;
   std::optional<SentId> info_;  // the INFO that waits for its SINFO
+  bool caught_up_ = false;      // a barrier was answered on this connection
   Tick info_at_;
-  std::deque<Change> changes_;
 
   // `seen` covers only frames whose effects are on disk (a MSG_ACK told as seen is dropped there).
   struct NotDurable {

@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "channel/rng.h"
 #include "client/effects.h"
 #include "model/text_rules.h"
 
@@ -16,8 +17,8 @@ namespace moot::client {
 // Invariant: operations of one step share one ticket, `step_ticket`, handed over at its end.
 class Context {
  public:
-  Context(const UserId& self_id, const TextRules& text, Effects& effects)
-      : self(self_id), rules(text), fx(&effects) {}
+  Context(const UserId& self_id, const TextRules& text, std::uint64_t seed, Effects& effects)
+      : self(self_id), rules(text), fx(&effects), rng(seed) {}
 
   void put(cop::Any op) { ops_.push_back(std::move(op)); }
   Ticket step_ticket() const { return {submitted_.n + 1}; }
@@ -47,8 +48,10 @@ class Context {
   const UserId self;
   const TextRules rules;
   Effects* fx;
+  Rng rng;  // for ids and delays, not for secrets
   Now now;
   bool open = false;
+  std::uint32_t max_frame = limits::kFrameBytesMax;
   std::uint32_t max_msg = limits::kMsgBytesMax;
   std::int64_t clock_offset_ms = 0;
   Tick last_sent;

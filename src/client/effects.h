@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "client/channel_state.h"
 #include "model/client_ops.h"
 #include "model/commands.h"
 #include "model/store_ops.h"
@@ -100,10 +101,72 @@ struct Notice {
 // The server has answered everything said so far on a new connection.
 struct CaughtUp {};
 
+// ---- channels ----
+// New, or something of it is another than before; an invitation, too.
+struct ChannelChanged {
+  const ChannelState& state;
+};
+// Ours no more; what is here stays.
+struct ChannelLeft {
+  const ChannelState& state;
+  std::string_view reason;  // "left", "kicked", "removed"
+};
+// Pages of what was asked for; `last` ends the answer.
+struct ChannelPage {
+  RequestId request;
+  std::span<const ChannelState> page;
+  bool last = false;
+};
+struct MemberPage {
+  RequestId request;
+  std::span<const MemberEntry> page;
+  bool last = false;
+};
+// A message of a channel that is new or stands otherwise than before. What a sync pulls is told by
+// SyncProgress instead, unless it is one of ours that was on its way.
+struct Post {
+  enum class State : std::uint8_t {
+    waiting,    // on this disk, without an id; `why` it waits
+    pending,    // in P
+    committed,  // in C
+    failed,     // `why`; it is nowhere any more
+  };
+  const KnownChannel& channel;
+  State state = State::pending;
+  std::optional<RecordKey> key;  // none: waiting
+  std::uint64_t draft = 0;       // of ours and of this process: what `post` gave
+  UserId from;
+  Bytes msg;
+  UnixMs at;
+  std::span<const UserId> acks;
+  std::uint64_t acks_n = 0;
+  std::uint64_t need = 0;  // of pending: acknowledgements still missing, as far as known
+  bool late = false;
+  bool conflict = false;
+  std::string_view why;
+};
+struct Standing {
+  const ChannelState& state;
+  UserId candidate;
+};
+struct LeaderChanged {
+  const ChannelState& state;
+};
+struct SyncProgress {
+  const KnownChannel& channel;
+  std::uint64_t records = 0;
+  std::uint64_t differences = 0;
+};
+struct Synced {
+  const KnownChannel& channel;
+};
+
 }  // namespace ev
 
 using Event = std::variant<ev::Connection, ev::Message, ev::State, ev::Renumbered, ev::Presence,
-                           ev::Users, ev::Handshake, ev::Done, ev::Notice, ev::CaughtUp>;
+                           ev::Users, ev::Handshake, ev::Done, ev::Notice, ev::CaughtUp,
+                           ev::ChannelChanged, ev::ChannelLeft, ev::ChannelPage, ev::MemberPage,
+                           ev::Post, ev::Standing, ev::LeaderChanged, ev::SyncProgress, ev::Synced>;
 
 // Called during a step, in the order in which it is to happen. Views are valid during the call.
 // Nothing here may call back into the core.

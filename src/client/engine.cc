@@ -20,7 +20,7 @@ class Engine::Bridge final : public Effects, public Link::Sink {
 
   void on_opened() override {
     const session::ClientSession& s = engine_->link_->session();
-    engine_->core_.opened(now_, {s.timeout_s(), s.max_msg(), s.clock_offset_ms()});
+    engine_->core_.opened(now_, {s.timeout_s(), s.max_msg(), s.max_frame(), s.clock_offset_ms()});
   }
   void on_command(const s::Any& cmd, std::uint64_t nonce,
                   const std::optional<SentRange>& ref) override {
@@ -41,13 +41,13 @@ class Engine::Bridge final : public Effects, public Link::Sink {
   bool closing_ = false;
 };
 
-Engine::Engine(const session::ClientIdentity& identity, const MacKey& key, bool answers,
-               const TextRules& text, ClientSnapshot snapshot, Runner& runner)
+Engine::Engine(const session::ClientIdentity& identity, const MacKey& key, const CoreParts& parts,
+               ClientSnapshot snapshot, Runner& runner)
     : identity_(&identity),
       key_(&key),
       runner_(&runner),
       bridge_(std::make_unique<Bridge>(*this, runner)),
-      core_(identity.account, answers, text, std::move(snapshot), *bridge_) {}
+      core_(parts, std::move(snapshot), *bridge_) {}
 Engine::~Engine() = default;
 
 // What one step wants written leaves in one piece.
@@ -117,6 +117,10 @@ void Engine::set_user(Now now, RequestId request, std::optional<std::string> nam
 }
 void Engine::mark_read(Now now, const UserId& peer, std::uint64_t upto) {
   core_.mark_read(now, peer, upto);
+  flush(now);
+}
+void Engine::flush_store(Now now) {
+  core_.flush(now);
   flush(now);
 }
 void Engine::leave(Now now) {

@@ -27,8 +27,8 @@ class Engine {
   };
 
   // `identity`, `key` and `runner` outlive the engine.
-  Engine(const session::ClientIdentity& identity, const MacKey& key, bool answers,
-         const TextRules& text, ClientSnapshot snapshot, Runner& runner);
+  Engine(const session::ClientIdentity& identity, const MacKey& key, const CoreParts& parts,
+         ClientSnapshot snapshot, Runner& runner);
   ~Engine();
 
   // `first_nonce` and `random`: of a cryptographic source, used once.
@@ -47,6 +47,13 @@ class Engine {
   void set_user(Now now, RequestId request, std::optional<std::string> name,
                 std::optional<UserStatus> status);
   void mark_read(Now now, const UserId& peer, std::uint64_t upto);
+  template <class F>
+  auto on_channels(Now now, F work) {
+    auto result = core_.on_channels(now, std::move(work));
+    flush(now);
+    return result;
+  }
+  void flush_store(Now now);
   void leave(Now now);
   void hurry(Now now);
 

@@ -118,6 +118,14 @@ inline constexpr seconds kConfirmTimeout{5};        // of a merge; over: propose
 inline constexpr milliseconds kCandidacyDelayMax{150};
 inline constexpr minutes kAntiEntropy{10};
 
+// A client (replication.md 2.6, protocol.md 9).
+inline constexpr std::size_t kAsksMax = 1'024;  // changes that wait for the server; over: refused
+inline constexpr std::size_t kWaitingTexts = 4'096;   // not composed yet; over: refused
+inline constexpr std::size_t kOwnInFlight = 64;       // of a channel; over: the next ones wait
+inline constexpr milliseconds kCommitMarkDelay{200};  // for company on the disk
+inline constexpr std::size_t kHeldOps = 1'024;        // for company; over: they go at once
+inline constexpr seconds kLeaderPatience{10};         // of a pull, until somebody leads
+
 // The coordinator of a channel (replication.md 2.3).
 inline constexpr seconds kElectionTimeout{3};   // over: the candidate is refused
 inline constexpr seconds kRefusedFor{5};        // unless his history or the roster changes

@@ -140,5 +140,12 @@ inline constexpr std::size_t kLeafRecordsMax = 256;
 // The leaves of what a store holds, by reading every key: for a store whose index is not to be
 // trusted (replication.md, hole 30).
 std::vector<LeafSummary> build_leaves(const RecordReader& reader);
+// A reader for each channel of a device, empty where nothing was ever put. Lives as long as this
+// object.
+class ReplicaRecords {
+ public:
+  virtual ~ReplicaRecords() = default;
+  virtual const RecordReader& of(const ChannelId& channel) const = 0;
+};
 
 }  // namespace moot

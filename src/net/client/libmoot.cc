@@ -3,6 +3,7 @@
 
 #include "client/enrolment.h"
 #include "moot/client.h"
+#include "net/client/impl.h"
 #include "net/client/key_on_disk.h"
 #include "net/client/runtime.h"
 #include "net/client/tell.h"
@@ -10,20 +11,11 @@
 #include "text/text.h"
 
 namespace moot {
-namespace {
 
-std::string no_user(std::string_view text) {
+std::string net::no_user(std::string_view text) {
   return "\"" + std::string(text) + "\" is no user id; write a name such as @ada.";
 }
-
-}  // namespace
-
-class Client::Impl {
- public:
-  store::DirLock lock;
-  net::EventQueue events;
-  std::unique_ptr<net::ClientRuntime> runtime;
-};
+using net::no_user;
 
 Client::Client(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Client::~Client() = default;

@@ -61,9 +61,21 @@ Result<std::unique_ptr<ClientRuntime>> ClientRuntime::start(Options options, Eve
   raw->store_ = std::move(*opened);
   auto snapshot = raw->store_->load();
   if (!snapshot) return std::unexpected(snapshot.error());
-  raw->engine_ = std::make_unique<client::Engine>(raw->identity_, raw->mac_, raw->options_.answers,
-                                                  TextRules{text_is_nfc, text_fold},
-                                                  std::move(*snapshot), *raw);
+  auto readers = store::ReplicaReaders::open(raw->options_.dir);
+  if (!readers) return std::unexpected(readers.error());
+  raw->readers_ = std::move(*readers);
+  try {
+    raw->engine_ =
+        std::make_unique<client::Engine>(raw->identity_, raw->mac_,
+                                         client::CoreParts{.self = raw->options_.key.account,
+                                                           .answers = raw->options_.answers,
+                                                           .text = {text_is_nfc, text_fold},
+                                                           .records = raw->readers_.get(),
+                                                           .seed = random_u64()},
+                                         std::move(*snapshot), *raw);
+  } catch (const store::ReadFailed& failed) {
+    return std::unexpected(failed.error());
+  }
   raw->thread_ = std::thread([raw] { raw->io_.run(); });
   if (raw->options_.connect) raw->post([raw] { raw->engine_->start(raw->now()); });
   return self;
@@ -76,7 +88,7 @@ ClientRuntime::~ClientRuntime() {
     post([&] {
       on_ended_ = [&] { ended.set_value(); };
       engine_->leave(now());
-      if (!connection_) std::exchange(on_ended_, nullptr)();
+      if (!connection_ && on_ended_) std::exchange(on_ended_, nullptr)();
     });
     is_ended.wait_for(kGoodbye);
     work_.reset();
@@ -84,20 +96,35 @@ ClientRuntime::~ClientRuntime() {
     thread_.join();
   }
   connection_.reset();
+  engine_.reset();
+  readers_.reset();
   store_.reset();  // commits; what it posts is not run any more
+}
+
+void ClientRuntime::guarded(const std::function<void()>& work) {
+  if (failed_) return;
+  try {
+    work();
+  } catch (const store::ReadFailed& failed) {
+    failed_ = true;
+    connection_.reset();
+    sentence_ = failed.error().message;
+    events_->push({.kind = Client::Event::Kind::store_failed, .text = sentence_});
+  }
 }
 
 void ClientRuntime::post(std::function<void()> work) {
   asio::post(io_, [this, work = std::move(work)] {
-    work();
+    guarded(work);
     if (engine_) arm();
   });
 }
 
 void ClientRuntime::ask_erased(const std::function<void()>& work) {
   std::promise<void> done;
-  post([&] {
-    work();
+  asio::post(io_, [&] {
+    guarded(work);
+    if (engine_) arm();
     done.set_value();
   });
   done.get_future().wait();
@@ -105,6 +132,7 @@ void ClientRuntime::ask_erased(const std::function<void()>& work) {
 
 // One timer, at the earliest thing the engine has to do.
 void ClientRuntime::arm() {
+  if (failed_) return;
   const Tick next = engine_->next_tick();
   if (next == armed_) return;
   armed_ = next;
@@ -114,7 +142,7 @@ void ClientRuntime::arm() {
   timer_.async_wait([this](boost::system::error_code e) {
     if (e) return;
     armed_ = {0};
-    engine_->tick(now());
+    guarded([this] { engine_->tick(now()); });
     arm();
   });
 }
@@ -129,12 +157,12 @@ void ClientRuntime::connect() {
     arm();
   };
   on.octets = [this](Bytes octets) {
-    engine_->octets(now(), octets);
+    guarded([this, octets] { engine_->octets(now(), octets); });
     arm();
   };
   on.lost = [this](std::string why) {
     connection_.reset();
-    engine_->lost(now(), why, random_u64());
+    guarded([this, &why] { engine_->lost(now(), why, random_u64()); });
     if (on_ended_) std::exchange(on_ended_, nullptr)();
     arm();
   };

@@ -7,12 +7,14 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <type_traits>
 
 #include "client/engine.h"
 #include "client/keyfile.h"
 #include "net/client/connection.h"
 #include "net/client/events.h"
 #include "store/client_store.h"
+#include "store/replica_reader.h"
 
 namespace moot::net {
 
@@ -31,23 +33,27 @@ class ClientRuntime final : public client::Engine::Runner {
 
   // Runs `work` on the thread.
   void post(std::function<void()> work);
-  // Runs it there and waits for what it gives.
-  template <class F>
-  auto ask(F work) -> decltype(work()) {
-    std::optional<decltype(work())> answer;
-    ask_erased([&] { answer.emplace(work()); });
-    return std::move(*answer);
+  // Runs it there and waits for what it gives; `otherwise` when the store could not be read.
+  template <class F, class T = std::invoke_result_t<F>>
+  T ask(F work, T otherwise = {}) {
+    T answer = std::move(otherwise);
+    ask_erased([&] { answer = work(); });
+    return answer;
   }
 
   client::Engine& engine() { return *engine_; }
   store::ClientStore& store() { return *store_; }
   const client::KeyFile& key() const { return options_.key; }
+  const std::string& dir() const { return options_.dir; }
   const std::string& sentence() const { return sentence_; }
   Now now() const;
 
  private:
   explicit ClientRuntime(Options options, EventQueue& events);
   void ask_erased(const std::function<void()>& work);
+  // Everything that steps the engine: a store that cannot be read ends it, and nothing of the step
+  // that found it out is kept.
+  void guarded(const std::function<void()>& work);
   void arm();
 
   void connect() override;
@@ -71,6 +77,8 @@ class ClientRuntime final : public client::Engine::Runner {
   std::unique_ptr<client::Engine> engine_;
   std::function<void()> on_ended_;
   std::unique_ptr<store::ClientStore> store_;  // its thread posts into io_
+  std::unique_ptr<store::ReplicaReaders> readers_;
+  bool failed_ = false;  // the store could not be read
   std::thread thread_;
 };
 

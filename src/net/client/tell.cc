@@ -129,6 +129,62 @@ struct Teller {
     e.text = n.sentence;
     return e;
   }
+
+  // ---- channels ----
+  static Client::Event of(Kind kind, const client::ChannelState& state) {
+    Client::Event e;
+    e.kind = kind;
+    e.channel = tell(state);
+    return e;
+  }
+  static Client::Event of(Kind kind, const KnownChannel& known) {
+    Client::Event e;
+    e.kind = kind;
+    e.channel.id = text(known.id);
+    e.channel.name = known.name;
+    return e;
+  }
+  Client::Event operator()(const ev::ChannelChanged& c) const { return of(Kind::channel, c.state); }
+  Client::Event operator()(const ev::ChannelLeft& c) const {
+    Client::Event e = of(Kind::left, c.state);
+    e.text = c.reason;
+    return e;
+  }
+  Client::Event operator()(const ev::ChannelPage& p) const {
+    Client::Event e;
+    e.kind = Kind::channels;
+    e.request = p.request.n;
+    e.last = p.last;
+    for (const client::ChannelState& s : p.page) e.channels.push_back(tell(s));
+    return e;
+  }
+  Client::Event operator()(const ev::MemberPage& p) const {
+    Client::Event e;
+    e.kind = Kind::members;
+    e.request = p.request.n;
+    e.last = p.last;
+    for (const MemberEntry& m : p.page) e.members.push_back({std::string(m.id.str()), m.online});
+    return e;
+  }
+  Client::Event operator()(const ev::Post& p) const {
+    Client::Event e;
+    e.kind = Kind::post;
+    e.post = tell(p, self);
+    return e;
+  }
+  Client::Event operator()(const ev::Standing& s) const {
+    Client::Event e = of(Kind::election, s.state);
+    e.user.id = s.candidate.str();
+    return e;
+  }
+  Client::Event operator()(const ev::LeaderChanged& l) const { return of(Kind::leader, l.state); }
+  Client::Event operator()(const ev::SyncProgress& s) const {
+    Client::Event e = of(Kind::sync, s.channel);
+    e.records = s.records;
+    e.differences = s.differences;
+    return e;
+  }
+  Client::Event operator()(const ev::Synced& s) const { return of(Kind::synced, s.channel); }
 };
 
 }  // namespace
