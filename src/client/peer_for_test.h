@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "channel/memory_records.h"
+#include "client/content.h"
 #include "client/engine.h"
 #include "model/print.h"
 #include "session/server_session.h"
@@ -114,6 +116,16 @@ class ServerEnd {
   std::deque<std::uint64_t> infos_;
 };
 
+// The disk of replicas, as far as they read it.
+class MemoryReplicas : public ReplicaRecords {
+ public:
+  const RecordReader& of(const ChannelId& channel) const override { return channels_[channel]; }
+  MemoryRecords& records(const ChannelId& channel) { return channels_[channel]; }
+
+ private:
+  mutable std::map<ChannelId, MemoryRecords> channels_;
+};
+
 // An engine, its disk that answers when told to, and its server.
 class World : public Engine::Runner {
  public:
@@ -121,9 +133,7 @@ class World : public Engine::Runner {
       : key_(kTestKey), identity_{user("ada"), Kid{}, "moot.test"} {
     info_.srv = info_.server_name = "moot.test";
     info_.features = {"offline", "batch"};
-    engine_ =
-        std::make_unique<Engine>(identity_, key_, answers, TextRules{}, std::move(snapshot), *this);
-    engine_->start(now_);
+    begin(std::move(snapshot), answers);
   }
 
   // ---- what an engine asks for
@@ -138,6 +148,18 @@ class World : public Engine::Runner {
   void event(const Event& event) override { events_.push_back(describe(event)); }
 
   // ---- what a test does
+  // The process starts again, with what its disk has of channels.
+  void begin(ClientSnapshot snapshot, bool answers = false) {
+    engine_.reset();
+    submitted_ = {};
+    const CoreParts parts{.self = identity_.account,
+                          .answers = answers,
+                          .text = {},
+                          .records = &replicas_,
+                          .seed = ++seed_};
+    engine_ = std::make_unique<Engine>(identity_, key_, parts, std::move(snapshot), *this);
+    engine_->start(now_);
+  }
   void open() {
     server_ = std::make_unique<ServerEnd>(info_, now_);
     to_server_.clear();
@@ -166,8 +188,19 @@ class World : public Engine::Runner {
     run();
   }
   void commit() {
+    for (; applied_ < ops_.size(); ++applied_) {
+      const auto* put = std::get_if<cop::ReplicaOps>(&ops_[applied_]);
+      if (put == nullptr) continue;
+      for (const auto& op : put->ops) replicas_.records(put->channel).apply(op.op);
+    }
     engine_->stored(now_, submitted_);
     run();
+  }
+  template <class F>
+  auto on_channels(F work) {
+    auto result = engine_->on_channels(now_, std::move(work));
+    if (server_) run();
+    return result;
   }
   void lose(std::string_view why = "gone") {
     engine_->lost(now_, why, 0);
@@ -196,7 +229,11 @@ class World : public Engine::Runner {
   }
   std::vector<std::string> heard() { return server_->heard(); }
   std::vector<std::string> events() { return std::exchange(events_, {}); }
-  std::vector<cop::Any> ops() { return std::exchange(ops_, {}); }
+  std::vector<cop::Any> ops() {
+    applied_ = 0;
+    return std::exchange(ops_, {});
+  }
+  MemoryReplicas& replicas() { return replicas_; }
 
   ServerEnd& server() { return *server_; }
   Engine& engine() { return *engine_; }
@@ -210,12 +247,15 @@ class World : public Engine::Runner {
   MacKey key_;
   session::ClientIdentity identity_;
   session::ServerInfo info_;
+  MemoryReplicas replicas_;
+  std::uint64_t seed_ = 0;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<ServerEnd> server_;
   Now now_{{1'000'000}, {1'700'000'000'000}};
   ByteBuf to_server_;
   Ticket submitted_;
   std::vector<cop::Any> ops_;
+  std::size_t applied_ = 0;  // of ops_, to the replicas' disk
   std::vector<std::string> events_;
   int connects_ = 0;
   bool closed_ = false;
@@ -256,6 +296,47 @@ inline std::string World::describe(const Event& event) {
       return "notice " + std::string(n.sentence);
     }
     std::string operator()(const ev::CaughtUp&) const { return "caught up"; }
+
+    static std::string name(const KnownChannel& c) { return "#" + c.name; }
+    std::string operator()(const ev::ChannelChanged& c) const {
+      return "channel " + name(c.state.known) + (c.state.invited ? " invited" : "") +
+             (c.state.status ? " " + std::string(text(*c.state.status)) : "") +
+             (c.state.attached ? " attached" : "");
+    }
+    std::string operator()(const ev::ChannelLeft& c) const {
+      return "left " + name(c.state.known) + " " + std::string(c.reason);
+    }
+    std::string operator()(const ev::ChannelPage& p) const {
+      std::string out = "channels";
+      for (const ChannelState& s : p.page)
+        out += " " + name(s.known) + (s.known.member ? "+" : "") + (s.invited ? "?" : "");
+      return out + (p.last ? " last" : "");
+    }
+    std::string operator()(const ev::MemberPage& p) const {
+      std::string out = "members";
+      for (const MemberEntry& m : p.page)
+        out += " @" + std::string(m.id.str()) + (m.online ? "+" : "");
+      return out + (p.last ? " last" : "");
+    }
+    std::string operator()(const ev::Post& p) const {
+      constexpr std::string_view kStates[] = {"waiting", "pending", "committed", "failed"};
+      return "post " + name(p.channel) + " @" + std::string(p.from.str()) + " " +
+             (p.msg.empty() ? "" : read_content(p.msg).text) + " " +
+             std::string(kStates[static_cast<int>(p.state)]) + (p.key ? "" : " no id") +
+             (p.draft != 0 ? " ours" : "") + (p.need > 0 ? " need " + std::to_string(p.need) : "") +
+             (p.why.empty() ? "" : ": " + std::string(p.why));
+    }
+    std::string operator()(const ev::Standing& s) const {
+      return "election " + name(s.state.known) + " @" + std::string(s.candidate.str());
+    }
+    std::string operator()(const ev::LeaderChanged& l) const {
+      return "leader " + name(l.state.known) +
+             (l.state.leader ? " @" + std::string(l.state.leader->str()) : " nobody");
+    }
+    std::string operator()(const ev::SyncProgress& s) const {
+      return "sync " + name(s.channel) + " " + std::to_string(s.records);
+    }
+    std::string operator()(const ev::Synced& s) const { return "synced " + name(s.channel); }
   };
   return std::visit(Describe{}, event);
 }

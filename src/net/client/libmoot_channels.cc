@@ -47,7 +47,7 @@ std::vector<Client::Channel> Client::my_channels() const {
 }
 
 std::expected<void, std::string> Client::attach(std::string_view channel) {
-  const Status done = impl_->on_channels([&](Channels& channels) -> Status {
+  const moot::Status done = impl_->on_channels([&](Channels& channels) -> moot::Status {
     if (!bare(channel).empty()) return channels.attach(bare(channel));
     channels.attach_all();
     return {};
