@@ -1,4 +1,9 @@
 #!/usr/bin/env bash
-# tools/chaos.sh [ROUNDS] [--seed N] [--jobs N] [--bin DIR]: tools/chaos.py on the release build.
+# tools/chaos.sh [ROUNDS] [--seed N] [--jobs N] [--bin DIR]: private messages, tools/chaos.py.
+# tools/chaos.sh channel [--members N] [--seconds N] [--seed N] [--bin DIR]: tools/chaos_channel.py.
 set -euo pipefail
-exec python3 "$(dirname "$(readlink -f "$0")")/chaos.py" "$@"
+tools=$(dirname "$(readlink -f "$0")")
+if [ "${1:-}" = channel ]; then
+  exec python3 "$tools/chaos_channel.py" "${@:2}"
+fi
+exec python3 "$tools/chaos.py" "$@"
