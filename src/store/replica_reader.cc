@@ -10,7 +10,7 @@ namespace moot::store {
 
 class ReplicaReaders::Reader : public RecordReader {
  public:
-  Reader(ReplicaReaders& all, const ChannelId& id) : all_(all), id_(id) {}
+  Reader(const ReplicaReaders& all, const ChannelId& id) : all_(all), id_(id) {}
 
   void keys(const RecordKey& from, const std::optional<RecordKey>& to, std::size_t max,
             std::vector<RecordKey>& out) const override {
@@ -64,7 +64,7 @@ class ReplicaReaders::Reader : public RecordReader {
     return n_ != 0;
   }
 
-  ReplicaReaders& all_;
+  const ReplicaReaders& all_;
   const ChannelId id_;
   mutable std::int64_t n_ = 0;
 };
@@ -84,16 +84,16 @@ ReplicaReaders::ReplicaReaders(std::unique_ptr<Db> db, std::string dir)
     : db_(std::move(db)), dir_(std::move(dir)) {}
 ReplicaReaders::~ReplicaReaders() = default;
 
-const RecordReader& ReplicaReaders::of(const ChannelId& channel) {
+const RecordReader& ReplicaReaders::of(const ChannelId& channel) const {
   auto& reader = readers_[channel];
   if (!reader) reader = std::make_unique<Reader>(*this, channel);
   return *reader;
 }
 
-void ReplicaReaders::check() {
+void ReplicaReaders::check() const {
   if (!db_->ok()) stop();
 }
 
-void ReplicaReaders::stop() { throw ReadFailed(note_damage(*db_, dir_)); }
+void ReplicaReaders::stop() const { throw ReadFailed(note_damage(*db_, dir_)); }
 
 }  // namespace moot::store

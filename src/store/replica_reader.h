@@ -31,26 +31,26 @@ class ReadFailed : public std::exception {
 // against what was written. A damage is noted in the directory, and the store mends it when it is
 // opened the next time (docs/store.md).
 // Ends before its ClientStore, which empties its log when it is the last. Thread rule: one thread.
-class ReplicaReaders {
+class ReplicaReaders final : public ReplicaRecords {
  public:
   // REQUIRES: a ClientStore of the directory is open.
   static Result<std::unique_ptr<ReplicaReaders>> open(const std::string& dir,
                                                       const char* vfs = nullptr);
-  ~ReplicaReaders();
+  ~ReplicaReaders() override;
 
   // Empty while the channel is not in the store. Lives as long as this object; it throws
   // ReadFailed.
-  const RecordReader& of(const ChannelId& channel);
+  const RecordReader& of(const ChannelId& channel) const override;
 
  private:
   class Reader;
   ReplicaReaders(std::unique_ptr<Db> db, std::string dir);
-  void check();
-  [[noreturn]] void stop();
+  void check() const;
+  [[noreturn]] void stop() const;
 
   std::unique_ptr<Db> db_;
   const std::string dir_;
-  std::map<ChannelId, std::unique_ptr<Reader>> readers_;
+  mutable std::map<ChannelId, std::unique_ptr<Reader>> readers_;
 };
 
 }  // namespace moot::store
