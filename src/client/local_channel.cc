@@ -24,7 +24,9 @@ ReplicaId new_replica_id(Rng& rng) {
   return id;
 }
 
-std::string people(std::uint64_t n) { return n == 1 ? "1 person" : std::to_string(n) + " people"; }
+std::string more_people(std::uint64_t n) {
+  return n == 1 ? "1 more person" : std::to_string(n) + " more people";
+}
 
 }  // namespace
 
@@ -230,9 +232,8 @@ std::string LocalChannel::why_waiting() const {
   if (!here() || !attached_) return "#" + state_.known.name + " is not open here yet.";
   if (replica_.can_send()) return {};
   if (state_.status == ChannelStatus::few && state_.online_n < state_.min) {
-    return people(state_.min - state_.online_n) + " more must be online in #" + state_.known.name +
-           ": " + std::to_string(state_.online_n) + " of the " + std::to_string(state_.min) +
-           " it takes are.";
+    return more_people(state_.min - state_.online_n) + " must be online in #" + state_.known.name +
+           ": " + std::to_string(state_.online_n) + " of " + std::to_string(state_.min) + " are.";
   }
   return "The members of #" + state_.known.name + " are electing a leader.";
 }
