@@ -112,6 +112,7 @@ bool Driver::read(Client& c) {
   turn_in_.put(c.in_.bytes());
   std::uint8_t* p = turn_in_.grow(kReadOctets);
   const ssize_t n = recv(c.fd_, p, kReadOctets, MSG_DONTWAIT);
+  if (n > 0) octets_ += static_cast<std::uint64_t>(n);
   turn_in_.drop_back(kReadOctets - static_cast<std::size_t>(n > 0 ? n : 0));
   if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
     turn_in_.drop_back(turn_in_.size() - begin);
@@ -186,6 +187,7 @@ void Driver::verify_and_handle() {
 void Driver::write(Client& c) {
   while (!c.out_.empty()) {
     const ssize_t n = ::send(c.fd_, c.out_.data(), c.out_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n > 0) octets_ += static_cast<std::uint64_t>(n);
     if (n < 0) {
       if (errno != EAGAIN && errno != EINTR) return lost(c);
       break;

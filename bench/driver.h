@@ -89,6 +89,8 @@ class Driver {
   const std::vector<std::unique_ptr<Client>>& clients() const { return clients_; }
   std::uint64_t frames_in() const { return frames_in_; }
   std::uint64_t frames_out() const { return frames_out_; }
+  // In both directions, headers and signatures included.
+  std::uint64_t octets() const { return octets_; }
 
  private:
   friend class Client;
@@ -123,6 +125,7 @@ class Driver {
   std::vector<wire::Body> bodies_;
   std::uint64_t frames_in_ = 0;
   std::uint64_t frames_out_ = 0;
+  std::uint64_t octets_ = 0;
 };
 
 Now now();

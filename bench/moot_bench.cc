@@ -13,122 +13,20 @@
 #include <filesystem>
 #include <string>
 
+#include "bench/accounts.h"
+#include "bench/channel_bench.h"
 #include "bench/driver.h"
+#include "bench/report.h"
 #include "bench/server_process.h"
-#include "client/invite_link.h"
 
 namespace moot::bench {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-struct Options {
-  std::string bin_dir;
-  std::vector<std::string> only;
-  int runs = 5;
-  std::size_t connections = 10'000;
-  bool batch = true;
-  bool json = false;
-};
-
-double micros(Clock::duration d) { return std::chrono::duration<double, std::micro>(d).count(); }
 
 // CPU this process has used: what else runs on the machine does not count.
 double cpu_micros() {
   timespec t{};
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
   return static_cast<double>(t.tv_sec) * 1e6 + static_cast<double>(t.tv_nsec) * 1e-3;
-}
-
-double percentile(std::vector<double>& v, double p) {
-  if (v.empty()) return 0;
-  const auto at = static_cast<std::size_t>(p * static_cast<double>(v.size() - 1));
-  std::nth_element(v.begin(), v.begin() + static_cast<std::ptrdiff_t>(at), v.end());
-  return v[at];
-}
-
-struct Figure {
-  std::string workload;
-  std::string unit;
-  std::vector<double> values;  // one a run
-  std::string beside;
-};
-
-void print(const Options& o, Figure f) {
-  std::ranges::sort(f.values);
-  const double median = f.values[f.values.size() / 2];
-  if (o.json) {
-    std::printf(
-        "{\"workload\":\"%s\",\"median\":%.4f,\"min\":%.4f,\"max\":%.4f,\"unit\":\"%s\",\"runs\":%"
-        "zu,\"beside\":\"%s\"}\n",
-        f.workload.c_str(), median, f.values.front(), f.values.back(), f.unit.c_str(),
-        f.values.size(), f.beside.c_str());
-  } else {
-    std::printf("%-34s %10.3f  [%.3f .. %.3f] %-22s %s\n", f.workload.c_str(), median,
-                f.values.front(), f.values.back(), f.unit.c_str(), f.beside.c_str());
-  }
-  std::fflush(stdout);
-}
-
-// Accounts by one invitation with many uses, over the wire as people get theirs.
-std::vector<Identity> enrol(ServerProcess& server, std::size_t n) {
-  std::string text = server.admin("invite --uses " + std::to_string(n) + " --expires 1h");
-  const auto at = text.find("moot://");
-  const auto link =
-      at == std::string::npos
-          ? fail("no link")
-          : client::read_invite_link(text.substr(at, text.find_first_of("'\n", at) - at));
-  if (!link) {
-    std::fprintf(stderr, "moot-bench: `mootd invite` printed no link: %s\n", text.c_str());
-    std::exit(1);
-  }
-  Driver driver(server.port(), link->srv, false);
-  std::vector<Identity> made;
-  std::size_t started = 0;
-  driver.hooks({.opened =
-                    [&](Client& c) {
-                      c.send(c::Enrol{.id = *UserId::parse("u" + std::to_string(c.index))});
-                    },
-                .deliver =
-                    [&](Client& c, const s::Any& cmd, Bytes) {
-                      const auto* e = std::get_if<s::Enrolled>(&cmd);
-                      if (e == nullptr) return;
-                      made.push_back({e->id, e->kid, e->key});
-                      c.send(c::Dcnn{});
-                    },
-                .closed = {}});
-  const Identity invite{invite_user(), link->kid, link->key};
-  const bool ok = driver.run(
-      [&] {
-        while (started < n && started - made.size() < 200) {
-          driver.connect(invite).index = started;
-          ++started;
-        }
-        return made.size() == n;
-      },
-      std::chrono::seconds{300});
-  if (!ok) {
-    std::fprintf(stderr, "moot-bench: only %zu of %zu accounts could be enrolled.\n", made.size(),
-                 n);
-    std::exit(1);
-  }
-  std::ranges::sort(
-      made, {}, [](const Identity& i) { return std::stoul(std::string(i.user.str().substr(1))); });
-  return made;
-}
-
-void open_all(Driver& d, const std::vector<Identity>& who, std::size_t from, std::size_t to) {
-  std::size_t open = 0;
-  auto count = [&](Client&) { ++open; };
-  d.hooks({.opened = count, .deliver = {}, .closed = {}});
-  for (std::size_t i = from; i < to; ++i) {
-    d.connect(who[i]).index = i;
-    if (i % 64 == 0) d.turn(std::chrono::milliseconds{0});
-  }
-  if (!d.run([&] { return open == to - from; }, std::chrono::seconds{120})) {
-    std::fprintf(stderr, "moot-bench: only %zu of %zu connections came up.\n", open, to - from);
-    std::exit(1);
-  }
 }
 
 // W1: a delivery at B lets A send the next; ACK_MSG and MSG_ACK for every message.
@@ -351,15 +249,16 @@ int main_of(int argc, char** argv) {
       o.batch = false;
     } else if (a == "--json") {
       o.json = true;
-    } else if (a == "pm" || a == "idle" || a == "revoke" || a == "frame") {
+    } else if (a == "pm" || a == "channel" || a == "idle" || a == "revoke" || a == "frame") {
       o.only.push_back(a);
     } else {
       std::printf(
-          "moot-bench [pm] [idle] [revoke] [frame] [--runs N] [--connections N] [--no-batch] "
-          "[--json]\n\n"
+          "moot-bench [pm] [channel] [idle] [revoke] [frame] [--runs N] [--connections N] "
+          "[--no-batch] [--json]\n\n"
           "Starts a mootd of its own on one processor, loads it from another and prints what it "
           "costs:\n"
           "  pm      CPU per relayed private message, 50 pairs, windows 1 and 64\n"
+          "  channel CPU, frames, octets and fsyncs per committed message, 3, 10, 100 members\n"
           "  idle    resident bytes per idle connection and CPU per login, 10,000 connections\n"
           "  revoke  time from the return of `mootd key revoke` to the closed connection\n"
           "  frame   verify, decode, encode and sign one frame, against the bare HMACs\n"
@@ -384,6 +283,12 @@ int main_of(int argc, char** argv) {
     pin_to_load_processor();
     private_messages(o, 1, 40'000);
     private_messages(o, 64, 400'000);
+  }
+  if (wanted(o, "channel")) {
+    pin_to_load_processor();
+    for (const std::size_t members : {3u, 10u, 100u}) {
+      for (const unsigned window : {1u, 16u}) channel_commits(o, members, window);
+    }
   }
   if (wanted(o, "idle")) idle_and_logins(o);
   if (wanted(o, "revoke")) revocation(o);

@@ -86,8 +86,8 @@ class Member:
                 self.world.changed.notify_all()
 
     def hear_replica(self, line):
-        self.world.heard[line.get("event", "line")] += 1
-        if line.get("event") == "leader" and line.get("leader"):
+        self.world.heard[line["what"]] += 1
+        if line["what"] == "leader" and line.get("leader"):
             self.world.leader = line["leader"]
 
     def hear_send(self, post):
