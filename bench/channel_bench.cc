@@ -1,75 +1,15 @@
 #include "bench/channel_bench.h"
 
-#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
-#include <memory>
-#include <optional>
 
 #include "bench/accounts.h"
-#include "channel/memory_records.h"
-#include "channel/replica.h"
+#include "bench/member.h"
 #include "client/content.h"
 
 namespace moot::bench {
 namespace {
-
-[[noreturn]] void give_up(const char* why) {
-  std::fprintf(stderr, "moot-bench: %s\n", why);
-  std::exit(1);
-}
-
-// A member: a replica on the connection, and its disk.
-class Member : public ReplicaEffects {
- public:
-  Member(Client& client, const ChannelId& channel, std::uint64_t seed, std::uint64_t& committed)
-      : client_(client), committed_(committed) {
-    ReplicaConfig config{.channel = channel, .self = client.who().user, .seed = seed, .since = {}};
-    put_be64(config.replica.octets.data(), seed);
-    replica_.emplace(config, disk_, disk_.load());
-    replica_->connected(now(), *this);
-  }
-
-  void send(const c::Any& cmd) override {
-    ++commands;
-    client_.send(cmd);
-  }
-  void persist(std::span<const rop::Any> ops, Ticket ticket, bool urgent) override {
-    unsynced_.insert(unsynced_.end(), ops.begin(), ops.end());
-    last_ = ticket;
-    urgent_ = urgent_ || urgent;
-  }
-  void tell(const note::Any& what) override {
-    if (std::holds_alternative<note::Committed>(what)) ++committed_;
-  }
-  // All that waits for the disk shares one sync; commit marks alone wait for company.
-  void sync() {
-    if (!urgent_ && unsynced_.size() < limits::kHeldOps) return;
-    disk_.apply(unsynced_);
-    unsynced_.clear();
-    urgent_ = false;
-    ++syncs;
-    replica_->durable(now(), last_, *this);
-  }
-  void tick() {
-    const auto due = replica_->next_deadline();
-    if (due && *due <= now().tick) replica_->tick(now(), *this);
-  }
-  Replica& replica() { return *replica_; }
-
-  std::uint64_t commands = 0;
-  std::uint64_t syncs = 0;
-
- private:
-  Client& client_;
-  std::uint64_t& committed_;
-  MemoryRecords disk_;
-  std::optional<Replica> replica_;
-  std::vector<rop::Any> unsynced_;
-  Ticket last_;
-  bool urgent_ = false;
-};
 
 struct Costs {
   std::vector<double> cpu;
@@ -87,89 +27,46 @@ void commits(const Options& o, ServerProcess& server, const std::vector<Identity
   const std::size_t messages = members >= 100 ? 1'000 : 4'000;
   Driver d(server.port(), "moot.local", o.batch);
   open_all(d, who, 0, members);
-  std::array<std::uint8_t, 10> random{};
-  random[0] = static_cast<std::uint8_t>(run);
-  random[1] = static_cast<std::uint8_t>(window);
-  const ChannelId channel = ChannelId::make(now().wall, random);
-  const std::string name = "bench " + text(channel);
-  std::vector<std::unique_ptr<Member>> all(members);
-  std::uint64_t committed = 0;
-  std::uint64_t heard = 0;
-  std::size_t joined = 0;
-  d.hooks({.opened = {},
-           .deliver =
-               [&](Client& c, const s::Any& cmd, Bytes) {
-                 ++heard;
-                 const auto* status = std::get_if<s::ChStatus>(&cmd);
-                 if (status != nullptr && status->id == channel && !all[c.index]) {
-                   all[c.index] = std::make_unique<Member>(c, channel, 1 + c.index, committed);
-                   ++joined;
-                 }
-                 if (all[c.index]) all[c.index]->replica().step(now(), cmd, *all[c.index]);
-               },
-           .closed = [](Client&) { give_up("the server ended a connection."); }});
-  const auto turn = [&](auto done) {
-    return d.run(
-        [&] {
-          for (const auto& m : all) {
-            if (!m) continue;
-            m->sync();
-            m->tick();
-          }
-          return done();
-        },
-        std::chrono::seconds{120});
-  };
-  d.clients()[0]->send(c::ChCreate{.id = channel, .name = Name{name}, .keeper = keeper});
-  if (!turn([&] { return joined == 1; })) give_up("no channel could be made.");
-  for (std::size_t i = 1; i < members; ++i) d.clients()[i]->send(c::ChJoin{.id = channel});
-  const auto ready = [&] {
-    return joined == members && std::ranges::all_of(all, [](const auto& m) {
-             return m->replica().can_send() && m->replica().synced();
-           });
-  };
-  if (!turn(ready)) give_up("the members did not find a leader.");
+  BenchChannel channel(d, members, keeper, "run " + std::to_string(run));
 
   const ByteBuf body = *client::write_text(std::string(100, 'x'), std::nullopt);
   std::uint64_t said = 0;
   std::deque<Clock::time_point> since;
-  committed = heard = 0;
-  const auto of_all = [&](auto count) {
-    std::uint64_t sum = 0;
-    for (const auto& m : all) sum += (*m).*count;
-    return sum;
-  };
-  const std::uint64_t commands = of_all(&Member::commands);
-  const std::uint64_t syncs = of_all(&Member::syncs);
+  const std::uint64_t committed = channel.committed();
+  const std::uint64_t heard = channel.heard();
+  const std::uint64_t commands = channel.of_all(&Member::commands);
+  const std::uint64_t syncs = channel.of_all(&Member::syncs);
   const std::uint64_t frames = d.frames_in() + d.frames_out();
   const std::uint64_t octets = d.octets();
   const double cpu = server.cpu_seconds();
   const auto begin = Clock::now();
-  const bool whole = turn([&] {
-    const std::uint64_t everywhere = committed / members;
+  const auto step = [&] {
+    const std::uint64_t everywhere = (channel.committed() - committed) / members;
     while (since.size() > said - everywhere) {
       costs.latency.push_back(micros(Clock::now() - since.front()));
       since.pop_front();
     }
     while (said < messages && said - everywhere < window) {
-      if (!all[0]->replica().compose(now(), body, *all[0])) give_up("a message was refused.");
+      if (!channel[0].replica().compose(now(), body, channel[0])) return true;
       since.push_back(Clock::now());
       ++said;
     }
-    for (const auto& m : all) m->sync();
-    return committed == messages * members;
-  });
-  if (!whole) give_up("not every message was committed everywhere.");
+    return channel.committed() - committed == messages * members;
+  };
+  if (!channel.run(step, std::chrono::seconds{120}) || said < messages) {
+    std::fprintf(stderr, "moot-bench: not every message was committed everywhere.\n");
+    std::exit(1);
+  }
   const double n = static_cast<double>(messages);
   costs.cpu.push_back((server.cpu_seconds() - cpu) * 1e6 / n);
   costs.rate = n / (micros(Clock::now() - begin) * 1e-6);
-  costs.commands = static_cast<double>(heard + of_all(&Member::commands) - commands) / n;
-  costs.syncs =
-      static_cast<double>(of_all(&Member::syncs) - syncs) / n / static_cast<double>(members);
+  costs.commands =
+      static_cast<double>(channel.heard() - heard + channel.of_all(&Member::commands) - commands) /
+      n;
+  costs.syncs = static_cast<double>(channel.of_all(&Member::syncs) - syncs) / n /
+                static_cast<double>(members);
   costs.frames = static_cast<double>(d.frames_in() + d.frames_out() - frames) / n;
   costs.octets = static_cast<double>(d.octets() - octets) / n;
-  d.hooks({});
-  d.close_all();
 }
 
 }  // namespace

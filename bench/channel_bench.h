@@ -11,4 +11,7 @@ namespace moot::bench {
 // turn, as their store does it. Member-kept, and with the server as keeper.
 void channel_commits(const Options& o, std::size_t members, unsigned window);
 
+// A new member, a real `moot pull`, brings a history of `records` messages from the leader.
+void catch_up(const Options& o, std::size_t records);
+
 }  // namespace moot::bench

@@ -245,20 +245,24 @@ int main_of(int argc, char** argv) {
       o.runs = std::max(1, std::atoi(argv[++i]));
     } else if (a == "--connections" && i + 1 < argc) {
       o.connections = static_cast<std::size_t>(std::max(200, std::atoi(argv[++i])));
+    } else if (a == "--records" && i + 1 < argc) {
+      o.records = static_cast<std::size_t>(std::max(1'000, std::atoi(argv[++i])));
     } else if (a == "--no-batch") {
       o.batch = false;
     } else if (a == "--json") {
       o.json = true;
-    } else if (a == "pm" || a == "channel" || a == "idle" || a == "revoke" || a == "frame") {
+    } else if (a == "pm" || a == "channel" || a == "pull" || a == "idle" || a == "revoke" ||
+               a == "frame") {
       o.only.push_back(a);
     } else {
       std::printf(
-          "moot-bench [pm] [channel] [idle] [revoke] [frame] [--runs N] [--connections N] "
-          "[--no-batch] [--json]\n\n"
+          "moot-bench [pm] [channel] [pull] [idle] [revoke] [frame] [--runs N] [--connections N] "
+          "[--records N] [--no-batch] [--json]\n\n"
           "Starts a mootd of its own on one processor, loads it from another and prints what it "
           "costs:\n"
           "  pm      CPU per relayed private message, 50 pairs, windows 1 and 64\n"
           "  channel CPU, frames, octets and fsyncs per committed message, 3, 10, 100 members\n"
+          "  pull    a new member brings a history of --records messages (default 100,000)\n"
           "  idle    resident bytes per idle connection and CPU per login, 10,000 connections\n"
           "  revoke  time from the return of `mootd key revoke` to the closed connection\n"
           "  frame   verify, decode, encode and sign one frame, against the bare HMACs\n"
@@ -290,6 +294,7 @@ int main_of(int argc, char** argv) {
       for (const unsigned window : {1u, 16u}) channel_commits(o, members, window);
     }
   }
+  if (wanted(o, "pull")) catch_up(o, o.records);
   if (wanted(o, "idle")) idle_and_logins(o);
   if (wanted(o, "revoke")) revocation(o);
   return 0;

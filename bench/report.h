@@ -15,6 +15,7 @@ struct Options {
   std::vector<std::string> only;
   int runs = 5;
   std::size_t connections = 10'000;
+  std::size_t records = 100'000;
   bool batch = true;
   bool json = false;
 };
