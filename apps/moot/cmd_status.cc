@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 
+#include "apps/moot/channel_words.h"
 #include "apps/moot/commands.h"
 #include "apps/moot/seat.h"
 #include "apps/moot/show.h"
+#include "apps/moot/show_channel.h"
 
 namespace moot::app {
 namespace {
@@ -33,6 +35,13 @@ int status(const Globals& globals, bool json) {
   };
   if (const auto done = seat->ask(Json().set("do", "status"), each); !done)
     return give_up(done.error());
+  std::vector<Client::Channel> channels;
+  const auto channel = [&](const Json& line) {
+    channels.push_back(get_channel(line));
+    if (channels.back().member) unread += channels.back().unread;
+  };
+  if (const auto done = seat->ask(Json().set("do", "channels_here"), channel); !done)
+    return give_up(done.error());
   const bool connected = facts.flag("connected");
   if (json) {
     fmt::print(
@@ -50,6 +59,12 @@ int status(const Globals& globals, bool json) {
   fmt::print("{} unconfirmed in the outbox, {} unread\n", facts.u64("unconfirmed"), unread);
   for (const Json& t : talks) {
     if (t.u64("unread") > 0) fmt::print("  @{}: {} unread\n", safe(t.str("peer")), t.u64("unread"));
+  }
+  for (const Client::Channel& c : channels) {
+    if (!c.member) continue;
+    const std::string missing = c.status == "few" ? "  " + what_is_missing(c) : std::string();
+    if (c.unread > 0 || !missing.empty())
+      fmt::print("  #{}: {} unread{}\n", safe(c.name), c.unread, missing);
   }
   return kDone;
 }

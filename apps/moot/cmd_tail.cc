@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "apps/moot/commands.h"
-#include "apps/moot/seat.h"
+#include "apps/moot/post_pages.h"
 #include "apps/moot/show.h"
-#include "model/ids.h"
+#include "apps/moot/target.h"
 
 namespace moot::app {
 namespace {
@@ -29,21 +29,34 @@ struct Options {
   bool follow = false;
 };
 
+// Which conversations, as they are asked for.
+struct Wanted {
+  std::vector<std::string> peers;
+  std::vector<Client::Channel> channels;
+  bool everything = false;
+
+  bool people() const { return everything || !peers.empty(); }
+  bool posts() const { return everything || !channels.empty(); }
+  bool holds(const Client::Message& m) const {
+    return everything ||
+           std::ranges::any_of(peers, [&](const auto& p) { return m.from == p || m.to == p; });
+  }
+  bool holds(const Client::Post& p) const {
+    return everything ||
+           std::ranges::any_of(channels, [&](const auto& c) { return c.name == p.channel; });
+  }
+};
+
 class Tail {
  public:
-  Tail(Seat seat, const Options& o) : seat_(std::move(seat)), o_(o), colour_(colour_wanted(1)) {
-    for (const std::string& t : o_.targets) peers_.push_back(user_of(t));
-  }
+  Tail(Seat seat, const Options& o, Since since)
+      : seat_(std::move(seat)), o_(o), since_(std::move(since)), colour_(colour_wanted(1)) {}
 
   int run() {
-    if (!o_.since.empty() && !parse_since())
-      return give_up({"--since takes a message id or a time such as 2026-11-23T09:30.", kUsage});
-    if (!seat_.send(Json().set("do", "watch"))) {
-      if (const int code = again(); code != kDone) return code;
-    }
+    if (const int code = keep_at([this] { return begin(); }, false); code != kDone) return code;
     // Who follows sees what comes as it comes; for who does not it must have come.
-    if (!o_.follow) catch_up();
-    if (const int code = keep_at([this] { return print_history(); }); code != kDone) return code;
+    if (!o_.follow && wanted_.people()) catch_up();
+    if (const int code = keep_at([this] { return print_past(); }); code != kDone) return code;
     if (!o_.follow) return kDone;
     for (;;) {
       if (changed_) {
@@ -58,16 +71,34 @@ class Tail {
   }
 
  private:
-  bool parse_since() {
-    if (const auto id = parse_ulid<MsgId>(o_.since)) {
-      since_id_ = o_.since;
-      since_ms_ = id->time().ms;
-      return true;
+  std::expected<void, Trouble> begin() {
+    if (!seat_.send(Json().set("do", "watch"))) return std::unexpected(gone());
+    wanted_ = {};
+    wanted_.everything = o_.targets.empty();
+    const auto targets = targets_of(seat_, o_.targets, hearing());
+    if (!targets) return std::unexpected(targets.error());
+    for (const Target& t : *targets) {
+      if (!t.channel) {
+        wanted_.peers.push_back(t.name);
+        continue;
+      }
+      auto c = channel_here(seat_, t.name, hearing());
+      if (!c) return std::unexpected(c.error());
+      wanted_.channels.push_back(std::move(*c));
     }
-    const auto at = parse_iso_time(o_.since);
-    if (!at) return false;
-    since_ms_ = *at;
-    return true;
+    return attach();
+  }
+
+  // Who follows a channel gets what is said there.
+  std::expected<void, Trouble> attach() {
+    if (!o_.follow || !wanted_.posts()) return {};
+    std::vector<std::string> names;
+    for (const auto& c : wanted_.channels) names.push_back(c.name);
+    if (wanted_.everything) names = {std::string()};
+    for (const std::string& name : names) {
+      if (auto done = attach_to(seat_, name, hearing()); !done) return done;
+    }
+    return {};
   }
 
   // Waits for what the server kept, unless there is no server to be had.
@@ -87,77 +118,146 @@ class Tail {
     }
   }
 
-  bool wanted(const Client::Message& m) const {
-    if (!since_id_.empty() && m.id <= since_id_) return false;
-    return peers_.empty() || std::ranges::any_of(peers_, [&](const std::string& p) {
-             return m.from == p || m.to == p;
-           });
-  }
-
-  std::expected<void, Trouble> print_history() {
-    if (!o_.since.empty() && o_.count == 0) return print_after();
+  // Of what is here: the newest, or all that is not too old.
+  std::expected<void, Trouble> print_past() {
+    if ((since_.ms > 0 || !since_.id.empty()) && o_.count == 0) return print_after();
     const std::uint64_t count = o_.count == 0 ? kCountDefault : o_.count;
-    std::vector<Client::Message> rows;
-    const auto each = [&](const Json& j) { rows.push_back(get_message(j)); };
-    // One peer is asked for alone; of several, the newest are put together.
-    for (std::size_t i = 0; i < std::max<std::size_t>(peers_.size(), 1); ++i) {
-      const auto done = ask(Json()
-                                .set("do", "history")
-                                .set("peer", peers_.empty() ? std::string() : peers_[i])
-                                .set("since", since_ms_)
-                                .set("count", count),
-                            each);
-      if (!done) return done;
+    const auto posts = newest_posts(count);
+    if (!posts) return std::unexpected(posts.error());
+    const auto messages = newest_messages(count);
+    if (!messages) return std::unexpected(messages.error());
+    // Each in its own order; put together by time.
+    std::vector<std::pair<std::uint64_t, std::string>> lines;
+    auto m = messages->begin();
+    for (const Client::Post& p : *posts) {
+      for (; m != messages->end() && m->at_ms <= p.at_ms; ++m) lines.emplace_back(m->seq, line(*m));
+      lines.emplace_back(0, line(p));
     }
-    std::ranges::sort(rows, {}, &Client::Message::seq);
-    std::erase_if(rows, [&](const auto& m) { return !wanted(m); });
-    if (rows.size() > count) rows.erase(rows.begin(), rows.end() - static_cast<long>(count));
-    for (const auto& m : rows) print(m);
+    for (; m != messages->end(); ++m) lines.emplace_back(m->seq, line(*m));
+    const std::size_t skip = lines.size() > count ? lines.size() - count : 0;
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      last_seq_ = std::max(last_seq_, lines[i].first);
+      if (i >= skip) say(lines[i].second);
+    }
     return {};
   }
 
-  // The owner may end in the middle of an answer; what was printed is known by `last_seq_`.
-  template <class Print>
-  int keep_at(Print print) {
+  std::expected<std::vector<Client::Message>, Trouble> newest_messages(std::uint64_t count) {
+    std::vector<Client::Message> rows;
+    if (!wanted_.people()) return rows;
+    const auto each = [&](const Json& j) { rows.push_back(get_message(j)); };
+    // One peer is asked for alone; of several, the newest are put together.
+    const auto& peers = wanted_.peers;
+    for (std::size_t i = 0; i < std::max<std::size_t>(peers.size(), 1); ++i) {
+      const auto done = ask(Json()
+                                .set("do", "history")
+                                .set("peer", peers.empty() ? std::string() : peers[i])
+                                .set("since", since_.ms)
+                                .set("count", count),
+                            each);
+      if (!done) return std::unexpected(done.error());
+    }
+    std::ranges::sort(rows, {}, &Client::Message::seq);
+    std::erase_if(rows, [&](const auto& m) { return !shown(m); });
+    if (rows.size() > count) rows.erase(rows.begin(), rows.end() - static_cast<long>(count));
+    return rows;
+  }
+
+  // What arrives from here on comes after them.
+  std::expected<std::vector<Client::Post>, Trouble> newest_posts(std::uint64_t count) {
+    std::vector<Client::Post> rows;
+    if (!wanted_.posts()) return rows;
+    const auto last = last_arrival(seat_, hearing());
+    if (!last) return std::unexpected(last.error());
+    std::vector<std::string> names;
+    const auto name = [&](const Json& line) { names.push_back(line.str("channel")); };
+    for (const auto& c : wanted_.channels) names.push_back(c.name);
+    if (wanted_.everything) {
+      if (const auto done = ask(Json().set("do", "channels_here"), name); !done)
+        return std::unexpected(done.error());
+    }
+    for (const std::string& channel : names) {
+      const auto each = [&](const Client::Post& p) {
+        if (p.seq <= *last) rows.push_back(p);
+      };
+      if (const auto done = each_post(seat_, {channel, since_, count}, each, hearing()); !done)
+        return std::unexpected(done.error());
+      std::ranges::stable_sort(rows, {}, &Client::Post::at_ms);
+      if (rows.size() > count) rows.erase(rows.begin(), rows.end() - static_cast<long>(count));
+    }
+    last_post_ = *last;
+    return rows;
+  }
+
+  // The owner may end in the middle of an answer; what was printed is known by its place.
+  template <class Do>
+  int keep_at(Do what, bool sits = true) {
     for (int tries = 1;; ++tries) {
-      const auto done = print();
+      const auto done = what();
       if (done) return kDone;
-      if (tries == kTries) return give_up(done.error());
-      if (const int code = again(); code != kDone) return code;
+      if (tries == kTries || done.error().code == kUsage || !seat_.lost())
+        return give_up(done.error());
+      if (const int code = again(sits); code != kDone) return code;
     }
   }
 
   // Everything after the last that was printed, page by page.
   std::expected<void, Trouble> print_after() {
-    for (;;) {
+    while (wanted_.people()) {
       std::vector<Client::Message> rows;
       const auto each = [&](const Json& j) { rows.push_back(get_message(j)); };
       const auto done = ask(Json()
                                 .set("do", "history")
                                 .set("after", last_seq_)
-                                .set("since", since_ms_)
+                                .set("since", since_.ms)
                                 .set("count", kPage)
                                 .set("first", true),
                             each);
       if (!done) return done;
       for (const auto& m : rows) {
         last_seq_ = m.seq;
-        if (wanted(m)) print(m);
+        if (shown(m)) say(line(m));
       }
-      if (rows.size() < kPage) return {};
+      if (rows.size() < kPage) break;
     }
+    if (!wanted_.posts()) return {};
+    const bool one = wanted_.channels.size() == 1;
+    const auto each = [&](const Client::Post& p) {
+      last_post_ = p.seq;
+      if (shown(p)) say(line(p));
+    };
+    std::uint64_t after = last_post_;
+    const auto done =
+        each_arrival(seat_, {one ? wanted_.channels[0].name : std::string(), {}, since_.ms}, after,
+                     each, hearing());
+    if (!done) return std::unexpected(done.error());
+    return {};
+  }
+
+  template <class Row>
+  bool shown(const Row& row) const {
+    return (since_.id.empty() || row.id > since_.id) && wanted_.holds(row);
   }
 
   std::expected<void, Trouble> ask(const Json& question, const Seat::Each& each) {
-    return seat_.ask(question, each, std::chrono::seconds(30),
-                     [this](const Json& line) { hear(line); });
+    return seat_.ask(question, each, std::chrono::seconds(30), hearing());
+  }
+  Seat::Each hearing() {
+    return [this](const Json& line) { hear(line); };
   }
 
   void hear(const Json& line) {
     const std::string& ev = line.str("ev");
     if (line.has("self")) self_ = line.str("self");
-    if (ev == "message") changed_ = true;
+    if (ev == "message" || ev == "sync" || ev == "synced") changed_ = true;
+    if (ev == "post" && line.str("state") == "committed") changed_ = true;
     if (ev == "store_failed") fmt::print(stderr, "moot: {}\n", safe(line.str("why")));
+    if (ev == "channel") {
+      // It may have another name now.
+      for (auto& c : wanted_.channels) {
+        if (c.id == line.str("id")) c.name = line.str("channel");
+      }
+    }
     const bool off = ev == "disconnected" || ev == "stopped";
     if (off && line.str("text") != said_) {
       said_ = line.str("text");
@@ -167,38 +267,39 @@ class Tail {
     if (ev == "stopped") stopped_ = true;
   }
 
-  void print(const Client::Message& m) {
-    last_seq_ = std::max(last_seq_, m.seq);
-    if (o_.json) {
-      fmt::print("{}\n", message_json(m));
-    } else {
-      fmt::print("{}\n", message_line(m, self_, colour_));
-    }
+  std::string line(const Client::Message& m) const {
+    return o_.json ? message_json(m) : message_line(m, self_, colour_);
+  }
+  std::string line(const Client::Post& p) const {
+    return o_.json ? post_json(p) : post_line(p, self_, colour_);
+  }
+  void say(const std::string& text) {
+    fmt::print("{}\n", text);
     std::fflush(stdout);
   }
 
-  int lost() { return give_up({"The moot that has the store ended; run the command again."}); }
+  static Trouble gone() { return {"The moot that has the store ended; run the command again."}; }
 
   // The owner ended: this process takes its place, or finds another owner, which may be about to
   // end as well, and goes on where it was.
-  int again() {
+  int again(bool sits = true) {
     changed_ = true;
     stopped_ = false;
     for (int tries = 0; tries < kTries; ++tries) {
       if (const auto sat = seat_.again(); !sat) return give_up(sat.error());
-      if (seat_.send(Json().set("do", "watch"))) return kDone;
+      if (!sits || (seat_.send(Json().set("do", "watch")) && attach())) return kDone;
     }
-    return lost();
+    return give_up(gone());
   }
 
   Seat seat_;
   const Options& o_;
+  const Since since_;
   const bool colour_;
-  std::vector<std::string> peers_;
+  Wanted wanted_;
   std::string self_;
-  std::string since_id_;
-  std::uint64_t since_ms_ = 0;
   std::uint64_t last_seq_ = 0;
+  std::uint64_t last_post_ = 0;
   std::string said_;
   bool stopped_ = false;  // the owner does not connect any more: replaced, or the key was revoked
   bool changed_ = false;
@@ -206,13 +307,15 @@ class Tail {
 
 int tail(const Globals& globals, const Options& o) {
   for (const std::string& t : o.targets) {
-    if (user_of(t).empty())
-      return give_up({"\"" + safe(t) + "\" is no user; write @NAME.", kUsage});
+    if (const auto target = target_of(t, {}); !target && (t[0] == '@' || t[0] == '#'))
+      return give_up(target.error());
   }
+  auto since = parse_since(o.since);
+  if (!since) return give_up(since.error());
   // Who follows is there to read.
   auto seat = Seat::take(globals, {.connect = true, .answers = o.follow});
   if (!seat) return give_up(seat.error());
-  return Tail(std::move(*seat), o).run();
+  return Tail(std::move(*seat), o, std::move(*since)).run();
 }
 
 }  // namespace
@@ -220,16 +323,25 @@ int tail(const Globals& globals, const Options& o) {
 void add_tail(CLI::App& app, Globals& globals, Run& run) {
   auto* sub = app.add_subcommand("tail", "Print messages, and with --follow those that come");
   auto o = std::make_shared<Options>();
-  sub->add_option("TARGET", o->targets, "Only these conversations: @USER...");
-  sub->add_flag("--json", o->json,
-                "One object a line: {\"to\",\"id\",\"from\",\"at\",\"text\",\"state\",\"acks\"}");
+  sub->add_option("TARGET", o->targets,
+                  "Only these conversations: @USER, and channels: NAME or '#NAME'");
+  sub->add_flag(
+      "--json", o->json,
+      "One object a line: {\"to\",\"id\",\"from\",\"at\",\"text\",\"state\",\"acks\"}; in "
+      "channels \"channel\" instead of \"to\"");
   sub->add_option("--since", o->since, "After this message id, or from this time on (UTC)");
   sub->add_option("--count", o->count, "The last N (default 20, with --since all)");
   sub->add_flag("-f,--follow", o->follow,
-                "Go on until interrupted, or until the server takes the key away");
+                "Go on until interrupted, or until the server takes the key away; takes part in "
+                "the channels, so that what is said there comes");
   sub->footer(
+      "Of channels, committed messages; those that came behind their time are marked late. Without "
+      "--follow: what is on this device.\n"
+      "NAME alone is the channel if you are in one of that name, else the user. A shell takes an "
+      "unquoted #ops for a comment: write ops or '#ops'.\n"
       "Examples:\n"
       "  moot tail @ada --count 5\n"
+      "  moot tail ops --follow\n"
       "  moot tail --follow --json | while read -r m; do ...; done");
   sub->callback([=, &globals, &run] { run = [=, &globals] { return tail(globals, *o); }; });
 }

@@ -32,4 +32,48 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
   return std::nullopt;
 }
 
+int run_moot(int argc, const char* const* argv, const std::string& version) {
+  CLI::App app("moot: talk with the people on a moot server", "moot");
+  app.footer(
+      "Exit codes: 0 done, 1 failed, 2 usage, 78 bad key file.\n"
+      "Examples:\n"
+      "  moot join 'moot://HOST:PORT/#TOKEN' --as ada\n"
+      "  moot chat @bob\n"
+      "  moot send @bob 'hello' --wait acked\n"
+      "  moot create ops --keeper members\n"
+      "  moot send ops 'is anybody here?'");
+  app.set_version_flag("--version", "moot " + version);
+  Globals globals;
+  app.add_option("-k,--key", globals.key_file, "Key file (default: key.toml in --home)")
+      ->type_name("KEYFILE");
+  app.add_option("--home", globals.home,
+                 "Where key and messages are (default: $MOOT_HOME, else $XDG_DATA_HOME/moot, else "
+                 "~/.local/share/moot)")
+      ->type_name("DIR");
+  app.require_subcommand(0, 1);
+  app.fallthrough();
+  Run run;
+  for (const auto add : {add_join,   add_chat,     add_send,    add_tail,    add_users, add_nick,
+                         add_away,   add_channels, add_members, add_create,  add_enter, add_leave,
+                         add_set,    add_invite,   add_kick,    add_replica, add_pull,  add_history,
+                         add_verify, add_search,   add_export,  add_status,  add_doctor}) {
+    add(app, globals, run);
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& e) {  // --help, --version
+    return app.exit(e);
+  } catch (const CLI::ParseError& e) {
+    fmt::print(stderr, "moot: {}\nRun moot --help.\n", e.what());
+    return kUsage;
+  }
+  if (!run) {
+    const auto place = find_place(globals);
+    if (!place) return give_up(place.error());
+    fmt::print(stderr, "{}", app.help());
+    return kUsage;
+  }
+  return run();
+}
+
 }  // namespace moot::app

@@ -20,10 +20,25 @@ void add_away(CLI::App& app, Globals& globals, Run& run);
 void add_send(CLI::App& app, Globals& globals, Run& run);
 void add_tail(CLI::App& app, Globals& globals, Run& run);
 void add_chat(CLI::App& app, Globals& globals, Run& run);
+void add_channels(CLI::App& app, Globals& globals, Run& run);
+void add_members(CLI::App& app, Globals& globals, Run& run);
+void add_create(CLI::App& app, Globals& globals, Run& run);
+void add_enter(CLI::App& app, Globals& globals, Run& run);
+void add_leave(CLI::App& app, Globals& globals, Run& run);
+void add_set(CLI::App& app, Globals& globals, Run& run);
+void add_invite(CLI::App& app, Globals& globals, Run& run);
+void add_kick(CLI::App& app, Globals& globals, Run& run);
+void add_replica(CLI::App& app, Globals& globals, Run& run);
+void add_pull(CLI::App& app, Globals& globals, Run& run);
+void add_history(CLI::App& app, Globals& globals, Run& run);
+void add_verify(CLI::App& app, Globals& globals, Run& run);
 void add_status(CLI::App& app, Globals& globals, Run& run);
 void add_search(CLI::App& app, Globals& globals, Run& run);
 void add_export(CLI::App& app, Globals& globals, Run& run);
 void add_doctor(CLI::App& app, Globals& globals, Run& run);
+
+// `moot` as a whole: takes the command line, runs the command, gives the exit code.
+int run_moot(int argc, const char* const* argv, const std::string& version);
 
 // Says it on stderr and gives its code.
 int give_up(const Trouble& trouble);

@@ -8,7 +8,6 @@ namespace {
 // An owner that is starting or ending is met again at once; one that hangs is told about.
 constexpr int kTries = 100;
 constexpr int kBetweenTriesMs = 50;
-constexpr auto kServerPatience = std::chrono::seconds(20);
 
 }  // namespace
 
@@ -21,6 +20,7 @@ std::expected<Seat, Trouble> Seat::take(const Globals& globals, Owner::Wish wish
 }
 
 std::expected<void, Trouble> Seat::again() {
+  lost_ = false;
   lines_.reset();
   owner_.reset();
   for (int i = 0; i < kTries; ++i) {
@@ -42,17 +42,22 @@ std::expected<void, Trouble> Seat::again() {
       kFailed});
 }
 
+std::unexpected<Trouble> Seat::gone() {
+  lost_ = true;
+  return std::unexpected(
+      Trouble{"The moot that has the store ended; run the command again.", kFailed});
+}
+
 std::expected<void, Trouble> Seat::ask(Json question, const Each& each,
                                        std::chrono::milliseconds time, const Each& other) {
   const std::uint64_t n = next_n_++;
-  const Trouble gone{"The moot that has the store ended; run the command again.", kFailed};
-  if (!send(question.set("n", n))) return std::unexpected(gone);
-  const auto until = std::chrono::steady_clock::now() + time;
+  if (!send(question.set("n", n))) return gone();
+  auto until = std::chrono::steady_clock::now() + time;
   for (;;) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         until - std::chrono::steady_clock::now());
     auto got = receive(std::max(left, std::chrono::milliseconds(0)));
-    if (got.ended) return std::unexpected(gone);
+    if (got.ended) return gone();
     if (!got.line) {
       return std::unexpected(
           Trouble{"The server did not answer in time; `moot doctor` says why.", kFailed});
@@ -61,6 +66,7 @@ std::expected<void, Trouble> Seat::ask(Json question, const Each& each,
       if (other) other(*got.line);
       continue;
     }
+    until = std::chrono::steady_clock::now() + time;
     if (!got.line->str("error").empty())
       return std::unexpected(Trouble{got.line->str("error"), kFailed});
     if (!got.line->flag("end") || got.line->has("id")) each(*got.line);
@@ -68,20 +74,27 @@ std::expected<void, Trouble> Seat::ask(Json question, const Each& each,
   }
 }
 
-std::expected<void, Trouble> Seat::ask_server(const Json& question, const Each& each) {
-  const Trouble gone{"The moot that has the store ended; run the command again.", kFailed};
-  if (!send(Json().set("do", "watch"))) return std::unexpected(gone);
+std::expected<void, Trouble> Seat::wait_connected(const Each& other) {
+  if (!send(Json().set("do", "watch"))) return gone();
   const auto until = std::chrono::steady_clock::now() + kServerPatience;
   while (std::chrono::steady_clock::now() < until) {
     const auto got = receive(std::chrono::seconds(1));
-    if (got.ended) return std::unexpected(gone);
+    if (got.ended) return gone();
     if (!got.line) continue;
+    if (other) other(*got.line);
     const std::string& ev = got.line->str("ev");
-    if (ev == "connected" || ev == "caught_up") break;
+    if (ev == "caught_up") return {};
     if (ev == "disconnected" || ev == "stopped")
       return std::unexpected(Trouble{got.line->str("text"), kFailed});
   }
-  return ask(question, each, kServerPatience);
+  return std::unexpected(
+      Trouble{"The server did not answer in time; `moot doctor` says why.", kFailed});
+}
+
+std::expected<void, Trouble> Seat::ask_server(const Json& question, const Each& each,
+                                              std::chrono::milliseconds time, const Each& other) {
+  if (auto connected = wait_connected(other); !connected) return connected;
+  return ask(question, each, time, other);
 }
 
 }  // namespace moot::app

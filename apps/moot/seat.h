@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <expected>
 #include <functional>
 #include <memory>
@@ -19,24 +20,35 @@ class Seat {
   bool owner() const { return owner_ != nullptr; }
   // The owner has gone: sit down again, perhaps as the owner.
   std::expected<void, Trouble> again();
+  // An answer did not come because the owner has gone.
+  bool lost() const { return lost_; }
 
-  // Asks, hands over every line of the answer, ends with its error or nothing. Lines about other
-  // things go to `other`, where that is wanted.
+  // Asks, hands over every line of the answer, ends with its error or nothing. `time` runs from the
+  // last line of the answer. Lines about other things go to `other`, where that is wanted.
   using Each = std::function<void(const Json&)>;
   std::expected<void, Trouble> ask(Json question, const Each& each,
                                    std::chrono::milliseconds time = std::chrono::seconds(30),
                                    const Each& other = {});
-  // The same for what only the server can answer: ends as soon as it cannot be reached.
-  std::expected<void, Trouble> ask_server(const Json& question, const Each& each);
+  // Waits until the server answers, and has told what it tells at the begin of a connection; ends
+  // as soon as it cannot be reached.
+  std::expected<void, Trouble> wait_connected(const Each& other = {});
+  // The same as `ask` for what only the server can answer.
+  static constexpr std::chrono::milliseconds kServerPatience = std::chrono::seconds(20);
+  std::expected<void, Trouble> ask_server(const Json& question, const Each& each,
+                                          std::chrono::milliseconds time = kServerPatience,
+                                          const Each& other = {});
 
  private:
   Seat(Place place, Owner::Wish wish) : place_(std::move(place)), wish_(wish) {}
+
+  std::unexpected<Trouble> gone();
 
   Place place_;
   Owner::Wish wish_;
   std::unique_ptr<Owner> owner_;
   std::unique_ptr<Lines> lines_;
   std::uint64_t next_n_ = 1;
+  bool lost_ = false;
 };
 
 }  // namespace moot::app

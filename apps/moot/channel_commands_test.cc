@@ -1,0 +1,461 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+
+#include "apps/moot/post_pages.h"
+#include "apps/moot/scripted_owner_test.h"
+#include "apps/moot/show.h"
+#include "apps/moot/show_channel.h"
+#include "model/ids.h"
+
+// The commands for channels against an owner that says what a test wants (and that the real one
+// says, see tests/process).
+namespace moot::app {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+Client::Channel ops() {
+  Client::Channel c;
+  c.name = "ops";
+  c.id = "01HHNNM7S8M2RW5MZ4YM31EA1S";
+  c.keeper = "members";
+  c.status = "healthy";
+  c.leader = "bob";
+  c.election = 7;
+  c.min = 3;
+  c.members_n = c.online_n = 3;
+  c.roles = {{"ada", "owner"}};
+  c.member = true;
+  return c;
+}
+
+Json line(const Client::Channel& c) {
+  Json json;
+  put_channel(json, c);
+  return json;
+}
+Json line(const Client::Post& p) {
+  Json json;
+  put_post(json, p);
+  return json;
+}
+Json event(const Client::Post& p) {
+  Json json;
+  put_post(json.set("ev", "post"), p);
+  return json;
+}
+
+Client::Post post(std::uint64_t n, std::string text = "hello") {
+  Client::Post p;
+  p.channel = "ops";
+  p.id = moot::text(MsgId::make(UnixMs{1'702'608'117'000 + n}, std::array<std::uint8_t, 10>{}));
+  p.from = "bob";
+  p.text = std::move(text);
+  p.at_ms = 1'702'608'117'000 + n;
+  p.state = Client::State::committed;
+  p.acks = {"ada", "bob"};
+  p.acks_n = 2;
+  p.seq = n;
+  return p;
+}
+
+// Posts of one channel as a store would answer for them.
+std::vector<Json> stored(const std::vector<Client::Post>& all, const Json& ask) {
+  std::vector<Client::Post> rows;
+  for (const Client::Post& p : all) {
+    const std::string& below = ask.str("below_id");
+    if (p.id < ask.str("from_id") || (!below.empty() && p.id >= below)) continue;
+    if (p.at_ms < ask.u64("since") || !p.text.contains(ask.str("containing"))) continue;
+    if (ask.str("order") == "arrival" && p.seq <= ask.u64("after")) continue;
+    rows.push_back(p);
+  }
+  if (ask.str("order") == "arrival") std::ranges::sort(rows, {}, &Client::Post::seq);
+  const std::size_t count = std::min<std::size_t>(rows.size(), ask.u64("count"));
+  if (ask.str("order") == "newest") {
+    rows.erase(rows.begin(), rows.end() - static_cast<long>(count));
+  } else {
+    rows.resize(count);
+  }
+  std::vector<Json> lines;
+  for (const Client::Post& p : rows) lines.push_back(line(p));
+  return lines;
+}
+
+class ChannelCommands : public CommandTest {};
+
+TEST_F(ChannelCommands, ChannelsAndMembersArePrinted) {
+  ScriptedOwner owner(dir_, [](const Json& ask) -> std::vector<Json> {
+    if (ask.str("do") == "channels" || ask.str("do") == "channels_here") return {line(ops())};
+    if (ask.str("do") == "members") {
+      return {Json().set("user", "ada").set("online", true),
+              Json().set("user", "bob").set("online", false)};
+    }
+    return {};
+  });
+  const Ran channels = moot({"channels"});
+  EXPECT_EQ(channels.code, kDone) << channels.err;
+  EXPECT_THAT(channels.out, HasSubstr("* #ops"));
+  EXPECT_THAT(moot({"channels", "--json"}).out, HasSubstr("{\"channel\":\"ops\""));
+  const Ran members = moot({"members", "#ops", "--json"});
+  EXPECT_EQ(members.code, kDone) << members.err;
+  EXPECT_EQ(members.out,
+            "{\"user\":\"ada\",\"online\":true,\"role\":\"owner\",\"leader\":false}\n"
+            "{\"user\":\"bob\",\"online\":false,\"role\":\"\",\"leader\":true}\n");
+}
+
+TEST_F(ChannelCommands, WhatIsAskedIsWhatWasSaid) {
+  ScriptedOwner owner(dir_, [](const Json&) -> std::vector<Json> { return {}; });
+  const Ran server = moot({"create", "ops"});
+  EXPECT_EQ(server.code, kDone) << server.err;
+  EXPECT_THAT(server.err, HasSubstr("whoever operates the server can read"));
+  EXPECT_THAT(
+      moot({"create", "#ops", "--keeper", "members", "--private", "--history", "since_join"}).err,
+      HasSubstr("three of them have to be online"));
+  moot({"leave", "ops"});
+  moot({"set", "ops", "--topic", "", "--rename", "#dev", "--role", "@bob=admin", "--role",
+        "eve=none"});
+  moot({"invite", "ops", "@bob"});
+  moot({"kick", "ops", "bob"});
+  EXPECT_THAT(
+      owner.asked(),
+      ElementsAre(
+          R"({"do":"create","channel":"ops","keeper":"server","private":false,"since_join":false,"n":1})",
+          R"({"do":"create","channel":"ops","keeper":"members","private":true,"since_join":true,"n":1})",
+          R"({"do":"leave","channel":"ops","n":1})",
+          R"({"do":"set","channel":"ops","topic":"","rename":"dev","roles":"bob=admin eve=none","n":1})",
+          R"({"do":"ch_invite","channel":"ops","user":"bob","n":1})",
+          R"({"do":"kick","channel":"ops","user":"bob","n":1})"));
+}
+
+TEST_F(ChannelCommands, WrongUsageIsExitTwoAndAsksNothing) {
+  ScriptedOwner owner(dir_, [](const Json&) -> std::vector<Json> { return {}; });
+  const std::vector<std::vector<std::string>> wrong{
+      {"create"},
+      {"create", "@ops"},
+      {"create", "ops", "--keeper", "nobody"},
+      {"create", "ops", "--history", "some"},
+      {"enter", std::string(65, 'x')},
+      {"leave", "#"},
+      {"members"},
+      {"set", "ops"},
+      {"set", "ops", "--role", "bob=king"},
+      {"set", "ops", "--topic", std::string(1'025, 'x')},
+      {"invite", "ops"},
+      {"invite", "ops", "@Bob"},
+      {"kick", "ops", "#bob"},
+      {"history", "ops", "--since", "yesterday"},
+      {"verify", "@ops"},
+      {"replica"},
+      {"replica", "ops", "@dev"},
+      {"send", "#ops", "x", "--wait", "acked"},
+      {"send", "@bob", "x", "--wait", "committed"},
+      {"send", "#", "x"},
+      {"tail", "#ops", "--since", "x"},
+      {"export", "@"}};
+  for (const auto& args : wrong) {
+    const Ran ran = moot(args);
+    EXPECT_EQ(ran.code, kUsage) << testing::PrintToString(args);
+    EXPECT_EQ(ran.out, "");
+    EXPECT_NE(ran.err, "");
+  }
+  EXPECT_THAT(owner.asked(), IsEmpty());
+}
+
+TEST_F(ChannelCommands, ARefusalIsExitOneWithItsSentence) {
+  ScriptedOwner owner(dir_, [](const Json&) -> std::vector<Json> {
+    return {Json().set("error", "You are no owner of #ops.")};
+  });
+  for (const auto& args : std::vector<std::vector<std::string>>{{"create", "ops"},
+                                                                {"enter", "ops"},
+                                                                {"set", "ops", "--topic", "x"},
+                                                                {"members", "ops"},
+                                                                {"history", "ops"},
+                                                                {"send", "#ops", "x"},
+                                                                {"tail", "#ops", "-f"},
+                                                                {"replica", "ops"}}) {
+    const Ran ran = moot(args);
+    EXPECT_EQ(ran.code, kFailed) << testing::PrintToString(args);
+    EXPECT_THAT(ran.err, HasSubstr("You are no owner of #ops.")) << testing::PrintToString(args);
+  }
+}
+
+TEST_F(ChannelCommands, WithoutAServerWhatNeedsOneFails) {
+  ScriptedOwner owner(dir_, [](const Json& ask) -> std::vector<Json> {
+    if (ask.str("do") == "watch")
+      return {Json().set("ev", "disconnected").set("text", "Nobody listens there.")};
+    return {};
+  });
+  const Ran ran = moot({"channels"});
+  EXPECT_EQ(ran.code, kFailed);
+  EXPECT_THAT(ran.err, HasSubstr("Nobody listens there."));
+}
+
+TEST_F(ChannelCommands, APostIsFollowedByItsDraftThenByItsId) {
+  ScriptedOwner owner(dir_, [](const Json& ask) -> std::vector<Json> {
+    if (ask.str("do") == "channels_here") return {line(ops())};
+    if (ask.str("do") != "post") return {};
+    Client::Post p = post(1, ask.str("text"));
+    p.from = "ada";
+    p.own = true;
+    Client::Post queued = p;
+    queued.id.clear();
+    queued.draft = 4;
+    queued.state = Client::State::queued;
+    Client::Post pending = p;
+    pending.draft = 4;
+    pending.state = Client::State::pending;
+    pending.need = 1;
+    Client::Post other = post(2);
+    other.draft = 5;
+    return {Json().set("draft_only", std::uint64_t{4}), event(queued), event(other), event(pending),
+            event(p)};
+  });
+  const Ran ran = moot({"send", "ops", "hello", "--json"});
+  EXPECT_EQ(ran.code, kDone) << ran.err;
+  EXPECT_EQ(ran.out, "{\"channel\":\"ops\",\"id\":\"" + post(1).id +
+                         "\",\"from\":\"ada\",\"at\":\"2023-12-15T02:41:57.001Z\",\"text\":"
+                         "\"hello\",\"state\":\"committed\",\"acks\":[\"ada\",\"bob\"]}\n");
+}
+
+TEST_F(ChannelCommands, WhatCannotBeSentStaysAndSaysWhoIsMissing) {
+  ScriptedOwner owner(dir_, [](const Json& ask) -> std::vector<Json> {
+    Client::Channel c = ops();
+    c.status = "few";
+    c.leader.clear();
+    c.online_n = 1;
+    if (ask.str("do") == "channels_here") return {line(c)};
+    if (ask.str("do") != "post") return {};
+    Client::Post p = post(1, ask.str("text"));
+    p.id.clear();
+    p.draft = 4;
+    p.state = Client::State::queued;
+    p.acks.clear();
+    p.acks_n = 0;
+    return {Json().set("draft_only", std::uint64_t{4}), event(p)};
+  });
+  const Ran ran = moot({"send", "#ops", "hello", "--json", "--timeout", "50ms"});
+  EXPECT_EQ(ran.code, kFailed);
+  EXPECT_THAT(ran.out, HasSubstr("\"id\":\"\""));
+  EXPECT_THAT(ran.out, HasSubstr("\"state\":\"queued\",\"acks\":[]}"));
+  EXPECT_THAT(ran.err, HasSubstr("in the outbox"));
+  EXPECT_THAT(ran.err, HasSubstr("has 1: 2 people are missing."));
+  EXPECT_EQ(moot({"send", "#ops", "hello", "--wait", "queued"}).code, kDone);
+}
+
+TEST_F(ChannelCommands, HistoryIsWholeHoweverManyPagesAndSiblingsThereAre) {
+  std::vector<Client::Post> all;
+  for (std::uint64_t n = 1; n <= 1'300; ++n) {
+    all.push_back(post(n, "text " + std::to_string(n)));
+    // Records of one id on the border of a page.
+    if (n == 499 || n == 500) {
+      for (int i = 0; i < 3; ++i) all.push_back(post(n, "sibling"));
+    }
+  }
+  ScriptedOwner owner(dir_, [&](const Json& ask) { return stored(all, ask); });
+  const auto lines = [&](const std::vector<std::string>& args) {
+    const Ran ran = moot(args);
+    EXPECT_EQ(ran.code, kDone) << ran.err;
+    return ran.out;
+  };
+  std::string want;
+  for (const Client::Post& p : all) want += post_json(p) + '\n';
+  // Not EXPECT_EQ: a difference is not to be told in a thousand lines.
+  EXPECT_TRUE(lines({"history", "ops", "--json"}) == want);
+  EXPECT_TRUE(lines({"export", "#ops"}) == want);
+
+  std::string newest;
+  for (std::size_t i = all.size() - 700; i < all.size(); ++i) newest += post_json(all[i]) + '\n';
+  EXPECT_TRUE(lines({"history", "ops", "--json", "--count", "700"}) == newest);
+  EXPECT_TRUE(lines({"history", "ops", "--json", "--count", "100000"}) == want);
+  EXPECT_EQ(lines({"history", "ops", "--json", "--since", all[all.size() - 2].id}),
+            post_json(all.back()) + '\n');
+  EXPECT_EQ(lines({"history", "ops", "--json", "--since", "2023-12-15T02:41:58.300Z"}),
+            post_json(all.back()) + '\n');
+  EXPECT_THAT(lines({"export", "#ops", "--format", "text"}), HasSubstr("@bob: text 1300\n"));
+}
+
+TEST_F(ChannelCommands, TheLastArrivalIsFoundWhateverTheGaps) {
+  for (const std::vector<std::uint64_t>& seqs : std::vector<std::vector<std::uint64_t>>{
+           {}, {1}, {1, 2, 3}, {3, 9, 1'000}, {1'000'000}, {1ull << 40, (1ull << 40) + 5}}) {
+    std::vector<Client::Post> all;
+    for (const std::uint64_t seq : seqs) all.push_back(post(seq));
+    ScriptedOwner owner(dir_, [&](const Json& ask) { return stored(all, ask); });
+    auto seat = Seat::take({{}, dir_}, {});
+    ASSERT_TRUE(seat.has_value());
+    EXPECT_EQ(last_arrival(*seat), seqs.empty() ? 0 : seqs.back());
+  }
+}
+
+TEST_F(ChannelCommands, TailPutsPeopleAndChannelsTogetherByTime) {
+  std::vector<Client::Post> all{post(1, "one"), post(3, "three")};
+  all[1].late = true;
+  ScriptedOwner owner(dir_, [&](const Json& ask) -> std::vector<Json> {
+    if (ask.str("do") == "channels_here") return {line(ops())};
+    if (ask.str("do") == "posts") return stored(all, ask);
+    if (ask.str("do") != "history") return {};
+    Client::Message m;
+    m.id = "01HHNNM7S8M2RW5MZ4YM31EA1S";
+    m.from = "eve";
+    m.to = "ada";
+    m.text = "two";
+    m.at_ms = all[0].at_ms + 1;
+    m.state = Client::State::received;
+    m.seq = 9;
+    Json json;
+    put_message(json, m);
+    return {json};
+  });
+  const Ran ran = moot({"tail", "--json"});
+  EXPECT_EQ(ran.code, kDone) << ran.err;
+  const auto one = ran.out.find("\"text\":\"one\""), two = ran.out.find("\"text\":\"two\""),
+             three = ran.out.find("\"text\":\"three\"");
+  EXPECT_LT(one, two);
+  EXPECT_LT(two, three);
+  EXPECT_THAT(ran.out, HasSubstr("\"late\":true"));
+  EXPECT_THAT(moot({"tail", "#ops"}).out, HasSubstr("three  (late)"));
+  EXPECT_THAT(moot({"tail", "ops", "--count", "1"}).out, testing::Not(HasSubstr("one")));
+}
+
+TEST_F(ChannelCommands, SearchFindsWhatChannelsHold) {
+  const std::vector<Client::Post> all{post(1, "pass phrase")};
+  ScriptedOwner owner(dir_, [&](const Json& ask) -> std::vector<Json> {
+    return ask.str("do") == "posts" ? stored(all, ask) : std::vector<Json>();
+  });
+  EXPECT_THAT(moot({"search", "phrase", "--json"}).out, HasSubstr("{\"channel\":\"ops\""));
+  EXPECT_EQ(moot({"search", "nothing"}).code, kFailed);
+}
+
+struct Log {
+  int differences = 0;  // found by the next pull
+  std::string broken;
+  Client::Channel channel = ops();
+};
+
+ScriptedOwner::Script keeper_of(Log& log) {
+  return [&log](const Json& ask) -> std::vector<Json> {
+    const std::string& what = ask.str("do");
+    if (what == "channels_here") return {line(log.channel)};
+    if (what == "verify" && !log.broken.empty()) return {Json().set("error", log.broken)};
+    if (what == "verify")
+      return {Json().set("count", std::uint64_t{12}).set("fingerprint", "00ff")};
+    if (what != "pull") return {};
+    const auto n = static_cast<std::uint64_t>(std::exchange(log.differences, 0));
+    if (n == 0) return {};
+    return {Json().set("records", n / 2).set("differences", n),
+            Json().set("records", n).set("differences", n)};
+  };
+}
+
+TEST_F(ChannelCommands, VerifyHoldsWhenTheLogIsWholeAndEqual) {
+  Log log;
+  ScriptedOwner owner(dir_, keeper_of(log));
+  const Ran ran = moot({"verify", "ops", "--json"});
+  EXPECT_EQ(ran.code, kDone) << ran.err;
+  EXPECT_EQ(ran.out,
+            "{\"channel\":\"ops\",\"count\":12,\"fingerprint\":\"00ff\",\"election\":7,"
+            "\"leader\":\"bob\"}\n");
+  EXPECT_THAT(moot({"verify", "ops"}).err, HasSubstr("Whole, and equal to the leader's."));
+}
+
+TEST_F(ChannelCommands, VerifyProvesAgainWhatItPulled) {
+  Log log;
+  log.differences = 10;
+  ScriptedOwner owner(dir_, keeper_of(log));
+  const Ran ran = moot({"verify", "ops"});
+  EXPECT_EQ(ran.code, kDone) << ran.err;
+  EXPECT_THAT(ran.err, HasSubstr("differed from the leader's by 10 records"));
+  const auto asked = owner.asked();
+  EXPECT_EQ(std::ranges::count_if(asked, [](const auto& a) { return a.contains("verify"); }), 2);
+  EXPECT_EQ(std::ranges::count_if(asked, [](const auto& a) { return a.contains("pull"); }), 2);
+}
+
+TEST_F(ChannelCommands, VerifyOfABrokenLogFailsWithoutAskingAnybody) {
+  Log log;
+  log.broken = "Record 3 has another digest.";
+  ScriptedOwner owner(dir_, keeper_of(log));
+  const Ran ran = moot({"verify", "ops", "--json"});
+  EXPECT_EQ(ran.code, kFailed);
+  EXPECT_EQ(ran.out, "");
+  EXPECT_THAT(ran.err, HasSubstr("not whole: Record 3 has another digest."));
+  EXPECT_EQ(owner.asked().size(), 1u);
+}
+
+TEST_F(ChannelCommands, TheLeaderComparesWithNobody) {
+  Log log;
+  log.channel.leading = true;
+  log.channel.leader = "ada";
+  ScriptedOwner owner(dir_, keeper_of(log));
+  EXPECT_EQ(moot({"verify", "ops"}).code, kDone);
+  EXPECT_EQ(moot({"pull", "ops"}).code, kDone);
+  for (const std::string& asked : owner.asked())
+    EXPECT_THAT(asked, testing::Not(HasSubstr("\"pull\"")));
+}
+
+TEST_F(ChannelCommands, WithoutALeaderVerifySaysSo) {
+  Log log;
+  log.channel.leader.clear();
+  log.channel.status = "few";
+  log.channel.online_n = 2;
+  ScriptedOwner owner(dir_, keeper_of(log));
+  const Ran ran = moot({"verify", "ops", "--json"});
+  EXPECT_EQ(ran.code, kFailed);
+  EXPECT_THAT(ran.out, HasSubstr("\"leader\":null"));
+  EXPECT_THAT(ran.err, HasSubstr("There is no leader to compare with."));
+  EXPECT_THAT(ran.err, HasSubstr("1 person is missing."));
+}
+
+TEST_F(ChannelCommands, PullTellsItsProgressAndEndsWithItsCounts) {
+  Log log;
+  log.differences = 10;
+  ScriptedOwner owner(dir_, keeper_of(log));
+  const Ran ran = moot({"pull", "ops"});
+  EXPECT_EQ(ran.code, kDone) << ran.err;
+  EXPECT_EQ(ran.out, "#ops: 10 records pulled; in step with @bob.\n");
+  EXPECT_EQ(ran.err,
+            "#ops  [###############---------------]  50%  5 of 10 records\n"
+            "#ops  [##############################] 100%  10 of 10 records\n");
+  EXPECT_EQ(moot({"pull", "ops", "--json"}).out,
+            "{\"channel\":\"ops\",\"records\":0,\"differences\":0,\"synced\":true}\n");
+}
+
+TEST_F(ChannelCommands, AReplicaTellsWhatHappensUntilItsChannelIsGone) {
+  sigset_t before;
+  sigprocmask(SIG_SETMASK, nullptr, &before);
+  ScriptedOwner owner(dir_, [](const Json& ask) -> std::vector<Json> {
+    if (ask.str("do") != "attach") return {};
+    Json election = Json().set("ev", "election").set("user", "cyd");
+    put_channel(election, ops());
+    Json leader = Json().set("ev", "leader");
+    put_channel(leader, ops());
+    Json other = Json().set("ev", "leader");
+    Client::Channel dev = ops();
+    dev.name = "dev";
+    put_channel(other, dev);
+    Json left = Json().set("ev", "left").set("why", "kicked");
+    put_channel(left, ops());
+    return {Json().set("ok", true), other, election, event(post(1)), leader, left};
+  });
+  const Ran ran = moot({"replica", "#ops", "--json"});
+  sigprocmask(SIG_SETMASK, &before, nullptr);
+  EXPECT_EQ(ran.code, kFailed);
+  EXPECT_THAT(ran.err, HasSubstr("no channel left"));
+  std::vector<std::string> what;
+  std::string_view rest = ran.out;
+  for (std::size_t end; (end = rest.find('\n')) != std::string_view::npos;
+       rest.remove_prefix(end + 1)) {
+    const auto line = Json::parse(
+        rest.substr(0, end).find("null") == std::string_view::npos ? rest.substr(0, end) : "{}");
+    ASSERT_TRUE(line.has_value()) << ran.out;
+    EXPECT_EQ(line->str("channel"), "ops");
+    what.push_back(line->str("what"));
+  }
+  EXPECT_THAT(what, ElementsAre("election", "commits", "leader", "left"));
+}
+
+}  // namespace
+}  // namespace moot::app

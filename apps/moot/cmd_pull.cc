@@ -1,0 +1,240 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "apps/moot/channel_words.h"
+#include "apps/moot/commands.h"
+#include "apps/moot/progress.h"
+#include "apps/moot/show.h"
+#include "apps/moot/target.h"
+
+// pull and verify: whether this device has what the channel has.
+namespace moot::app {
+namespace {
+
+using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
+
+// Who attaches may be the one that makes the channel healthy, and begins an election.
+constexpr auto kLeaderPatience = std::chrono::seconds(15);
+constexpr auto kFewPatience = std::chrono::seconds(3);
+// A pull that brings nothing any more for so long has failed.
+constexpr auto kPullPatience = std::chrono::minutes(2);
+constexpr auto kProofPatience = std::chrono::minutes(30);
+// Messages that are committed meanwhile make a comparison find differences.
+constexpr int kRounds = 8;
+
+struct Pulled {
+  std::uint64_t records = 0;
+  std::uint64_t differences = 0;
+};
+struct Proof {
+  std::uint64_t count = 0;
+  std::string fingerprint;
+};
+
+class Puller {
+ public:
+  Puller(Seat seat, std::string channel) : seat_(std::move(seat)), channel_(std::move(channel)) {}
+
+  std::expected<Proof, Trouble> prove() {
+    Proof proof;
+    const auto each = [&](const Json& line) {
+      proof = {line.u64("count"), line.str("fingerprint")};
+    };
+    const auto done = seat_.ask(Json().set("do", "verify").set("channel", channel_), each,
+                                kProofPatience, [this](const Json& line) { hear(line); });
+    if (!done) return std::unexpected(done.error());
+    return proof;
+  }
+
+  // Attached, with a leader, or a sentence that says why not.
+  std::expected<void, Trouble> find_leader() {
+    const auto hear_other = [this](const Json& line) { hear(line); };
+    if (auto done = seat_.wait_connected(hear_other); !done) return done;
+    if (auto done = seat_.ask(
+            Json().set("do", "attach").set("channel", channel_), [](const Json&) {},
+            Seat::kServerPatience, hear_other);
+        !done) {
+      return done;
+    }
+    if (auto done = look(); !done) return done;
+    const auto began = Clock::now();
+    while (state_.leader.empty()) {
+      const bool few = state_.status != "electing" && state_.status != "healthy";
+      const auto patience = few ? milliseconds(kFewPatience) : milliseconds(kLeaderPatience);
+      const auto left = std::chrono::duration_cast<milliseconds>(began + patience - Clock::now());
+      if (left.count() <= 0) {
+        const std::string why = what_is_missing(state_);
+        return std::unexpected(Trouble{
+            "There is no leader to compare with. " +
+            (why.empty() ? "Run the command again when #" + safe(channel_) + " has one." : why)});
+      }
+      const auto got = seat_.receive(left);
+      if (got.ended) return std::unexpected(Trouble{"The moot that has the store ended."});
+      if (got.line) hear(*got.line);
+      if (!off_.empty()) return std::unexpected(Trouble{off_});
+    }
+    return {};
+  }
+
+  std::expected<Pulled, Trouble> pull(Progress& progress) {
+    Pulled pulled;
+    const auto each = [&](const Json& line) {
+      pulled = {line.u64("records"), line.u64("differences")};
+      progress.show(pulled.records, pulled.differences);
+    };
+    const auto done = seat_.ask(Json().set("do", "pull").set("channel", channel_), each,
+                                kPullPatience, [this](const Json& line) { hear(line); });
+    if (!done) return std::unexpected(done.error());
+    return pulled;
+  }
+
+  std::expected<void, Trouble> look() {
+    auto c = channel_here(seat_, channel_, [this](const Json& line) { hear(line); });
+    if (!c) return std::unexpected(c.error());
+    state_ = std::move(*c);
+    return {};
+  }
+
+  const Client::Channel& state() const { return state_; }
+  std::string name() const { return '#' + safe(channel_); }
+
+ private:
+  void hear(const Json& line) {
+    const std::string& ev = line.str("ev");
+    if ((ev == "channel" || ev == "leader" || ev == "election") &&
+        line.str("channel") == state_.name) {
+      state_ = get_channel(line);
+    }
+    if (ev == "disconnected" || ev == "stopped") off_ = line.str("text");
+  }
+
+  Seat seat_;
+  std::string channel_;
+  Client::Channel state_;
+  std::string off_;
+};
+
+std::expected<Puller, Trouble> puller(const Globals& globals, const std::string& target) {
+  const auto channel = named_channel(target);
+  if (!channel) return std::unexpected(channel.error());
+  auto seat = Seat::take(globals, {.connect = true, .answers = false});
+  if (!seat) return std::unexpected(seat.error());
+  return Puller(std::move(*seat), *channel);
+}
+
+int pull(const Globals& globals, const std::string& target, bool json) {
+  auto p = puller(globals, target);
+  if (!p) return give_up(p.error());
+  if (const auto done = p->find_leader(); !done) return give_up(done.error());
+  Pulled pulled;
+  if (!p->state().leading) {
+    Progress progress(p->name(), isatty(STDERR_FILENO) == 1);
+    const auto done = p->pull(progress);
+    if (!done) return give_up(done.error());
+    pulled = *done;
+  }
+  if (json) {
+    fmt::print("{{\"channel\":{},\"records\":{},\"differences\":{},\"synced\":true}}\n",
+               json_string(p->state().name), pulled.records, pulled.differences);
+  } else if (p->state().leading) {
+    fmt::print("{}: this device leads; the others pull from it.\n", p->name());
+  } else {
+    fmt::print("{}: {} pulled; in step with {}.\n", p->name(),
+               counted(pulled.records, "record", "records"),
+               p->state().keeper == "server" ? "the server" : '@' + safe(p->state().leader));
+  }
+  return kDone;
+}
+
+void print_proof(const Puller& p, const Proof& proof, bool json) {
+  const Client::Channel& c = p.state();
+  if (json) {
+    fmt::print("{{\"channel\":{},\"count\":{},\"fingerprint\":{},\"election\":{},\"leader\":{}}}\n",
+               json_string(c.name), proof.count, json_string(proof.fingerprint), c.election,
+               c.leader.empty() ? "null" : json_string(c.leader));
+  } else {
+    fmt::print("{}  {}  fingerprint {}  election {}  {}\n", p.name(),
+               counted(proof.count, "message", "messages"), safe(proof.fingerprint), c.election,
+               c.leader.empty() ? "no leader" : "leader @" + safe(c.leader));
+  }
+}
+
+// Proved, and compared until nothing was missing.
+std::expected<Proof, Trouble> verified(Puller& p, Proof proof) {
+  if (const auto done = p.find_leader(); !done) return std::unexpected(done.error());
+  for (int i = 0; i < kRounds && !p.state().leading; ++i) {
+    Pulled pulled;
+    {
+      Progress progress(p.name(), isatty(STDERR_FILENO) == 1);
+      const auto done = p.pull(progress);
+      if (!done) return std::unexpected(done.error());
+      pulled = *done;
+    }
+    if (pulled.records == 0 && pulled.differences == 0) return proof;
+    fmt::print(stderr, "{} differed from the leader's by {}: pulled, compared again.\n", p.name(),
+               counted(std::max(pulled.records, pulled.differences), "record", "records"));
+    auto again = p.prove();
+    if (!again) return again;
+    proof = *again;
+  }
+  if (p.state().leading) return proof;
+  return std::unexpected(Trouble{p.name() + " changed at every comparison; run it again."});
+}
+
+int verify(const Globals& globals, const std::string& target, bool json) {
+  auto p = puller(globals, target);
+  if (!p) return give_up(p.error());
+  const auto local = p->prove();
+  if (!local) return give_up({"The history here is not whole: " + safe(local.error().sentence)});
+  const auto proof = verified(*p, *local);
+  if (const auto looked = p->look(); !looked) return give_up(looked.error());
+  print_proof(*p, proof ? *proof : *local, json);
+  if (!proof) {
+    fmt::print(stderr, "The history here is whole, but it was not compared. {}\n",
+               safe(proof.error().sentence));
+    return kFailed;
+  }
+  if (!json && p->state().leading) {
+    fmt::print(stderr, "Whole. This device leads, so there is nothing to compare it with.\n");
+  } else if (!json) {
+    fmt::print(stderr, "Whole, and equal to the leader's.\n");
+  }
+  return kDone;
+}
+
+void add_of_name(CLI::App& app, const char* command, const char* about, const char* fields,
+                 const char* footer, int (*what)(const Globals&, const std::string&, bool),
+                 Globals& globals, Run& run) {
+  auto* sub = app.add_subcommand(command, about);
+  auto channel = std::make_shared<std::string>();
+  auto json = std::make_shared<bool>(false);
+  sub->add_option("NAME", *channel, "The channel, with or without #")->required();
+  sub->add_flag("--json", *json, fields);
+  sub->footer(std::string(footer) + kNameNote + "\nExample: moot " + command + " ops --json");
+  sub->callback(
+      [=, &globals, &run] { run = [=, &globals] { return what(globals, *channel, *json); }; });
+}
+
+}  // namespace
+
+void add_pull(CLI::App& app, Globals& globals, Run& run) {
+  add_of_name(app, "pull", "Bring what this device lacks of a channel's history",
+              "One object: {\"channel\",\"records\",\"differences\",\"synced\"}",
+              "Compares with the leader, brings what is missing here and gives what is missing "
+              "there. Progress is on stderr.\n",
+              pull, globals, run);
+}
+
+void add_verify(CLI::App& app, Globals& globals, Run& run) {
+  add_of_name(app, "verify", "Prove that this device's history of a channel is whole",
+              "One object: {\"channel\",\"count\",\"fingerprint\",\"election\",\"leader\"}",
+              "Reads every record, proves digests and index, and compares with the leader. Exit 0 "
+              "only if all of it is right;\nwhat was missing and came meanwhile is told. On the "
+              "leader's own device there is nothing to compare with;\nwithout a leader: exit 1.\n",
+              verify, globals, run);
+}
+
+}  // namespace moot::app

@@ -1,0 +1,175 @@
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "apps/moot/channel_words.h"
+#include "apps/moot/commands.h"
+#include "apps/moot/replica_log.h"
+#include "apps/moot/show.h"
+#include "apps/moot/target.h"
+
+namespace moot::app {
+namespace {
+
+using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kBetweenSums = std::chrono::seconds(1);
+// Owners that end one after another while the channels are asked for.
+constexpr int kTries = 5;
+
+std::uint64_t now_ms() {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count());
+}
+
+class Replica {
+ public:
+  Replica(Seat seat, std::vector<std::string> channels, bool json, Fd ended_by)
+      : seat_(std::move(seat)),
+        channels_(std::move(channels)),
+        ended_by_(std::move(ended_by)),
+        log_(json, colour_wanted(1)),
+        status_line_(!json && isatty(STDOUT_FILENO) == 1) {}
+
+  int run() {
+    if (const int code = begin(); code != kDone) return code;
+    for (;;) {
+      const auto got = seat_.receive(milliseconds(0));
+      if (got.ended) {
+        if (const int code = begin_again(); code != kDone) return code;
+        continue;
+      }
+      if (got.line) {
+        hear(*got.line);
+        if (code_) return finish(*code_);
+        continue;
+      }
+      sum_up();
+      pollfd p[2] = {{seat_.fd(), POLLIN, 0}, {ended_by_.get(), POLLIN, 0}};
+      poll(p, 2, log_.has_sums() ? static_cast<int>(milliseconds(kBetweenSums).count()) : -1);
+      if (p[1].revents != 0) return finish(kDone);
+    }
+  }
+
+ private:
+  // Watches and attaches; a channel that is not ours ends it.
+  int begin() {
+    const auto hear_other = [this](const Json& line) { hear(line); };
+    if (!seat_.send(Json().set("do", "watch"))) return begin_again();
+    for (const std::string& name : channels_) {
+      const auto done = attach_to(seat_, name, hear_other);
+      if (!done) return give_up(done.error());
+    }
+    return kDone;
+  }
+
+  // Another process had the store and ended: this one takes its place.
+  int begin_again() {
+    if (++owners_lost_ > kTries) return give_up({"The moots that have the store end one by one."});
+    if (const auto sat = seat_.again(); !sat) return give_up(sat.error());
+    return begin();
+  }
+
+  void hear(const Json& line) {
+    const std::string& ev = line.str("ev");
+    if (ev == "stopped") code_ = give_up({line.str("text")});
+    if (ev == "store_failed") code_ = give_up({line.str("why")});
+    if (line.has("channel") && !mine(line.str("channel"))) return;
+    say(log_.hear(line, now_ms()));
+    if (ev == "left") {
+      std::erase_if(channels_, [&](const auto& c) { return same_channel(c, line.str("channel")); });
+      if (channels_.empty()) code_ = give_up({"There is no channel left to be a replica of."});
+    }
+    if (ev == "caught_up") owners_lost_ = 0;
+  }
+
+  bool mine(const std::string& channel) const {
+    return std::ranges::any_of(channels_, [&](const auto& c) { return same_channel(c, channel); });
+  }
+
+  void say(const std::vector<std::string>& lines) {
+    if (lines.empty()) return;
+    clear();
+    for (const std::string& line : lines) fmt::print("{}\n", line);
+    draw();
+    std::fflush(stdout);
+  }
+
+  // What only counts, once a second: a line in a log, the last line of a terminal.
+  void sum_up() {
+    if (!log_.has_sums() || Clock::now() - summed_ < kBetweenSums) return;
+    summed_ = Clock::now();
+    if (!status_line_) return say(log_.sums(now_ms()));
+    log_.sums(now_ms());
+    clear();
+    draw();
+    std::fflush(stdout);
+  }
+
+  void clear() {
+    if (status_line_) fmt::print("\r\x1b[K");
+  }
+  void draw() {
+    if (status_line_) fmt::print("{}", log_.status_line());
+  }
+
+  int finish(int code) {
+    clear();
+    for (const std::string& line : log_.sums(now_ms())) fmt::print("{}\n", line);
+    std::fflush(stdout);
+    return code;
+  }
+
+  Seat seat_;
+  std::vector<std::string> channels_;
+  Fd ended_by_;
+  ReplicaLog log_;
+  const bool status_line_;
+  int owners_lost_ = 0;  // without a connection between them
+  std::optional<int> code_;
+  Clock::time_point summed_{};
+};
+
+int replica(const Globals& globals, const std::vector<std::string>& targets, bool json) {
+  std::vector<std::string> channels;
+  for (const std::string& t : targets) {
+    const auto channel = named_channel(t);
+    if (!channel) return give_up(channel.error());
+    channels.push_back(*channel);
+  }
+  // Before any thread starts, so that none of them dies of it: the server is told good-bye.
+  sigset_t ends;
+  sigemptyset(&ends);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&ends, signal);
+  sigprocmask(SIG_BLOCK, &ends, nullptr);
+  Fd ended_by(signalfd(-1, &ends, SFD_CLOEXEC));
+  auto seat = Seat::take(globals, {.connect = true, .answers = false});
+  if (!seat) return give_up(seat.error());
+  return Replica(std::move(*seat), channels, json, std::move(ended_by)).run();
+}
+
+}  // namespace
+
+void add_replica(CLI::App& app, Globals& globals, Run& run) {
+  auto* sub = app.add_subcommand(
+      "replica", "Stay on line and keep a channel's history: a member's always-on node");
+  auto channels = std::make_shared<std::vector<std::string>>();
+  auto json = std::make_shared<bool>(false);
+  sub->add_option("NAME", *channels, "Channels, with or without #")->required();
+  sub->add_flag("--json", *json,
+                "One object a line: {\"at\",\"channel\",\"what\",...}, where what is status, "
+                "election, leader, commits, sync, synced, left, connected or disconnected");
+  sub->footer(std::string("It takes part in elections, confirms what others say, and gives others "
+                          "what they lack.\nEnds with SIGTERM or Ctrl-C, exit 0.\n") +
+              kNameNote + "\nExample: moot --home /var/lib/moot-node replica ops");
+  sub->callback(
+      [=, &globals, &run] { run = [=, &globals] { return replica(globals, *channels, *json); }; });
+}
+
+}  // namespace moot::app

@@ -1,0 +1,312 @@
+#include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <deque>
+#include <unordered_map>
+
+#include "apps/moot/channel_words.h"
+#include "apps/moot/commands.h"
+#include "apps/moot/post_pages.h"
+#include "apps/moot/send.h"
+#include "apps/moot/show.h"
+#include "apps/moot/stdin_lines.h"
+#include "apps/moot/target.h"
+
+namespace moot::app {
+namespace {
+
+using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
+using State = Client::State;
+
+// Each text is followed by its draft number until it has an id, then by that.
+class Poster {
+ public:
+  Poster(Seat seat, const SendOptions& o)
+      : seat_(std::move(seat)),
+        o_(o),
+        timeout_(*parse_duration(o.timeout)),
+        stdin_(o.text == "-") {}
+
+  int run() {
+    if (const auto done = begin(); !done) return give_up(done.error());
+    if (!stdin_.open()) submit(o_.text);
+    while (stdin_.open() || !sent_.empty()) {
+      if (!sent_.empty()) {
+        if (refused_ && unanswered_ == 0) return stuck({});
+        if (Clock::now() - moved_ > timeout_) return stuck(" within " + o_.timeout);
+      }
+      const bool room =
+          stdin_.open() && sent_.size() < kSendPipeline && unanswered_ < kSendUnanswered;
+      if (!wait_for_something(room)) {
+        return give_up(
+            {"The moot that has the store ended; what it had taken is in the outbox and goes with "
+             "the next connection."});
+      }
+      print_ready();
+    }
+    return failed_ ? kFailed : kDone;
+  }
+
+ private:
+  struct Sent {
+    std::string text;
+    Client::Post post;
+    bool answered = false;
+    bool there = false;
+  };
+
+  std::expected<void, Trouble> begin() {
+    const auto hear_other = [this](const Json& line) { hear(line); };
+    if (!seat_.send(Json().set("do", "watch")))
+      return std::unexpected(Trouble{"The moot that has the store ended; run the command again."});
+    // Before the channel is asked about: what happens to it afterwards is told.
+    if (auto done = attach_to(seat_, o_.to, hear_other); !done) return done;
+    auto c = channel_here(seat_, o_.to, hear_other);
+    if (!c) return std::unexpected(c.error());
+    channel_ = std::move(*c);
+    return {};
+  }
+
+  bool wait_for_something(bool read_stdin) {
+    pollfd p[2] = {{seat_.fd(), POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}};
+    if (read_stdin) {
+      if (const auto line = stdin_.take()) submit(*line);
+      if (!stdin_.open()) return true;
+    }
+    const auto got = seat_.receive(milliseconds(0));
+    if (got.ended) return again();
+    if (got.line) {
+      hear(*got.line);
+      return true;
+    }
+    if (poll(p, read_stdin && !stdin_.at_end() ? 2 : 1, 200) < 0) return errno == EINTR;
+    if (read_stdin && p[1].revents != 0) stdin_.read_now();
+    return true;
+  }
+
+  void submit(const std::string& text) {
+    if (sent_.empty()) moved_ = Clock::now();
+    sent_.push_back({text, {}, false, false});
+    ++unanswered_;
+    seat_.send(post(next_n_++, text));
+  }
+
+  Json post(std::uint64_t n, const std::string& text) const {
+    return Json().set("do", "post").set("n", n).set("channel", o_.to).set("text", text);
+  }
+
+  void hear(const Json& line) {
+    if (line.has("re")) return answer(line);
+    if (line.has("self")) self_ = line.str("self");
+    const std::string& ev = line.str("ev");
+    if (ev == "post") {
+      take(get_post(line));
+    } else if (ev == "channel" || ev == "leader" || ev == "election") {
+      if (same_name(line.str("channel"))) channel_ = get_channel(line);
+    } else if (ev == "left") {
+      if (same_name(line.str("channel"))) left_ = true;
+    } else if (ev == "disconnected" || ev == "stopped") {
+      connection_ = line.str("text");
+      refused_ = refused_ || line.flag("refused");
+    } else if (ev == "connected") {
+      connection_.clear();
+      refused_ = false;
+    }
+  }
+
+  bool same_name(const std::string& name) const {
+    return channel_.name.empty() || name == channel_.name;
+  }
+
+  void answer(const Json& line) {
+    const std::uint64_t at = line.u64("re") - first_n_;
+    if (at >= sent_.size()) return;
+    moved_ = Clock::now();
+    --unanswered_;
+    Sent& s = sent_[static_cast<std::size_t>(at)];
+    s.answered = true;
+    if (!line.str("error").empty()) {
+      s.post.state = State::failed;
+      s.post.error = line.str("error");
+      s.there = true;
+      return;
+    }
+    s.post.draft = line.u64("draft");
+    by_draft_[s.post.draft] = line.u64("re");
+    // What happened to it may be told before its number is known here.
+    if (const auto early = early_.extract(s.post.draft)) set(at, early.mapped());
+  }
+
+  // Something happened to a post, perhaps to one of these.
+  void take(const Client::Post& p) {
+    const auto by_draft = by_draft_.find(p.draft);
+    const auto by_id = by_id_.find(p.id);
+    const bool drafted = p.draft != 0 && by_draft != by_draft_.end();
+    if (!drafted && (p.id.empty() || by_id == by_id_.end())) {
+      if (unanswered_ > 0 && p.draft != 0) early_[p.draft] = p;
+      return;
+    }
+    const std::uint64_t at = (drafted ? by_draft->second : by_id->second) - first_n_;
+    if (at < sent_.size()) set(at, p);
+  }
+
+  void set(std::uint64_t at, const Client::Post& p) {
+    Sent& s = sent_[static_cast<std::size_t>(at)];
+    const std::uint64_t draft = s.post.draft;
+    if (s.post.state != p.state || s.post.acks_n != p.acks_n || s.post.id != p.id)
+      moved_ = Clock::now();
+    s.post = p;
+    s.post.draft = draft;
+    s.there = reached(p.state);
+    if (!p.id.empty()) by_id_[p.id] = first_n_ + at;
+  }
+
+  bool reached(State state) const {
+    if (state == State::committed || state == State::failed) return true;
+    if (o_.wait == "sent") return state == State::pending;
+    return o_.wait == "queued";
+  }
+
+  void print_ready() {
+    while (!sent_.empty() && sent_.front().there) {
+      const Sent& s = sent_.front();
+      if (s.post.state == State::failed) {
+        failed_ = true;
+        fmt::print(stderr, "moot: {}\n", safe(s.post.error));
+      }
+      print(s);
+      by_id_.erase(s.post.id);
+      by_draft_.erase(s.post.draft);
+      sent_.pop_front();
+      ++first_n_;
+    }
+  }
+
+  void print(const Sent& s) const {
+    if (!o_.json || (s.post.id.empty() && s.post.draft == 0)) return;
+    fmt::print("{}\n", post_json(s.post));
+    std::fflush(stdout);
+  }
+
+  // Why nothing moves, as well as it is known here.
+  std::string reason() const {
+    if (left_) return "You are no member of #" + safe(channel_.name) + " any more.";
+    if (!connection_.empty()) return safe(connection_);
+    if (std::string missing = what_is_missing(channel_); !missing.empty()) return missing;
+    const Client::Post& first = sent_.front().post;
+    if (first.state == State::pending && first.need > 0) {
+      return fmt::format("The first of them is on {}; {} to confirm it.",
+                         counted(std::max<std::uint64_t>(first.acks_n, first.acks.size()),
+                                 "member's disk", "members' disks"),
+                         counted(first.need, "more person has", "more people have"));
+    }
+    return safe(first.error);
+  }
+
+  int stuck(std::string_view in_time) {
+    for (const Sent& s : sent_) print(s);
+    std::string sentence = fmt::format(
+        "{} not {}{}; in the outbox, going as soon as the channel can take {}.",
+        sent_.size() == 1 ? "The message is" : fmt::format("{} messages are", sent_.size()),
+        o_.wait, in_time, sent_.size() == 1 ? "it" : "them");
+    if (const std::string why = reason(); !why.empty()) sentence += ' ' + why;
+    return give_up({std::move(sentence)});
+  }
+
+  // Another process had the store and ended. What it answered and is on disk goes on from here;
+  // what it answered and did not bring to disk never left, so it is written again, in order. What
+  // it did not answer is unknown, so it is not sent again.
+  bool again() {
+    if (unanswered_ > 0) return false;
+    if (!seat_.again() || !begin()) return false;
+    std::vector<Client::Post> waiting;
+    const auto hear_other = [this](const Json& line) { hear(line); };
+    const auto each = [&](const Json& line) { waiting.push_back(get_post(line)); };
+    if (!seat_.ask(Json().set("do", "pending").set("channel", o_.to), each,
+                   std::chrono::seconds(10), hear_other)) {
+      return false;
+    }
+    for (std::size_t i = 0; i < sent_.size(); ++i) {
+      Sent& s = sent_[i];
+      if (s.there) continue;
+      const auto found = std::ranges::find_if(waiting, [&](const Client::Post& p) {
+        return (p.draft != 0 && p.draft == s.post.draft) || (!p.id.empty() && p.id == s.post.id);
+      });
+      if (found != waiting.end()) {
+        set(i, *found);
+        continue;
+      }
+      const auto committed = find_committed(i);
+      if (!committed) return false;
+      if (*committed || s.there) continue;
+      by_draft_.erase(s.post.draft);
+      by_id_.erase(s.post.id);
+      s.post = {};
+      s.answered = false;
+      ++unanswered_;
+      if (!seat_.send(post(first_n_ + i, s.text))) return false;
+    }
+    return true;
+  }
+
+  // Whether it became part of the history while nobody told: by its id, or, when it was not yet
+  // known, as our newest of that text that is none of the others.
+  std::expected<bool, Trouble> find_committed(std::size_t at) {
+    const Sent& s = sent_[at];
+    std::optional<Client::Post> found;
+    const auto each = [&](const Json& line) {
+      const Client::Post p = get_post(line);
+      const bool it = s.post.id.empty()
+                          ? p.from == self_ && p.text == s.text &&
+                                p.at_ms + kClockSlackMs >= began_ms_ && !by_id_.contains(p.id)
+                          : p.id == s.post.id && p.from == self_;
+      if (it) found = p;
+    };
+    const auto hear_other = [this](const Json& line) { hear(line); };
+    Json question = Json().set("do", "posts").set("channel", o_.to).set("count", kLookedThrough);
+    if (s.post.id.empty()) {
+      question.set("order", "newest").set("containing", s.text);
+    } else {
+      question.set("order", "oldest").set("from_id", s.post.id);
+    }
+    if (auto done = seat_.ask(question, each, std::chrono::seconds(30), hear_other); !done)
+      return std::unexpected(done.error());
+    if (found) set(at, *found);
+    return found.has_value();
+  }
+
+  static constexpr std::uint64_t kLookedThrough = 100;
+  // The server's clock, by which ids are made, against this one.
+  static constexpr std::uint64_t kClockSlackMs = 60'000;
+
+  Seat seat_;
+  const SendOptions& o_;
+  const milliseconds timeout_;
+  StdinLines stdin_;
+  const std::uint64_t began_ms_ = static_cast<std::uint64_t>(
+      std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count());
+  std::deque<Sent> sent_;
+  std::uint64_t first_n_ = 1'000'000;  // the request of sent_.front(); Seat counts from 1
+  std::uint64_t next_n_ = 1'000'000;
+  std::size_t unanswered_ = 0;
+  std::unordered_map<std::uint64_t, std::uint64_t> by_draft_;
+  std::unordered_map<std::string, std::uint64_t> by_id_;
+  std::unordered_map<std::uint64_t, Client::Post> early_;
+  Clock::time_point moved_ = Clock::now();
+  Client::Channel channel_;
+  std::string self_;
+  std::string connection_;
+  bool left_ = false;
+  bool refused_ = false;
+  bool failed_ = false;
+};
+
+}  // namespace
+
+int send_to_channel(Seat seat, const SendOptions& o) { return Poster(std::move(seat), o).run(); }
+
+}  // namespace moot::app

@@ -1,0 +1,170 @@
+#include "apps/moot/target.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "apps/moot/commands.h"
+#include "apps/moot/show.h"
+#include "model/limits.h"
+#include "text/text.h"
+
+namespace moot::app {
+namespace {
+
+// What the server tells a device that has just connected.
+constexpr auto kToldWithin = std::chrono::seconds(3);
+
+bool holds(const std::vector<std::string>& names, std::string_view name) {
+  const auto folded = text_rules::fold(name);
+  return std::ranges::any_of(names, [&](const auto& n) { return text_rules::fold(n) == folded; });
+}
+
+std::expected<Known, Trouble> ask_known(Seat& seat, const Seat::Each& other) {
+  Known known;
+  const auto channel = [&](const Json& line) {
+    if (line.flag("member")) known.channels.push_back(line.str("channel"));
+  };
+  const auto peer = [&](const Json& line) {
+    if (line.has("peer")) known.peers.push_back(line.str("peer"));
+  };
+  constexpr auto kTime = std::chrono::seconds(10);
+  if (auto done = seat.ask(Json().set("do", "channels_here"), channel, kTime, other); !done)
+    return std::unexpected(done.error());
+  if (auto done = seat.ask(Json().set("do", "status"), peer, kTime, other); !done)
+    return std::unexpected(done.error());
+  return known;
+}
+
+}  // namespace
+
+std::string channel_of(std::string_view target) {
+  const std::string_view name = target.substr(target.starts_with('#') ? 1 : 0);
+  if (target.starts_with('@') || !text_rules::valid_name(name)) return {};
+  return std::string(name);
+}
+
+std::expected<std::string, Trouble> named_channel(std::string_view target) {
+  std::string name = channel_of(target);
+  if (name.empty()) {
+    return std::unexpected(
+        Trouble{fmt::format("\"{}\" can be no channel's name; write NAME or '#NAME', 1 to 64 "
+                            "characters.",
+                            safe(target)),
+                kUsage});
+  }
+  return name;
+}
+
+std::expected<Target, Trouble> target_of(const std::string& text, const Known& known) {
+  const auto refuse = [&](std::string_view why) {
+    return std::unexpected(Trouble{fmt::format("\"{}\" {}", safe(text), why), kUsage});
+  };
+  const std::string user = user_of(text);
+  const std::string channel = channel_of(text);
+  if (text.starts_with('@')) {
+    if (user.empty()) return refuse("is no user; write @NAME, `moot users` lists them.");
+    return Target{false, user};
+  }
+  if (text.starts_with('#')) {
+    if (channel.empty()) return refuse("can be no channel's name, which has 1 to 64 characters.");
+    return Target{true, channel};
+  }
+  const bool ours = !channel.empty() && holds(known.channels, channel);
+  if (ours && std::ranges::find(known.peers, user) != known.peers.end())
+    return refuse(fmt::format("is a channel and a person here; write '#{0}' or @{0}.", safe(text)));
+  if (ours) return Target{true, channel};
+  if (user.empty())
+    return refuse("is no user, and you are in no channel of that name; write @USER or '#NAME'.");
+  return Target{false, user};
+}
+
+std::expected<std::vector<Target>, Trouble> targets_of(Seat& seat,
+                                                       const std::vector<std::string>& texts,
+                                                       const Seat::Each& other) {
+  const auto has_sign = [](const std::string& t) {
+    return t.starts_with('@') || t.starts_with('#');
+  };
+  Known known;
+  if (!std::ranges::all_of(texts, has_sign)) {
+    auto asked = ask_known(seat, other);
+    if (!asked) return std::unexpected(asked.error());
+    known = std::move(*asked);
+  }
+  std::vector<Target> targets;
+  for (const std::string& text : texts) {
+    auto target = target_of(text, known);
+    if (!target) return std::unexpected(target.error());
+    targets.push_back(std::move(*target));
+  }
+  return targets;
+}
+
+std::expected<Client::Channel, Trouble> channel_here(Seat& seat, std::string_view name,
+                                                     const Seat::Each& other) {
+  Client::Channel found;
+  found.name = name;
+  const auto folded = text_rules::fold(name);
+  const auto each = [&](const Json& line) {
+    // One that was left may have had the name before.
+    if (text_rules::fold(line.str("channel")) == folded && !found.member) found = get_channel(line);
+  };
+  const auto done =
+      seat.ask(Json().set("do", "channels_here"), each, std::chrono::seconds(10), other);
+  if (!done) return std::unexpected(done.error());
+  return found;
+}
+
+std::expected<void, Trouble> attach_to(Seat& seat, std::string_view channel,
+                                       const Seat::Each& other) {
+  const auto attach = [&] {
+    return seat.ask(
+        Json().set("do", "attach").set("channel", channel), [](const Json&) {},
+        std::chrono::seconds(30), other);
+  };
+  auto done = attach();
+  if (done || seat.lost()) return done;
+  const auto here = channel_here(seat, channel, other);
+  if (!here) return done;
+  // It may have been told a moment ago.
+  if (here->member) return attach();
+  if (auto connected = seat.wait_connected(other); !connected) return connected;
+  // The server tells of each channel on its own, so the last may come behind everything else.
+  const auto until = std::chrono::steady_clock::now() + kToldWithin;
+  const auto folded = text_rules::fold(channel);
+  for (done = attach(); !done && !seat.lost();) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        until - std::chrono::steady_clock::now());
+    const auto got = seat.receive(std::max(left, std::chrono::milliseconds(0)));
+    if (!got.line) return done;
+    if (other) other(*got.line);
+    if (got.line->str("ev") == "channel" && text_rules::fold(got.line->str("channel")) == folded)
+      done = attach();
+  }
+  return done;
+}
+
+std::expected<Roles, Trouble> roles_of(const std::vector<std::string>& texts) {
+  const auto refuse = [](std::string sentence) {
+    return std::unexpected(Trouble{std::move(sentence), kUsage});
+  };
+  if (texts.size() > limits::kRolesMax)
+    return refuse(
+        fmt::format("At most {} roles at once; use `moot set` again.", limits::kRolesMax));
+  Roles roles;
+  for (const std::string& text : texts) {
+    const auto equals = text.find('=');
+    const std::string user = user_of(text.substr(0, equals));
+    const std::string role = equals == std::string::npos ? std::string() : text.substr(equals + 1);
+    if (user.empty() || (role != "owner" && role != "admin" && role != "none")) {
+      return refuse("\"" + safe(text) +
+                    "\" is no role; write USER=owner, USER=admin or USER=none.");
+    }
+    if (std::ranges::find(roles, user, &Roles::value_type::first) != roles.end())
+      return refuse("@" + user + " has two roles there; say one.");
+    roles.emplace_back(user, role);
+  }
+  return roles;
+}
+
+}  // namespace moot::app

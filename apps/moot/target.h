@@ -1,0 +1,56 @@
+#pragma once
+
+#include <expected>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "apps/moot/seat.h"
+#include "apps/moot/show_channel.h"
+
+// Whom or what a command is about, as people write it.
+namespace moot::app {
+
+// The same line in the help of every command that takes a channel.
+inline constexpr char kNameNote[] =
+    "NAME is a channel, with or without #. A shell takes an unquoted #ops for a comment: write ops "
+    "or '#ops'.";
+
+// "#ops" or "ops" as "ops"; empty when no channel can be called so (protocol.md 4).
+std::string channel_of(std::string_view target);
+// The same, or why not, with the exit code of wrong usage.
+std::expected<std::string, Trouble> named_channel(std::string_view target);
+
+struct Target {
+  bool channel = false;
+  std::string name;  // without "@" or "#"
+  friend bool operator==(const Target&, const Target&) = default;
+};
+
+// What this device knows, for names without a sign.
+struct Known {
+  std::vector<std::string> channels;
+  std::vector<std::string> peers;  // people it has messages of
+};
+// "@ada" is a user and "#ops" a channel. A name without a sign is the channel of that name if this
+// device is in one, else the user; refused when it has both, so that nothing private is said to
+// many.
+std::expected<Target, Trouble> target_of(const std::string& text, const Known& known);
+// The same for all of them; asks the owner only where a sign is missing.
+std::expected<std::vector<Target>, Trouble> targets_of(Seat& seat,
+                                                       const std::vector<std::string>& texts,
+                                                       const Seat::Each& other = {});
+
+// What this device knows of a channel; all empty but its name when it knows nothing.
+std::expected<Client::Channel, Trouble> channel_here(Seat& seat, std::string_view name,
+                                                     const Seat::Each& other = {});
+
+// This device takes part in the channel from now on; empty: in all of ours. A new device hears of
+// its channels from the server, so it waits for that.
+std::expected<void, Trouble> attach_to(Seat& seat, std::string_view channel,
+                                       const Seat::Each& other = {});
+
+// "ada=owner", "@bob=none": user and role. Each user once, at most limits::kRolesMax.
+std::expected<Roles, Trouble> roles_of(const std::vector<std::string>& texts);
+
+}  // namespace moot::app
