@@ -8,6 +8,7 @@ import unittest
 
 path = pathlib.Path(sys.argv[1])
 os.environ.setdefault("MOOTD", "mootd")
+os.environ.setdefault("MOOT", "moot")
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(path.parent))
 spec = importlib.util.spec_from_file_location("listed", path)
