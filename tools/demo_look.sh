@@ -20,6 +20,12 @@ rule() {
   printf -v line '%78s' ''
   say " $c_dim${line// /─}$c_off"
 }
+# Something happens between the lines.
+event() { printf '        %s%s %s%s\n' "$c_dim" "$1" "${*:2}" "$c_off"; }
+# "1 line", "2 lines".
+lines() { if (($1 == 1)); then printf '1 line'; else printf '%d lines' "$1"; fi; }
+# Milliseconds as seconds.
+seconds() { printf '%d.%03d s' $(($1 / 1000)) $(($1 % 1000)); }
 step() { printf '\n %s%s%s  %s\n' "$c_bold" "$1" "$c_off" "${*:2}"; }
 
 # The cells of a terminal that a text takes: REPLY.
