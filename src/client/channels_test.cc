@@ -83,6 +83,30 @@ class ChannelsTest : public testing::Test {
       return true;
     });
   }
+  void commit(const RecordKey& key) {
+    const std::vector<UserId> acks{user("ada"), user("bob")};
+    w.from_server(s::ChMsgCommit{.id = key.id,
+                                 .acks = acks,
+                                 .channel = kOps,
+                                 .election = 1 << 20 | 1,
+                                 .digest = key.digest,
+                                 .acks_n = 2});
+  }
+  // Bob says something, and the server relays it.
+  void bob_says(std::string_view text, bool committed) {
+    const ByteBuf msg = *write_text(text, std::nullopt);
+    const std::array<std::uint8_t, 10> random{1};
+    const MsgId id = MsgId::make(w.now().wall, random);
+    const std::vector<std::uint8_t> stamp(20, 1);
+    s::ChMsg relayed{.id = kOps,
+                     .msg_id = id,
+                     .msg = msg,
+                     .from = user("bob"),
+                     .sent = id.time().ms,
+                     .stamp = stamp};
+    if (committed) relayed.committed = true;
+    w.from_server(relayed);
+  }
   const Replica& replica() { return w.engine().core().channels().find("ops")->replica(); }
   RecordKey only_pending() {
     EXPECT_EQ(replica().pending().size(), 1U);
@@ -159,13 +183,7 @@ TEST_F(ChannelsTest, AMessageIsPendingThenCommittedAndItsMarkGoesToDiskAWhileLat
       .id = key.id, .user = user("bob"), .channel = kOps, .digest = key.digest, .need = 1});
   EXPECT_THAT(w.events(), Contains("post #ops @ada hello pending ours need 1"));
   w.ops();
-  const std::vector<UserId> acks{user("ada"), user("bob")};
-  w.from_server(s::ChMsgCommit{.id = key.id,
-                               .acks = acks,
-                               .channel = kOps,
-                               .election = 1 << 20 | 1,
-                               .digest = key.digest,
-                               .acks_n = 2});
+  commit(key);
   EXPECT_THAT(w.events(), Contains("post #ops @ada hello committed ours"));
   EXPECT_THAT(w.ops(), IsEmpty());  // for company on the disk
   w.pass(limits::kCommitMarkDelay);
@@ -179,13 +197,7 @@ TEST_F(ChannelsTest, AReadOfTheStoreSeesWhatWasTold) {
   w.commit();
   const RecordKey key = only_pending();
   w.ops();
-  const std::vector<UserId> acks{user("ada"), user("bob")};
-  w.from_server(s::ChMsgCommit{.id = key.id,
-                               .acks = acks,
-                               .channel = kOps,
-                               .election = 1 << 20 | 1,
-                               .digest = key.digest,
-                               .acks_n = 2});
+  commit(key);
   w.engine().flush_store(w.now());
   const auto ops = w.ops();
   ASSERT_EQ(ops.size(), 1U);
@@ -196,16 +208,7 @@ TEST_F(ChannelsTest, AReadOfTheStoreSeesWhatWasTold) {
 TEST_F(ChannelsTest, TheMessageOfAnotherIsAcknowledgedOnlyOnceItIsOnDisk) {
   open();
   healthy();
-  const ByteBuf msg = *write_text("from bob", std::nullopt);
-  const std::array<std::uint8_t, 10> random{1};
-  const MsgId id = MsgId::make(w.now().wall, random);
-  const std::vector<std::uint8_t> stamp(20, 1);
-  w.from_server(s::ChMsg{.id = kOps,
-                         .msg_id = id,
-                         .msg = msg,
-                         .from = user("bob"),
-                         .sent = id.time().ms,
-                         .stamp = stamp});
+  bob_says("from bob", false);
   EXPECT_THAT(w.events(), Contains("post #ops @bob from bob pending"));
   EXPECT_THAT(w.heard(), Not(Contains(StartsWith("ACK_CH_MSG"))));
   w.commit();
@@ -216,18 +219,8 @@ TEST_F(ChannelsTest, WhatTheServerKeepsIsCommittedAtOnceAndFoldedForTheSearch) {
   open();
   w.from_server(status(ChannelStatus::server, 1));
   attach();
-  const ByteBuf msg = *write_text("kept", std::nullopt);
-  const std::array<std::uint8_t, 10> random{1};
-  const MsgId id = MsgId::make(w.now().wall, random);
-  const std::vector<std::uint8_t> stamp(20, 1);
   w.ops();
-  w.from_server(s::ChMsg{.id = kOps,
-                         .msg_id = id,
-                         .msg = msg,
-                         .from = user("bob"),
-                         .sent = id.time().ms,
-                         .stamp = stamp,
-                         .committed = true});
+  bob_says("kept", true);
   EXPECT_THAT(w.events(), Contains("post #ops @bob kept committed"));
   std::string folded;
   for (const cop::Any& op : w.ops()) {
