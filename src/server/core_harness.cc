@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "channel/memory_server.h"
 #include "crypto/sha3.h"
 
 namespace moot::server {
@@ -113,6 +114,14 @@ ServerSnapshot Harness::on_disk() const {
             });
           } else if constexpr (std::same_as<T, op::PutReplay>) {
             s.replays.push_back(o.entry);
+          } else if constexpr (std::same_as<T, op::PutChannel> || std::same_as<T, op::PutMember> ||
+                               std::same_as<T, op::RemoveMember> ||
+                               std::same_as<T, op::RemoveChannel> ||
+                               std::same_as<T, op::PutInvited> ||
+                               std::same_as<T, op::PutStampKey> ||
+                               std::same_as<T, op::PutClockMark>) {
+            MemoryKept none;
+            apply_to(s, none, o);
           }
         },
         ops_[i]);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <string>
@@ -21,7 +22,12 @@ class ChannelSink : public ChannelEffects {
   ChannelSink(Effects& fx, Conn* conn, const Ref* ref) : fx_(fx), conn_(conn), ref_(ref) {}
 
   void send(Conns to, const s::Any& cmd) override { fx_.send(to, cmd, {}); }
-  void send_after(Ticket after, Conns to, const s::Any& cmd) override { fx_.send(to, cmd, after); }
+  void send_after(Ticket after, Conns to, const s::Any& cmd) override {
+    fx_.send(to, cmd, after);
+    // The next barrier of this connection is not past what it is still to hear.
+    if (conn_ != nullptr && std::ranges::binary_search(to, conn_->id))
+      conn_->barrier = std::max(conn_->barrier, after);
+  }
   Ticket persist(op::Any op) override {
     const Ticket t = fx_.persist(std::move(op));
     // What a command of this connection made durable, its next barrier waits for.

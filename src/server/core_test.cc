@@ -63,6 +63,26 @@ TEST(PrivateMessages, WaitOnDiskForARecipientWhoIsAway) {
   EXPECT_EQ(h.heard(again), "SINFO\n" + msg_line("ada", 2) + "\n" + msg_line("ada", 3) + "\n");
 }
 
+// A client takes a channel that was not told before its first barrier for one it is no member of.
+TEST(Barrier, IsNotPastAStatusThatWaitsForTheDisk) {
+  Harness h({"ada"});
+  h.add_device("ada", 1);
+  h.restart();
+  const ConnId ada = h.connect("ada");
+  h.sync();
+  h.log();
+  h.say(ada, c::ChCreate{.id = ChannelId::of(as_bytes("the channel #ops")),
+                         .name = Name{"ops"},
+                         .keeper = Keeper::members});
+  const ConnId other = h.connect("ada", 1);
+  h.say(other, c::Info{});
+  EXPECT_EQ(h.heard(other), "SINFO\n") << "the channel is not on disk yet";
+  h.sync();
+  const std::string heard = h.heard(other);
+  ASSERT_TRUE(has(heard, "CH_STATUS") && has(heard, "SINFO ref=")) << heard;
+  EXPECT_LT(heard.find("CH_STATUS"), heard.find("SINFO ref="));
+}
+
 TEST(PrivateMessages, TellTheAuthorAtHisNextConnectionWhatWasConfirmedMeanwhile) {
   Harness h({"ada", "bob"});
   const ConnId ada = h.connect("ada");
