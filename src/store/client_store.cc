@@ -215,23 +215,15 @@ struct ClientStore::Parts {
   std::unique_ptr<ClientTables> tables;
   std::unique_ptr<GroupCommit> commits;  // last: its thread uses all of the above
 
-  template <class T>
-  Result<T> ask(const std::function<T(ClientTables&)>& work) {
-    Result<T> result{};
-    commits->alone([&](Db& d) {
-      T value = work(*tables);
-      if (d.ok()) {
-        result = std::move(value);
-      } else {
-        result = std::unexpected(d.status().error());
-      }
-    });
-    return result;
+  // Work on the store's thread that reads, waited for.
+  template <class Work>
+  auto ask(const Work& work) {
+    return commits->ask([&] { return work(*tables); });
   }
 };
 
 Result<std::unique_ptr<ClientStore>> ClientStore::open(ClientStoreOptions options,
-                                                       ClientStoreHooks hooks) {
+                                                       StoreHooks hooks) {
   const Status dir = make_dir(options.dir);
   if (!dir) return std::unexpected(dir.error());
   auto parts = std::make_unique<Parts>();
@@ -243,11 +235,9 @@ Result<std::unique_ptr<ClientStore>> ClientStore::open(ClientStoreOptions option
   parts->tables = std::make_unique<ClientTables>(*parts->db);
   const Status opened = parts->db->status();
   if (!opened) return std::unexpected(opened.error());
-  GroupCommit::Hooks told;
-  if (hooks.on_commit) {
-    told.committed = [f = std::move(hooks.on_commit)](std::uint64_t n) { f(Ticket{n}); };
-  }
-  told.failed = [p = parts.get(), f = std::move(hooks.on_error)](const Error&) {
+  StoreHooks told;
+  told.on_commit = std::move(hooks.on_commit);
+  told.on_error = [p = parts.get(), f = std::move(hooks.on_error)](const Error&) {
     const Error error = note_damage(*p->db, p->dir);
     if (f) f(error);
   };
@@ -259,38 +249,34 @@ ClientStore::ClientStore(std::unique_ptr<Parts> parts) : parts_(std::move(parts)
 ClientStore::~ClientStore() = default;
 
 Result<ClientSnapshot> ClientStore::load() {
-  return parts_->ask<ClientSnapshot>([](ClientTables& t) { return t.load(); });
+  return parts_->ask([](ClientTables& t) { return t.load(); });
 }
 
 void ClientStore::submit(Ticket ticket, std::vector<cop::Any> ops) {
   const std::size_t n = ops.size();
-  parts_->commits->write(ticket.n, n, [tables = parts_->tables.get(), ops = std::move(ops)](Db&) {
+  parts_->commits->write(ticket, n, [tables = parts_->tables.get(), ops = std::move(ops)](Db&) {
     for (const cop::Any& op : ops) tables->apply(op);
   });
 }
 
 Result<std::vector<PrivateMessage>> ClientStore::history(HistoryQuery query) {
-  return parts_->ask<std::vector<PrivateMessage>>(
-      [&](ClientTables& t) { return t.history(query); });
+  return parts_->ask([&](ClientTables& t) { return t.history(query); });
 }
 
 Result<std::optional<PrivateMessage>> ClientStore::message(UserId author, MsgId msg_id) {
-  return parts_->ask<std::optional<PrivateMessage>>(
-      [&](ClientTables& t) { return t.message(author, msg_id); });
+  return parts_->ask([&](ClientTables& t) { return t.message(author, msg_id); });
 }
 
 Result<std::vector<Conversation>> ClientStore::conversations() {
-  return parts_->ask<std::vector<Conversation>>([](ClientTables& t) { return t.conversations(); });
+  return parts_->ask([](ClientTables& t) { return t.conversations(); });
 }
 
 Result<std::vector<CommittedMessage>> ClientStore::channel_history(ChannelQuery query) {
-  return parts_->ask<std::vector<CommittedMessage>>(
-      [&](ClientTables& t) { return t.channels().history(query); });
+  return parts_->ask([&](ClientTables& t) { return t.channels().history(query); });
 }
 
 Result<std::vector<ChannelUnread>> ClientStore::channel_unread(UserId self) {
-  return parts_->ask<std::vector<ChannelUnread>>(
-      [&](ClientTables& t) { return t.channels().unread(self); });
+  return parts_->ask([&](ClientTables& t) { return t.channels().unread(self); });
 }
 
 const std::optional<ChannelFaults>& ClientStore::mended() const { return parts_->mended; }

@@ -20,11 +20,6 @@ struct ClientStoreOptions {
   const char* vfs = nullptr;
 };
 
-struct ClientStoreHooks {
-  std::function<void(Ticket)> on_commit;
-  std::function<void(const Error&)> on_error;
-};
-
 struct Conversation {
   UserId peer;
   std::uint64_t unread = 0;
@@ -72,8 +67,7 @@ struct ChannelUnread {
 // Thread rule: `submit` from one thread; the rest from any thread but the store's own.
 class ClientStore {
  public:
-  static Result<std::unique_ptr<ClientStore>> open(ClientStoreOptions options,
-                                                   ClientStoreHooks hooks);
+  static Result<std::unique_ptr<ClientStore>> open(ClientStoreOptions options, StoreHooks hooks);
   ~ClientStore();  // commits what was submitted
 
   Result<ClientSnapshot> load();

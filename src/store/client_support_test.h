@@ -16,9 +16,7 @@ class ClientTest : public testing::Test {
   void SetUp() override { open(); }
   void open(const char* vfs = nullptr) {
     store.reset();
-    const ServerStoreHooks hooks = told.hooks();
-    auto opened = ClientStore::open({.dir = dir.path(), .bounds = {}, .vfs = vfs},
-                                    {.on_commit = hooks.on_commit, .on_error = hooks.on_error});
+    auto opened = ClientStore::open({.dir = dir.path(), .bounds = {}, .vfs = vfs}, told.hooks());
     ASSERT_TRUE(opened) << opened.error().message;
     store = std::move(*opened);
   }

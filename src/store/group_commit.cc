@@ -6,7 +6,7 @@
 
 namespace moot::store {
 
-GroupCommit::GroupCommit(Db& db, Bounds bounds, Hooks hooks)
+GroupCommit::GroupCommit(Db& db, Bounds bounds, StoreHooks hooks)
     : db_(db), bounds_(bounds), hooks_(std::move(hooks)), thread_([this] { run(); }) {}
 
 GroupCommit::~GroupCommit() {
@@ -18,7 +18,7 @@ GroupCommit::~GroupCommit() {
   thread_.join();
 }
 
-void GroupCommit::write(std::uint64_t ticket, std::size_t ops, std::function<void(Db&)> apply) {
+void GroupCommit::write(Ticket ticket, std::size_t ops, std::function<void(Db&)> apply) {
   push({.kind = Job::Kind::write,
         .ticket = ticket,
         .ops = ops,
@@ -27,7 +27,7 @@ void GroupCommit::write(std::uint64_t ticket, std::size_t ops, std::function<voi
 }
 
 void GroupCommit::read(std::function<After(Db&)> read) {
-  push({.kind = Job::Kind::read, .ticket = 0, .ops = 1, .apply = {}, .query = std::move(read)});
+  push({.kind = Job::Kind::read, .ticket = {}, .ops = 1, .apply = {}, .query = std::move(read)});
 }
 
 void GroupCommit::alone(const std::function<void(Db&)>& work) {
@@ -36,7 +36,7 @@ void GroupCommit::alone(const std::function<void(Db&)>& work) {
   std::condition_variable done_signal;
   bool done = false;
   push({.kind = Job::Kind::alone,
-        .ticket = 0,
+        .ticket = {},
         .ops = 1,
         .apply =
             [&](Db& db) {
@@ -98,7 +98,7 @@ void GroupCommit::run() {
 
 void GroupCommit::run_batch(std::vector<Job>& jobs) {
   std::vector<After> after;
-  std::uint64_t ticket = 0;
+  Ticket ticket;
   bool writes = false;
   for (Job& job : jobs) {
     if (job.kind == Job::Kind::read) {
@@ -115,7 +115,7 @@ void GroupCommit::run_batch(std::vector<Job>& jobs) {
   }
   // A failure sticks, so nothing of a half applied batch is ever committed.
   if (writes) db_.exec("COMMIT");
-  if (db_.ok() && ticket > 0 && hooks_.committed) hooks_.committed(ticket);
+  if (db_.ok() && ticket > Ticket{} && hooks_.on_commit) hooks_.on_commit(ticket);
   for (const After& f : after) {
     if (f) f(db_.status());
   }
@@ -124,7 +124,7 @@ void GroupCommit::run_batch(std::vector<Job>& jobs) {
 void GroupCommit::fail_once() {
   if (db_.ok() || failed_) return;
   failed_ = true;
-  if (hooks_.failed) hooks_.failed(db_.status().error());
+  if (hooks_.on_error) hooks_.on_error(db_.status().error());
 }
 
 }  // namespace moot::store

@@ -75,12 +75,12 @@ class PowerCut : public testing::Test {
   // A run of `tickets`, some one by one and some in heaps, with everything it was told.
   void run(std::uint64_t tickets, std::size_t body_bytes, GroupCommit::Bounds bounds) {
     Told told;
-    ServerStoreHooks hooks{.on_commit =
-                               [&](Ticket t) {
-                                 promises.push_back({vfs->position(), t.n});
-                                 told.commit(t);
-                               },
-                           .on_error = [&](const Error& e) { told.error(e); }};
+    StoreHooks hooks{.on_commit =
+                         [&](Ticket t) {
+                           promises.push_back({vfs->position(), t.n});
+                           told.commit(t);
+                         },
+                     .on_error = [&](const Error& e) { told.error(e); }};
     auto store = ServerStore::open(
         {.dir = dir.path(), .credentials_dir = "", .bounds = bounds, .vfs = vfs->name()}, hooks);
     ASSERT_TRUE(store);

@@ -75,23 +75,25 @@ struct ServerStore::Parts {
   const char* vfs_name() const { return vfs.empty() ? nullptr : vfs.c_str(); }
 
   // Work on the store's thread that reads, waited for.
-  template <class T>
-  Result<T> ask(const std::function<T(ServerTables&)>& work) {
-    Result<T> result{};
-    commits->alone([&](Db& d) {
-      T value = work(*tables);
-      if (d.ok()) {
-        result = std::move(value);
-      } else {
-        result = std::unexpected(d.status().error());
-      }
+  template <class Work>
+  auto ask(const Work& work) {
+    return commits->ask([&] { return work(*tables); });
+  }
+  // Not waited for: told once all that was submitted before is on disk.
+  template <class Page, class Work>
+  void fetch(Work work, std::function<void(Result<Page>&&)> done) {
+    commits->read([work = std::move(work), t = tables.get(),
+                   done = std::move(done)](Db&) -> GroupCommit::After {
+      return [done, page = Result<Page>(work(*t))](const Status& committed) mutable {
+        if (!committed) page = std::unexpected(committed.error());
+        done(std::move(page));
+      };
     });
-    return result;
   }
 };
 
 Result<std::unique_ptr<ServerStore>> ServerStore::open(ServerStoreOptions options,
-                                                       ServerStoreHooks hooks) {
+                                                       StoreHooks hooks) {
   auto parts = std::make_unique<Parts>();
   parts->place = {.dir = options.dir, .credentials_dir = options.credentials_dir};
   parts->path = join(options.dir, kStoreFile);
@@ -121,12 +123,7 @@ Result<std::unique_ptr<ServerStore>> ServerStore::open(ServerStoreOptions option
   const Status opened = parts->db->status();
   if (!opened) return std::unexpected(opened.error());
 
-  GroupCommit::Hooks told;
-  if (hooks.on_commit) {
-    told.committed = [f = std::move(hooks.on_commit)](std::uint64_t n) { f(Ticket{n}); };
-  }
-  told.failed = std::move(hooks.on_error);
-  parts->commits = std::make_unique<GroupCommit>(*parts->db, options.bounds, std::move(told));
+  parts->commits = std::make_unique<GroupCommit>(*parts->db, options.bounds, std::move(hooks));
   return std::unique_ptr<ServerStore>(new ServerStore(std::move(parts)));
 }
 
@@ -136,56 +133,42 @@ ServerStore::~ServerStore() = default;
 const seal::Vault& ServerStore::vault() const { return *parts_->vault; }
 
 Result<ServerSnapshot> ServerStore::load() {
-  return parts_->ask<ServerSnapshot>([](ServerTables& t) { return t.load(); });
+  return parts_->ask([](ServerTables& t) { return t.load(); });
 }
 
 void ServerStore::submit(Ticket ticket, std::vector<op::Any> ops) {
   const std::size_t n = ops.size();
-  parts_->commits->write(ticket.n, n, [tables = parts_->tables.get(), ops = std::move(ops)](Db&) {
+  parts_->commits->write(ticket, n, [tables = parts_->tables.get(), ops = std::move(ops)](Db&) {
     for (const op::Any& op : ops) tables->apply(op);
   });
 }
 
 void ServerStore::fetch_offline(Kid kid, std::uint64_t after_seq, PageBounds bounds,
                                 std::function<void(Result<OfflinePage>&&)> done) {
-  parts_->commits->read([=, tables = parts_->tables.get(),
-                         done = std::move(done)](Db&) -> GroupCommit::After {
-    return [done, page = tables->offline(kid, after_seq, bounds)](const Status& committed) mutable {
-      if (!committed) page = std::unexpected(committed.error());
-      done(std::move(page));
-    };
-  });
+  parts_->fetch<OfflinePage>([=](ServerTables& t) { return t.offline(kid, after_seq, bounds); },
+                             std::move(done));
 }
 
 void ServerStore::fetch_records(ChannelId channel, std::optional<RecordKey> after,
                                 PageBounds bounds, std::function<void(Result<RecordPage>&&)> done) {
-  parts_->commits->read([=, tables = parts_->tables.get(),
-                         done = std::move(done)](Db&) -> GroupCommit::After {
-    return [done, page = tables->records(channel, after, bounds)](const Status& committed) mutable {
-      if (!committed) page = std::unexpected(committed.error());
-      done(std::move(page));
-    };
-  });
+  parts_->fetch<RecordPage>([=](ServerTables& t) { return t.records(channel, after, bounds); },
+                            std::move(done));
 }
 
 void ServerStore::fetch_records(ChannelId channel, std::vector<RecordKey> keys,
                                 std::function<void(Result<RecordPage>&&)> done) {
-  parts_->commits->read([channel, keys = std::move(keys), tables = parts_->tables.get(),
-                         done = std::move(done)](Db&) -> GroupCommit::After {
-    return [done, page = tables->records(channel, keys)](const Status& committed) mutable {
-      if (!committed) page = std::unexpected(committed.error());
-      done(std::move(page));
-    };
-  });
+  parts_->fetch<RecordPage>(
+      [channel, keys = std::move(keys)](ServerTables& t) { return t.records(channel, keys); },
+      std::move(done));
 }
 
 Result<std::uint64_t> ServerStore::count_records(ChannelId channel) {
-  return parts_->ask<std::uint64_t>([&](ServerTables& t) { return t.count_records(channel); });
+  return parts_->ask([&](ServerTables& t) { return t.count_records(channel); });
 }
 
 Status ServerStore::load_index(ChannelId channel,
                                const std::function<void(std::span<const RecordKey>)>& chunk) {
-  const auto done = parts_->ask<bool>([&](ServerTables& t) {
+  const auto done = parts_->ask([&](ServerTables& t) {
     t.index(channel, chunk);
     return true;
   });
@@ -194,13 +177,12 @@ Status ServerStore::load_index(ChannelId channel,
 }
 
 Result<std::vector<std::string>> ServerStore::audit_tail(std::size_t lines) {
-  return parts_->ask<std::vector<std::string>>(
-      [&](ServerTables& t) { return t.audit().tail(lines); });
+  return parts_->ask([&](ServerTables& t) { return t.audit().tail(lines); });
 }
 
 Status ServerStore::audit_export(std::uint64_t after,
                                  const std::function<void(std::string_view)>& line) {
-  const auto done = parts_->ask<bool>([&](ServerTables& t) {
+  const auto done = parts_->ask([&](ServerTables& t) {
     t.audit().each(after, line);
     return true;
   });
@@ -209,7 +191,7 @@ Status ServerStore::audit_export(std::uint64_t after,
 }
 
 Result<AuditReport> ServerStore::audit_verify() {
-  return parts_->ask<AuditReport>([](ServerTables& t) { return t.audit().verify(); });
+  return parts_->ask([](ServerTables& t) { return t.audit().verify(); });
 }
 
 Status ServerStore::backup(const std::string& file) {

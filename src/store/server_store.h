@@ -24,12 +24,6 @@ struct ServerStoreOptions {
   const char* vfs = nullptr;  // a SQLite VFS by name; the system's when null
 };
 
-// Called on the store's thread, never while a caller of the store is inside it.
-struct ServerStoreHooks {
-  std::function<void(Ticket)> on_commit;
-  std::function<void(const Error&)> on_error;  // at most once; the store is dead after it
-};
-
 // The server's disk: accounts, keys, queues, channels, audit log, in one SQLite file
 // (docs/store.md). One process owns a data directory. Invariant: on_commit(t) comes after the fsync
 // that covers every operation with a ticket <= t. Message bodies, account keys and stamp keys are
@@ -38,8 +32,7 @@ struct ServerStoreHooks {
 class ServerStore {
  public:
   // Opens, or makes, the store of a data directory; upgrades an older one after a backup copy.
-  static Result<std::unique_ptr<ServerStore>> open(ServerStoreOptions options,
-                                                   ServerStoreHooks hooks);
+  static Result<std::unique_ptr<ServerStore>> open(ServerStoreOptions options, StoreHooks hooks);
   ~ServerStore();  // commits what was submitted
 
   Result<ServerSnapshot> load();

@@ -38,7 +38,7 @@ class TempDir {
 // What a store told. Waiting ends when it told enough, or that it failed.
 class Told {
  public:
-  ServerStoreHooks hooks() {
+  StoreHooks hooks() {
     return {.on_commit = [this](Ticket t) { commit(t); },
             .on_error = [this](const Error& e) { error(e); }};
   }

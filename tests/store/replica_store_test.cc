@@ -54,9 +54,8 @@ class Member {
   }
   void open() {
     close();
-    const store::ServerStoreHooks hooks = told_.hooks();
-    auto opened = ClientStore::open({.dir = dir_.path(), .bounds = {}, .vfs = nullptr},
-                                    {.on_commit = hooks.on_commit, .on_error = hooks.on_error});
+    auto opened =
+        ClientStore::open({.dir = dir_.path(), .bounds = {}, .vfs = nullptr}, told_.hooks());
     ASSERT_TRUE(opened) << opened.error().message;
     store_ = std::move(*opened);
     auto readers = ReplicaReaders::open(dir_.path());

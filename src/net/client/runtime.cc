@@ -49,7 +49,7 @@ ClientRuntime::ClientRuntime(Options options, EventQueue& events)
 Result<std::unique_ptr<ClientRuntime>> ClientRuntime::start(Options options, EventQueue& events) {
   std::unique_ptr<ClientRuntime> self(new ClientRuntime(std::move(options), events));
   ClientRuntime* raw = self.get();
-  store::ClientStoreHooks hooks;
+  store::StoreHooks hooks;
   hooks.on_commit = [raw](Ticket t) {
     raw->post([raw, t] { raw->engine_->stored(raw->now(), t); });
   };
