@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "apps/mootd/values.h"
+#include "client/address.h"
 #include "net/admin.h"
 
 namespace moot::mootd {
@@ -184,6 +185,20 @@ Key exempt_key() {
           }};
 }
 
+Key public_address_key() {
+  return {"public_address",
+          [](Config& c, const toml::node& n) -> Status {
+            const auto t = text_of(n);
+            if (!t) return std::unexpected(t.error());
+            if (!t->empty() && !client::parse_address(*t)) {
+              return fail("must be a host and a port, like \"chat.example:7697\", or \"\"");
+            }
+            c.server.live.public_address = *t;
+            return {};
+          },
+          [](const Config& c) { return toml_text(c.server.live.public_address); }};
+}
+
 Key keepers_key() {
   return {"channels.keepers",
           [](Config& c, const toml::node& n) -> Status {
@@ -213,6 +228,7 @@ std::vector<Key> make_keys() {
   constexpr std::uint64_t kAny = 1ull << 40;
   std::vector<Key> k;
   k.push_back(text_key("name", [](Config& c) -> auto& { return c.server.name; }));
+  k.push_back(public_address_key());
   k.push_back(text_key("data_dir", [](Config& c) -> auto& { return c.server.data_dir; }));
   k.push_back(text_key("user", [](Config& c) -> auto& { return c.user; }));
   k.push_back(number_key("threads", 1, 64, [](Config& c) -> auto& { return c.server.threads; }));

@@ -103,7 +103,16 @@ void add_keys(CLI::App& app, Line& line) {
   pass(list, line, "NAME", "name", "user id");
   json_flag(list, line);
   CLI::App* rotate = command(key, line, "rotate", "key rotate", "a new key for an old one");
-  pass(rotate, line, "KID", "kid", "the old key", true);
+  pass(rotate, line, "KID", "kid", "the old key");
+  rotate
+      ->add_option_function<std::vector<std::string>>(
+          "--all",
+          [&line](const std::vector<std::string>& names) {
+            line.request.args["all"] = names.empty() ? std::string() : names.front();
+          },
+          "every key, or every key of this account; --key-out then names a new directory")
+      ->type_name("[NAME]")
+      ->expected(0, 1);
   pass(rotate, line, "--overlap", "overlap", "how long the old one still works (7d)");
   key_options(rotate, line);
   CLI::App* revoke = command(key, line, "revoke", "key revoke", "ends a key and its connections");

@@ -4,11 +4,14 @@
 #include <charconv>
 #include <ctime>
 #include <map>
+#include <set>
 #include <sstream>
 
 #include "base/hex.h"
 #include "crypto/wipe.h"
 #include "net/admin_lists.h"
+#include "net/listener.h"
+#include "net/transport.h"
 
 namespace moot::net {
 namespace {
@@ -38,10 +41,13 @@ AdminResult done(const Result<server::Core::Done>& result, std::string out) {
 AdminResult with_key(AdminResult result, const Context& c, const server::MadeKey& key,
                      std::string_view account, std::string_view label) {
   if (result.reply.code != 0) return result;
-  result.reply.key = {{"account", std::string(account)}, {"kid", text(key.kid)},
-                      {"key", hex(key.key.bytes())},     {"srv", c.options.name},
-                      {"address", c.where.address},      {"tls", c.where.tls},
-                      {"label", std::string(label)}};
+  result.reply.keys = {{{"account", std::string(account)},
+                        {"kid", text(key.kid)},
+                        {"key", hex(key.key.bytes())},
+                        {"srv", c.options.name},
+                        {"address", c.where.address},
+                        {"tls", c.where.tls},
+                        {"label", std::string(label)}}};
   return result;
 }
 
@@ -74,24 +80,58 @@ AdminResult key_add(const Context& c) {
   return result;
 }
 
+AdminResult rotate_one(const Context& c, const Credential& old, Millis overlap) {
+  server::MadeKey key = c.hub.make_key(old.account, CredentialKind::hmac);
+  auto result = done(c.core().key_rotate(c.now(), c.actor, old.kid, overlap, key, c.fx()), {});
+  result = with_key(std::move(result), c, key, old.account.str(), old.label);
+  wipe(key.key.octets.data(), key.key.octets.size());
+  if (!result.reply.keys.empty()) result.reply.keys.front()["replaces"] = text(old.kid);
+  return result;
+}
+
+// Every key of everybody, or of one account. What cannot be rotated (an account that is disabled,
+// no room for one more key) is named, and the rest goes on. Without an overlap no older key works
+// afterwards: what was retiring ends as well.
+AdminResult rotate_all(const Context& c, Millis overlap) {
+  AdminResult all;
+  std::size_t left = 0;
+  for (const Credential& old : c.core().credentials(c.request.arg("all"))) {
+    AdminResult one;
+    if (old.kind != CredentialKind::hmac || old.state == CredentialState::revoked) continue;
+    if (old.state == CredentialState::active) {
+      one = rotate_one(c, old, overlap);
+    } else if (overlap.count() <= 0) {
+      one = done(c.core().key_revoke(c.now(), c.actor, old.kid, c.fx()), {});
+    }
+    if (one.reply.code != 0) {
+      ++left;
+      all.reply.note += one.reply.note + "\n";
+    }
+    for (AdminReply::Key& key : one.reply.keys) all.reply.keys.push_back(std::move(key));
+    all.after = std::max(all.after, one.after);
+  }
+  if (all.reply.keys.empty() && left == 0) {
+    return failed("There is no key to rotate; `mootd key list` shows all.");
+  }
+  if (left > 0) {
+    all.reply.code = 1;
+    all.reply.note += std::to_string(left) + " keys were not rotated: revoke them, or see above.";
+  }
+  return all;
+}
+
 AdminResult key_rotate(const Context& c) {
-  const auto kid = parse_kid(c.request.arg("kid"));
-  if (!kid) return failed("A kid has 16 hex digits; `mootd key list` shows them.");
   const auto overlap = parse_duration(c.request.has("overlap") ? c.request.arg("overlap") : "7d");
   if (!overlap) return failed(overlap.error());
-  UserId account;
-  std::string label;
-  for (const Credential& cred : c.core().credentials({})) {
-    if (cred.kid == *kid) {
-      account = cred.account;
-      label = cred.label;
-    }
+  if (c.request.has("all")) return rotate_all(c, *overlap);
+  Credential old;
+  const auto kid = parse_kid(c.request.arg("kid"));
+  if (!kid) return failed("A kid has 16 hex digits; `mootd key list` shows them.");
+  old.kid = *kid;
+  for (Credential& cred : c.core().credentials({})) {
+    if (cred.kid == *kid) old = std::move(cred);
   }
-  server::MadeKey key = c.hub.make_key(account, CredentialKind::hmac);
-  auto result = done(c.core().key_rotate(c.now(), c.actor, *kid, *overlap, key, c.fx()), {});
-  result = with_key(std::move(result), c, key, account.str(), label);
-  wipe(key.key.octets.data(), key.key.octets.size());
-  return result;
+  return rotate_one(c, old, *overlap);
 }
 
 AdminResult key_revoke(const Context& c) {
@@ -249,11 +289,33 @@ AdminResult administer(Hub& hub, const ServerOptions& options, const PublicAddre
     return listing(show_status(hub.core(), options, where, running, json));
   }
   if (request.command == "doctor") return said(hub.store().check(), "store: every seal opens\n");
+  static const std::set<std::string_view> kMakeKeys{"user add", "key add", "key rotate", "invite"};
+  if (kMakeKeys.contains(request.command)) {
+    if (const Status ok = reachable(where); !ok) return failed(ok.error());
+  }
   const auto it = kHandlers.find(request.command);
   if (it == kHandlers.end()) {
     return failed("This mootd does not know `" + request.command + "`; `mootd --help` lists all.");
   }
   return it->second(c);
+}
+
+PublicAddress public_address(const ServerOptions& options, std::string listener,
+                             const TlsIdentity* tls) {
+  PublicAddress where{options.live.public_address, "off"};
+  if (where.address.empty()) where.address = std::move(listener);
+  if (tls != nullptr) where.tls = "pin:" + tls->pin();
+  return where;
+}
+
+Status reachable(const PublicAddress& where) {
+  const auto at = parse_endpoint(where.address);
+  const Address everywhere{.octets = {}, .v6 = at && at->address.v6};
+  if (!at || at->address != everywhere) return {};
+  return fail(
+      "The first listener is at " + where.address +
+      ", which nobody can connect to: set `public_address` to the host and port that people "
+      "reach this server at.");
 }
 
 Result<Millis> parse_duration(std::string_view text) {

@@ -7,11 +7,18 @@
 
 namespace moot::net {
 
+class TlsIdentity;
+
 // Where people reach the server: goes into key files and invitations.
 struct PublicAddress {
   std::string address;      // "127.0.0.1:7667"
   std::string tls = "off";  // as in a key file
 };
+// Of a server whose first listener is, or will be, at `listener`.
+PublicAddress public_address(const ServerOptions& options, std::string listener,
+                             const TlsIdentity* tls);
+// An error, saying what to do, for an address that nobody can connect to: 0.0.0.0.
+Status reachable(const PublicAddress& where);
 
 // What a command came to. `after`: answer once that is on disk.
 struct AdminResult {

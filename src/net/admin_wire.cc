@@ -1,6 +1,8 @@
 #include "net/admin_wire.h"
 
+#include <charconv>
 #include <optional>
+#include <span>
 #include <vector>
 
 namespace moot::net {
@@ -26,11 +28,19 @@ std::optional<std::vector<std::string>> split(std::string_view octets) {
   return texts;
 }
 
-std::optional<std::map<std::string, std::string>> pairs(const std::vector<std::string>& texts,
-                                                        std::size_t from) {
-  if ((texts.size() - from) % 2 != 0) return std::nullopt;
-  std::map<std::string, std::string> out;
-  for (std::size_t i = from; i < texts.size(); i += 2) out[texts[i]] = texts[i + 1];
+using Pairs = std::map<std::string, std::string>;
+
+void put(std::string& out, const Pairs& pairs) {
+  for (const auto& [k, v] : pairs) {
+    put(out, k);
+    put(out, v);
+  }
+}
+
+std::optional<Pairs> pairs(std::span<const std::string> texts) {
+  if (texts.size() % 2 != 0) return std::nullopt;
+  Pairs out;
+  for (std::size_t i = 0; i < texts.size(); i += 2) out[texts[i]] = texts[i + 1];
   return out;
 }
 
@@ -41,10 +51,7 @@ constexpr char kOdd[] = "The other side of the admin socket speaks another versi
 std::string write_request(const AdminRequest& r) {
   std::string out;
   put(out, r.command);
-  for (const auto& [k, v] : r.args) {
-    put(out, k);
-    put(out, v);
-  }
+  put(out, r.args);
   return out;
 }
 
@@ -53,9 +60,9 @@ std::string write_reply(const AdminReply& r) {
   put(out, std::to_string(r.code));
   put(out, r.out);
   put(out, r.note);
-  for (const auto& [k, v] : r.key) {
-    put(out, k);
-    put(out, v);
+  for (const AdminReply::Key& key : r.keys) {
+    put(out, std::to_string(2 * key.size()));
+    put(out, key);
   }
   return out;
 }
@@ -63,7 +70,7 @@ std::string write_reply(const AdminReply& r) {
 Result<AdminRequest> parse_request(std::string_view octets) {
   const auto texts = split(octets);
   if (!texts || texts->empty()) return fail(kOdd);
-  auto args = pairs(*texts, 1);
+  auto args = pairs(std::span(*texts).subspan(1));
   if (!args) return fail(kOdd);
   return AdminRequest{texts->front(), std::move(*args)};
 }
@@ -71,9 +78,21 @@ Result<AdminRequest> parse_request(std::string_view octets) {
 Result<AdminReply> parse_reply(std::string_view octets) {
   const auto texts = split(octets);
   if (!texts || texts->size() < 3) return fail(kOdd);
-  auto key = pairs(*texts, 3);
-  if (!key || ((*texts)[0] != "0" && (*texts)[0] != "1")) return fail(kOdd);
-  return AdminReply{(*texts)[0] == "0" ? 0 : 1, (*texts)[1], (*texts)[2], std::move(*key)};
+  if ((*texts)[0] != "0" && (*texts)[0] != "1") return fail(kOdd);
+  AdminReply reply{(*texts)[0] == "0" ? 0 : 1, (*texts)[1], (*texts)[2], {}};
+  for (std::span<const std::string> rest = std::span(*texts).subspan(3); !rest.empty();) {
+    const std::string& digits = rest.front();
+    std::size_t n = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), n);
+    rest = rest.subspan(1);
+    if (error != std::errc{} || end != digits.data() + digits.size() || n > rest.size())
+      return fail(kOdd);
+    auto key = pairs(rest.first(n));
+    if (!key) return fail(kOdd);
+    reply.keys.push_back(std::move(*key));
+    rest = rest.subspan(n);
+  }
+  return reply;
 }
 
 std::string json_text(std::string_view text) {

@@ -3,6 +3,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/result.h"
@@ -23,10 +24,11 @@ struct AdminRequest {
 };
 
 struct AdminReply {
+  using Key = std::map<std::string, std::string>;
   int code = 0;
-  std::string out;                         // for stdout
-  std::string note;                        // for stderr: the error, or a sentence
-  std::map<std::string, std::string> key;  // fields of a new key file, or of an invitation
+  std::string out;        // for stdout
+  std::string note;       // for stderr: the error, or a sentence
+  std::vector<Key> keys;  // fields of new key files, or of an invitation
   friend bool operator==(const AdminReply&, const AdminReply&) = default;
 
   static AdminReply failure(std::string sentence) { return {1, {}, std::move(sentence), {}}; }

@@ -10,7 +10,7 @@ namespace {
 TEST(AdminWire, ReadsBackWhatItWrote) {
   const AdminRequest request{"user add", {{"name", "ada"}, {"label", std::string("a\0\n\"", 4)}}};
   EXPECT_EQ(*parse_request(write_request(request)), request);
-  const AdminReply reply{1, "out\n", "why", {{"key", "00"}}};
+  const AdminReply reply{1, "out\n", "why", {{{"key", "00"}}, {}, {{"a", "1"}, {"b", ""}}}};
   EXPECT_EQ(*parse_reply(write_reply(reply)), reply);
 }
 
@@ -22,6 +22,11 @@ TEST(AdminWire, RefusesWhateverIsCutShort) {
     EXPECT_TRUE(!r || r->args.empty()) << n;
   }
   EXPECT_FALSE(parse_reply(""));
+  const std::string reply = write_reply({0, "", "", {{{"key", "00"}}}});
+  for (std::size_t n = 0; n < reply.size(); ++n) {
+    const auto r = parse_reply(std::string_view(reply).substr(0, n));
+    EXPECT_TRUE(!r || r->keys.empty()) << n;
+  }
   EXPECT_FALSE(parse_request(std::string("\xff\xff\xff\xff", 4)));
 }
 

@@ -31,6 +31,7 @@ struct LiveOptions {
   std::uint64_t timeout_s = static_cast<std::uint64_t>(limits::kTimeout.count());
   Millis cnn_timeout = limits::kCnnTimeout;
   std::uint32_t max_frame = limits::kFrameBytesMax;
+  std::string public_address;  // "chat.example:7697"; empty: where the first listener is
   SourceLimits::Config sources;
   server::Config core;
 };

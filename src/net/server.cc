@@ -173,9 +173,7 @@ void Server::take(Accepted a) {
 PublicAddress Server::public_address() const {
   if (listeners_.empty()) return {};
   const Listener& l = *listeners_.front();
-  PublicAddress where{text(l.endpoint()), "off"};
-  if (l.tls() != nullptr) where.tls = "pin:" + l.tls()->pin();
-  return where;
+  return net::public_address(options_, text(l.endpoint()), l.tls());
 }
 
 // ---- turns --------------------------------------------------------------------------------
