@@ -1,11 +1,17 @@
 """moot as a program against a real mootd: keys that are taken away, and who owns the store."""
 
 import fcntl
+import hashlib
 import json
+import pathlib
 import socket
+import ssl
+import threading
 import unittest
 
-from support import PATIENCE, Home, ServerCase
+from support import HERE, PATIENCE, Home, ServerCase, key_text, wire
+
+CERTS = HERE / "tls"
 
 LONG = "150s"  # more than the patience of a test: what waits for it fails
 
@@ -109,6 +115,115 @@ class Owners(ServerCase):
         printed = json.loads(send.stdout.read())
         self.assertEqual((printed["text"], printed["state"]), ("hello there", "acked"))
         owner.end()
+
+
+def pin_of(pem):
+    """SHA-256 of the certificate's public key, the seventh field of what is signed."""
+
+    def items(der):
+        while der:
+            size, head = der[1], 2
+            if size > 0x80:
+                head = 2 + size - 0x80
+                size = int.from_bytes(der[2:head], "big")
+            yield der[: head + size], der[head : head + size]
+            der = der[head + size :]
+
+    der = ssl.PEM_cert_to_DER_cert(pathlib.Path(pem).read_text())
+    certificate = next(items(der))[1]
+    return hashlib.sha256(list(items(next(items(certificate))[1]))[6][0]).hexdigest()
+
+
+class Middleman:
+    """Ends TLS with a certificate and key of its own, and speaks TLS with the real server."""
+
+    def __init__(self, case, server_port, cert, key):
+        self.listening = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.listening.load_cert_chain(CERTS / cert, CERTS / key)
+        self.onward = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self.onward.load_verify_locations(CERTS / "cert.pem")
+        self.server_port = server_port
+        self.from_client, self.from_server = b"", b""
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener.settimeout(PATIENCE)
+        self.port = self.listener.getsockname()[1]
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+        case.addCleanup(self.end)
+
+    def run(self):
+        """One connection."""
+        plain, _ = self.listener.accept()
+        self.listener.close()
+        plain.settimeout(PATIENCE)
+        try:
+            client = self.listening.wrap_socket(plain, server_side=True)
+        except OSError:
+            plain.close()
+            return  # it hung up
+        server = self.onward.wrap_socket(
+            socket.create_connection(("127.0.0.1", self.server_port), PATIENCE),
+            server_hostname="127.0.0.1")
+        up = threading.Thread(target=self.pump, args=(client, server, "from_client"))
+        up.start()
+        self.pump(server, client, "from_server")
+        up.join()
+        client.close()
+        server.close()
+
+    def pump(self, source, sink, name):
+        try:
+            while piece := source.recv(65536):
+                setattr(self, name, getattr(self, name) + piece)
+                sink.sendall(piece)
+        except OSError:
+            pass
+        for s in (source, sink):
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def end(self):
+        self.thread.join(2 * PATIENCE)
+        self.listener.close()
+
+
+class Tunnels(ServerCase):
+    ARGS = ("--tls-listen", "127.0.0.1:0", "--set", f"tls.cert={CERTS / 'cert.pem'}", "--set",
+            f"tls.key={CERTS / 'key.pem'}")
+
+    def home(self, name, port, pin):
+        text = self.server.admin("user", "add", name)
+        return Home(self, name).with_key(key_text(text, address=f"127.0.0.1:{port}", tls=f"pin:{pin}"))
+
+    def test_the_right_pin_connects(self):
+        ada = self.home("ada", self.server.tls_port, pin_of(CERTS / "cert.pem"))
+        done = ada.run("send", "@ada", "a note", "--timeout", LONG)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_a_wrong_pin_is_refused_and_nothing_is_sent(self):
+        middleman = Middleman(self, self.server.tls_port, "cert2.pem", "key2.pem")
+        bob = self.home("bob", middleman.port, pin_of(CERTS / "cert.pem"))
+        done = bob.run("users")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("check that the pin in the key file is of this server's key", done.stderr)
+        middleman.thread.join()
+        self.assertEqual((middleman.from_client, middleman.from_server), (b"", b""))
+
+    def test_AU_13_what_is_bound_to_one_tls_session_is_refused_on_another(self):
+        # Who has stolen the server's TLS key can end TLS, and still not pass a session on.
+        middleman = Middleman(self, self.server.tls_port, "cert.pem", "key.pem")
+        cyd = self.home("cyd", middleman.port, pin_of(CERTS / "cert.pem"))
+        done = cyd.run("send", "@cyd", "a note", "--timeout", LONG)
+        self.assertEqual(done.returncode, 1)
+        middleman.thread.join()
+        (cnn, _, payload), *_ = wire.split_frames(middleman.from_client)[0]
+        self.assertEqual(cnn, "CNN")
+        self.assertIn("cb", wire.unpack(payload))
+        *_, (last, _, payload) = wire.split_frames(middleman.from_server)[0]
+        self.assertEqual((last, wire.unpack(payload)["code"]), ("DCNN", "proto"))
+        self.assertIn(wire.unpack(payload)["message"], done.stderr)
 
 
 if __name__ == "__main__":

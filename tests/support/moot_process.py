@@ -18,6 +18,7 @@ class Server:
         self.args = list(args)
         self.env = {**os.environ, **(env or {})}
         self.port = 0
+        self.tls_port = 0  # of the last start, where there is such a listener
         self.process = None
         self._log = tempfile.TemporaryFile()
 
@@ -34,6 +35,8 @@ class Server:
             for line in self.process.stdout:
                 if found := re.fullmatch(r"listening plain \S+:(\d+)", line.strip()):
                     self.port = int(found[1])
+                if found := re.fullmatch(r"listening tls \S+:(\d+)", line.strip()):
+                    self.tls_port = int(found[1])
                 if line.strip() == "ready":
                     return self
         finally:
