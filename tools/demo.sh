@@ -215,7 +215,7 @@ for d in 0 1 2; do
     die "There is no key for the tablet of ${PEOPLE[d]}."
   people+="   ${c_of[d]}${PEOPLE[d]}$c_off"
 done
-step 2 "Three invitations, three accounts, a key for each laptop and each tablet:$people"
+step 2 "Three accounts, a key for each laptop and each tablet:$people"
 
 step 3 "Two can talk alone. ✓ the other one has it on disk"
 say
@@ -247,7 +247,7 @@ for pid in "${readers[@]}"; do
 done
 readers=()
 
-step 4 "A channel that its members keep: the server passes on, and stores nothing of it"
+step 4 "A channel that its members keep: the server stores nothing of it"
 say
 moot_of 0 create "$CHANNEL" --keeper members 2>>"$work/channel.said" || die "The channel could not be made."
 for d in 1 2; do
@@ -291,7 +291,7 @@ say " ${c_red}✗ kill -9${c_off}  $(device "$dead"), which led, with $c_bold$(l
 say "     $c_dim${missing//$'\n'/ }$c_off"
 mark_late=1
 at_once "${points[2]}" "${alive_two[@]}"
-say "     The others go on: two lines more, on their own disks until there are three again."
+say "     They go on: two lines more, on their own disks until there are three again."
 
 # Somebody's other device takes the place. It has nothing yet.
 tablet=$((dead + 3))
@@ -316,14 +316,14 @@ in_turn "${points[3]}" 0 1 2
 for d in 0 1 2; do stop_device "$d"; done
 leader=''
 say
-say " ${c_bold}✂ apart$c_off    The laptops are switched off with $(lines $((points[3] - points[2]))) that no tablet has. The tablets come:"
+say " ${c_bold}✂ apart$c_off    The laptops go off with $(lines $((points[3] - points[2]))) that no tablet has. The tablets:"
 on_line 3 4 5
 in_turn "${points[4]}" 3 4 5
 for d in 0 4; do ids_of "$d" | sort >"$work/ids.$d"; done
 only_laptops=$(comm -23 "$work/ids.0" "$work/ids.4" | wc -l)
 only_tablets=$(comm -13 "$work/ids.0" "$work/ids.4" | wc -l)
 ((only_laptops > 0 && only_tablets > 0)) || die "The two sides did not part: $only_laptops and $only_tablets."
-say "     $(lines $only_laptops) on the laptops alone, $(lines $only_tablets) on the tablets alone. All six come on line:"
+say "     $(lines $only_laptops) on the laptops alone, $(lines $only_tablets) on the tablets alone. Now all six:"
 now_ms
 apart=$NOW
 for d in 0 1 2; do start_device "$d"; done
@@ -378,7 +378,7 @@ step 6 "The same in a channel that the server keeps: one person is enough"
 say
 moot_of 0 create notes --keeper server 2>"$work/notes.said" || die "The second channel could not be made."
 said=$(head -n 1 "$work/notes.said")
-say "     $c_dim${said#*own it. }$c_off"
+say "  $c_dim${said#*own it. }$c_off"
 for ((i = 0; i < n; ++i)); do printf '%s\n' "${text[i]}"; done >"$work/all"
 now_ms
 noted=$NOW
@@ -390,7 +390,8 @@ moot_of 0 history notes --json >"$work/notes.log"
 texts_of "$work/notes.log" >"$work/notes.got"
 proof=$(moot_of 0 verify notes --json 2>>"$work/notes.said") || die "verify does not hold in the second channel."
 field fingerprint "$proof"
-say "     $n lines, each on the server's disk before ada was told, in $(seconds $noted)   ${REPLY:0:16}… $c_green✓$c_off"
+say "  $n lines, each on the server's disk before ada was told, in $(seconds $noted) $c_green✓$c_off"
+say "  moot verify: $REPLY $c_green✓$c_off"
 kill -TERM "$server"
 wait "$server" || die "mootd did not end well: code $?."
 server=''
@@ -431,7 +432,7 @@ row "all of it took" "$(seconds $took)"
 say
 ((verdict == 0 && twice == 0 && lost == 0)) ||
   die "The histories are not what was said, exactly once and in order (MOOT_DEMO_KEEP=1 keeps them)."
-say " $c_green✓ Every line is on every device, exactly once and in order.$c_off Compared by machine."
+say " $c_green✓ Every line is on every device, once and in order.$c_off Compared by machine."
 ((in_doubt > 0 && caught > 0)) ||
   say " (Nothing was under way at one of the kills: this machine was faster. Run it again.)"
 
