@@ -222,6 +222,29 @@ TEST_F(ChannelCommands, APostIsFollowedByItsDraftThenByItsId) {
                          "\"hello\",\"state\":\"committed\",\"acks\":[\"ada\",\"bob\"]}\n");
 }
 
+TEST_F(ChannelCommands, ANewDeviceWaitsUntilItIsToldOfItsChannels) {
+  std::atomic<int> attached = 0;
+  ScriptedOwner owner(dir_, [&](const Json& ask) -> std::vector<Json> {
+    const std::string& what = ask.str("do");
+    if (what == "channels_here")
+      return attached > 1 ? std::vector<Json>{line(ops())} : std::vector<Json>{};
+    if (what == "attach" && ++attached <= 2) {
+      const Json refused = Json().set("error", "You are in no channel #ops.");
+      if (attached == 1) return {refused};
+      Json told = Json().set("ev", "channel");
+      put_channel(told, ops());
+      return {refused, told};
+    }
+    if (what != "post") return {};
+    Client::Post p = post(1, ask.str("text"));
+    p.draft = 4;
+    return {Json().set("draft_only", std::uint64_t{4}), event(p)};
+  });
+  const Ran ran = moot({"send", "#ops", "hello"});
+  EXPECT_EQ(ran.code, kDone) << ran.err;
+  EXPECT_EQ(attached, 3);
+}
+
 TEST_F(ChannelCommands, WhatCannotBeSentStaysAndSaysWhoIsMissing) {
   ScriptedOwner owner(dir_, [](const Json& ask) -> std::vector<Json> {
     Client::Channel c = ops();

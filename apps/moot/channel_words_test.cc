@@ -109,10 +109,14 @@ TEST(Progress, BarsAreAsWideAsTheyAreToldWhateverTheCounts) {
   EXPECT_EQ(bar(0, 10, 10), "[----------]   0%");
   EXPECT_EQ(bar(5, 10, 10), "[#####-----]  50%");
   EXPECT_EQ(bar(12, 10, 10), "[##########] 100%");
-  EXPECT_EQ(bar(1, 0, 10), "");
+  EXPECT_EQ(bar(0, 0, 10), "[###-------]");
+  EXPECT_EQ(bar(7 * 256, 0, 10), "[-------###]");
+  EXPECT_EQ(bar(8 * 256 + 9, 0, 10), "[------###-]");
+  EXPECT_EQ(bar(14 * 256, 0, 10), "[###-------]");
   EXPECT_EQ(bar(~0ull / 2 + 1, ~0ull, 10), "[#####-----]  50%");
-  EXPECT_EQ(progress_line("#ops", 3, 0), "#ops  3 records");
-  EXPECT_EQ(progress_line("#ops", 0, 0), "#ops    0 of 0 records");
+  EXPECT_EQ(progress_line("#ops", 3, 0), "#ops  [###---------------------------]  3 records");
+  EXPECT_EQ(progress_line("#ops", 3, 6),
+            "#ops  [###############---------------]  50%  3 of 6 records");
 }
 
 TEST(Since, IsAnIdOrATime) {

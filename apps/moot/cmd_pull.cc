@@ -158,7 +158,9 @@ void print_proof(const Puller& p, const Proof& proof, bool json) {
   } else {
     fmt::print("{}  {}  fingerprint {}  election {}  {}\n", p.name(),
                counted(proof.count, "message", "messages"), safe(proof.fingerprint), c.election,
-               c.leader.empty() ? "no leader" : "leader @" + safe(c.leader));
+               c.leader.empty()       ? "no leader"
+               : c.keeper == "server" ? "kept by the server"
+                                      : "leader @" + safe(c.leader));
   }
 }
 

@@ -5,16 +5,26 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "model/limits.h"
+
 namespace moot::app {
 namespace {
 
 constexpr int kCells = 30;
+constexpr int kBlock = 3;
 constexpr auto kBetweenDraws = std::chrono::milliseconds(50);
 
 }  // namespace
 
 std::string bar(std::uint64_t done, std::uint64_t total, int cells) {
-  if (total == 0) return {};
+  if (total == 0) {
+    // Back and forth, a step for each page of records.
+    const auto room = static_cast<std::uint64_t>(cells - kBlock);
+    const std::uint64_t step = done / limits::kRecordsPerPage % (2 * room);
+    const auto at = static_cast<std::size_t>(step < room ? step : 2 * room - step);
+    return fmt::format("[{}{}{}]", std::string(at, '-'), std::string(kBlock, '#'),
+                       std::string(static_cast<std::size_t>(room) - at, '-'));
+  }
   // In floating point: 64-bit counts times the width may not fit.
   const double part = std::min(1.0, static_cast<double>(done) / static_cast<double>(total));
   const auto full = static_cast<std::size_t>(part * cells);
@@ -25,7 +35,8 @@ std::string bar(std::uint64_t done, std::uint64_t total, int cells) {
 
 std::string progress_line(std::string_view what, std::uint64_t records, std::uint64_t missing) {
   // What was not known to be missing may come all the same.
-  if (missing < records) return fmt::format("{}  {} records", what, records);
+  if (missing == 0 || missing < records)
+    return fmt::format("{}  {}  {} records", what, bar(records, 0, kCells), records);
   return fmt::format("{}  {}  {} of {} records", what, bar(records, missing, kCells), records,
                      missing);
 }

@@ -7,7 +7,7 @@
 
 namespace moot::app {
 
-// "[#####-----]  50%": `total` 0 is unknown and gives no bar.
+// "[#####-----]  50%"; `total` 0 is unknown: "[---###----]", which moves.
 std::string bar(std::uint64_t done, std::uint64_t total, int cells);
 
 // How far a pull is, on stderr: one line that is drawn over on a terminal, else a line whenever
@@ -28,7 +28,7 @@ class Progress {
   std::uint64_t next_ = 1;
   std::chrono::steady_clock::time_point last_{};
 };
-// What it shows: "#ops  [###...]  50%  512 of 1024 records".
+// What it shows: "#ops  [###---]  50%  512 of 1024 records", "#ops  [--###-]  512 records".
 std::string progress_line(std::string_view what, std::uint64_t records, std::uint64_t missing);
 
 }  // namespace moot::app
