@@ -19,7 +19,7 @@ LiveChannel& Channels::Impl::open(const Roster& roster) {
   const auto [at, made] =
       roster.server_kept()
           ? live.emplace(state.id,
-                         LiveChannel{.rules = ServerKeeper(state.epoch, records.of(state.id))})
+                         LiveChannel{.rules = ServerKeeper(state.epoch, state.id, records)})
           : live.emplace(state.id, LiveChannel{.rules = Coordinator(state.epoch)});
   MOOT_CHECK(made);
   return at->second;

@@ -16,7 +16,7 @@ Leadership ServerKeeper::leadership() const {
 }
 
 HistoryIndex& ServerKeeper::history() const {
-  if (!history_) history_.emplace(records_, build_leaves(records_));
+  if (!history_) history_.emplace(kept_.of(id_), kept_.leaves(id_));
   return *history_;
 }
 
@@ -40,16 +40,19 @@ void ServerKeeper::message(const Turn& turn, ConnId conn, const UserId& user, co
 }
 
 void ServerKeeper::keep(const Turn& turn, const StoredRecord& record) {
-  const Ticket ticket = turn.fx.persist(op::PutRecord{{.channel = turn.id(),
-                                                       .id = record.id,
-                                                       .digest = record.digest,
-                                                       .from = record.from,
-                                                       .msg = record.msg,
-                                                       .stamp = record.stamp,
-                                                       .acks = record.acks.list,
-                                                       .acks_n = record.acks.n,
-                                                       .cert = record.cert}});
-  MOOT_CHECK(history().insert(record, ticket));
+  // The record and the leaves that sum it up are one operation, so that nothing parts them.
+  MOOT_CHECK(history().insert(record, Ticket{}));
+  const Ticket ticket = turn.fx.persist(op::PutRecord{.record = {.channel = turn.id(),
+                                                                 .id = record.id,
+                                                                 .digest = record.digest,
+                                                                 .from = record.from,
+                                                                 .msg = record.msg,
+                                                                 .stamp = record.stamp,
+                                                                 .acks = record.acks.list,
+                                                                 .acks_n = record.acks.n,
+                                                                 .cert = record.cert},
+                                                      .leaves = history().take_changed_leaves()});
+  history().update(record, ticket);
   turn.after(ticket);
   turn.recents.add(turn.id(), record.key(),
                    {.from = record.from, .acks = record.acks, .told_seq = turn.here.next_seq()});

@@ -7,6 +7,7 @@
 #include "channel/responder.h"
 #include "channel/turn.h"
 #include "model/commands.h"
+#include "model/kept_records.h"
 
 namespace moot {
 
@@ -17,9 +18,9 @@ namespace moot {
 // Invariant: the index holds exactly what was persisted.
 class ServerKeeper {
  public:
-  // `records` outlives the keeper; it is read when the channel is first used.
-  ServerKeeper(std::uint64_t epoch, const RecordReader& records)
-      : epoch_(epoch), records_(records) {}
+  // `kept` outlives the keeper; it is read when the channel is first used.
+  ServerKeeper(std::uint64_t epoch, const ChannelId& id, const KeptRecords& kept)
+      : epoch_(epoch), id_(id), kept_(kept) {}
 
   Leadership leadership() const;
 
@@ -45,7 +46,8 @@ class ServerKeeper {
   static void tell_again(const Turn& turn, ConnId conn, const StoredRecord& record);
 
   std::uint64_t epoch_;
-  const RecordReader& records_;
+  ChannelId id_;
+  const KeptRecords& kept_;
   mutable std::optional<HistoryIndex> history_;  // made when first needed
   PullResponder responder_;
 };

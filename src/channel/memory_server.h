@@ -3,8 +3,8 @@
 #include <cstddef>
 #include <map>
 
-#include "channel/kept_records.h"
 #include "channel/memory_records.h"
+#include "model/kept_records.h"
 #include "model/store_ops.h"
 
 namespace moot {

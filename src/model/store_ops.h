@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "model/codes.h"
 #include "model/ids.h"
+#include "model/replica_ops.h"
 
 // What the server's cores ask of the disk, and what they find there at a start: plain values that
 // own their memory. The server core emits operations in order; the store applies them in that
@@ -251,6 +252,7 @@ struct PutInvited {
 };
 struct PutRecord {
   KeptRecord record;
+  std::vector<LeafSummary> leaves;  // of its channel's index, those that the record changed
 };
 struct PutStampKey {
   StampKey key;

@@ -254,12 +254,8 @@ AdminResult audit_verify(const Context& c) {
 
 AdminResult listing(std::string out) { return {{0, std::move(out), {}, {}}, {}}; }
 
-}  // namespace
-
-AdminResult administer(Hub& hub, const ServerOptions& options, const PublicAddress& where,
-                       std::string_view actor, bool running, const AdminRequest& request) {
-  const Context c{hub, options, where, actor, running, request};
-  const bool json = request.has("json");
+AdminResult carry_out(const Context& c) {
+  const bool json = c.request.has("json");
   using Handler = AdminResult (*)(const Context&);
   static const std::map<std::string_view, Handler> kHandlers{
       {"user add", user_add},
@@ -280,24 +276,38 @@ AdminResult administer(Hub& hub, const ServerOptions& options, const PublicAddre
       {"backup", backup},
       {"audit verify", audit_verify},
   };
-  if (request.command == "user list") return listing(list_users(hub.core(), json));
-  if (request.command == "key list") {
-    return listing(list_keys(hub.core(), request.arg("name"), json));
+  if (c.request.command == "user list") return listing(list_users(c.core(), json));
+  if (c.request.command == "key list") {
+    return listing(list_keys(c.core(), c.request.arg("name"), json));
   }
-  if (request.command == "channel list") return listing(list_channels(hub.core(), json));
-  if (request.command == "status") {
-    return listing(show_status(hub.core(), options, where, running, json));
+  if (c.request.command == "channel list") return listing(list_channels(c.core(), json));
+  if (c.request.command == "status") {
+    return listing(show_status(c.core(), c.options, c.where, c.running, json));
   }
-  if (request.command == "doctor") return said(hub.store().check(), "store: every seal opens\n");
+  if (c.request.command == "doctor")
+    return said(c.hub.store().check(), "store: every seal opens\n");
   static const std::set<std::string_view> kMakeKeys{"user add", "key add", "key rotate", "invite"};
-  if (kMakeKeys.contains(request.command)) {
-    if (const Status ok = reachable(where); !ok) return failed(ok.error());
+  if (kMakeKeys.contains(c.request.command)) {
+    if (const Status ok = reachable(c.where); !ok) return failed(ok.error());
   }
-  const auto it = kHandlers.find(request.command);
+  const auto it = kHandlers.find(c.request.command);
   if (it == kHandlers.end()) {
-    return failed("This mootd does not know `" + request.command + "`; `mootd --help` lists all.");
+    return failed("This mootd does not know `" + c.request.command +
+                  "`; `mootd --help` lists all.");
   }
   return it->second(c);
+}
+
+}  // namespace
+
+AdminResult administer(Hub& hub, const ServerOptions& options, const PublicAddress& where,
+                       std::string_view actor, bool running, const AdminRequest& request) {
+  try {
+    return carry_out({hub, options, where, actor, running, request});
+  } catch (const store::ReadFailed& e) {
+    hub.failed(e.error());
+    return failed(e.error().message);
+  }
 }
 
 PublicAddress public_address(const ServerOptions& options, std::string listener,

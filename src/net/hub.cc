@@ -44,7 +44,22 @@ Hub::Hub(const ServerOptions& options, unsigned threads)
 
 Hub::~Hub() {
   // The store commits what it got; its thread ends before what its callbacks use.
+  close();
+}
+
+void Hub::close() {
+  kept_.reset();
   store_.reset();
+}
+
+// A core that could not read is not asked again but for farewells.
+template <class Step>
+void Hub::guarded(Step step) {
+  try {
+    step();
+  } catch (const store::ReadFailed& e) {
+    if (!failure_) failure_ = e.error();
+  }
 }
 
 Result<std::unique_ptr<Hub>> Hub::open(const ServerOptions& options, unsigned threads) {
@@ -58,9 +73,12 @@ Result<std::unique_ptr<Hub>> Hub::open(const ServerOptions& options, unsigned th
   hub->store_ = std::move(*opened);
   const auto snapshot = hub->store_->load();
   if (!snapshot) return std::unexpected(snapshot.error());
-  if (auto ok = hub->kept_.load(*hub->store_, *snapshot); !ok) return std::unexpected(ok.error());
+  auto kept = store::KeptReaders::open(options.data_dir, hub->store_->vault());
+  if (!kept) return std::unexpected(kept.error());
+  hub->kept_ = std::move(*kept);
   const server::Config config = with_random(options.live.core, hub->now_);
-  hub->core_ = std::make_unique<server::Core>(config, hub->text_, *snapshot, hub->kept_, hub->now_);
+  hub->core_ =
+      std::make_unique<server::Core>(config, hub->text_, *snapshot, *hub->kept_, hub->now_);
   const UserId nobody = *UserId::parse("nobody");
   const server::MadeKey key = hub->make_key(nobody, CredentialKind::hmac);
   hub->nobody_ = {.kid = key.kid, .account = nobody, .sealed = key.sealed, .mk_id = key.mk_id};
@@ -69,7 +87,7 @@ Result<std::unique_ptr<Hub>> Hub::open(const ServerOptions& options, unsigned th
 
 void Hub::start(Now now) {
   now_ = now;
-  core_->start(now, fx_);
+  guarded([&] { core_->start(now, fx_); });
   settle();
 }
 
@@ -80,7 +98,7 @@ void Hub::configure(const LiveOptions& live) {
 
 void Hub::shutdown(Now now, std::uint64_t retry_s) {
   now_ = now;
-  core_->shutdown(now, retry_s, fx_);
+  guarded([&] { core_->shutdown(now, retry_s, fx_); });
 }
 
 // ---- steps of connections -----------------------------------------------------------------
@@ -132,18 +150,23 @@ void Hub::admit(const server::Admission& who, const UserId& account) {
               "This CNN was used before; connect again with a new random nonce.", std::nullopt, {});
     return;
   }
-  core_->admit(now_, who, fx_);
+  guarded([&] { core_->admit(now_, who, fx_); });
 }
 
 void Hub::frame(const server::Incoming& in) {
-  core_->frame(now_, in, fx_);
+  if (failure_) return;
+  guarded([&] { core_->frame(now_, in, fx_); });
   if (in.cmd == c::ChAttach::kTable.name || in.cmd == c::ChLeave::kTable.name) {
     fx_.queue_max(in.conn, core_->send_queue_max(in.conn));
   }
 }
 
-void Hub::gone(ConnId conn) { core_->gone(now_, conn, fx_); }
-void Hub::reached(ConnId conn, std::uint64_t token) { core_->reached(now_, conn, token, fx_); }
+void Hub::gone(ConnId conn) {
+  guarded([&] { core_->gone(now_, conn, fx_); });
+}
+void Hub::reached(ConnId conn, std::uint64_t token) {
+  guarded([&] { core_->reached(now_, conn, token, fx_); });
+}
 void Hub::settled(const Address& from, SourceLimits::Fault fault) {
   sources_.settled(from, now_.tick, fault);
 }
@@ -152,18 +175,23 @@ void Hub::settled(const Address& from, SourceLimits::Fault fault) {
 
 void Hub::turn(Now now) {
   now_ = now;
+  hear();
+  if (failure_ || core_->next_deadline() > now_.tick) return;
+  guarded([&] { core_->tick(now_, fx_); });
+}
+
+void Hub::hear() {
   news_->mail.take(taken_);
   for (auto& news : taken_) {
     if (const auto* done = std::get_if<StoreNews::Committed>(&news)) {
       fx_.release(done->upto);
       core_->committed(now_, done->upto, fx_);
     } else if (auto* page = std::get_if<StoreNews::Page>(&news)) {
-      core_->offline_page(now_, page->conn, std::move(page->page), fx_);
+      guarded([&] { core_->offline_page(now_, page->conn, std::move(page->page), fx_); });
     } else if (const auto* failed = std::get_if<StoreNews::Failed>(&news)) {
       if (!failure_) failure_ = failed->error;
     }
   }
-  if (core_->next_deadline() <= now_.tick) core_->tick(now_, fx_);
 }
 
 void Hub::settle() {
@@ -176,13 +204,8 @@ void Hub::settle() {
       wipe(key.key.octets.data(), key.key.octets.size());
     }
   }
-  if (!fx_.ops.empty()) {
-    for (const op::Any& o : fx_.ops) {
-      if (const auto* record = std::get_if<op::PutRecord>(&o)) kept_.apply(*record);
-      if (const auto* removed = std::get_if<op::RemoveChannel>(&o)) kept_.apply(*removed);
-    }
-    store_->submit(fx_.newest(), std::exchange(fx_.ops, {}));
-  }
+  if (failure_) fx_.ops.clear();  // of a step that was broken off, perhaps
+  if (!fx_.ops.empty()) store_->submit(fx_.newest(), std::exchange(fx_.ops, {}));
   for (const FanOut::Fetch& f : std::exchange(fx_.fetches, {})) {
     StoreNews* news = news_.get();
     store_->fetch_offline(f.kid, f.after_seq, {},
@@ -200,8 +223,9 @@ void Hub::settle() {
 
 Status Hub::commit_all() {
   settle();
-  store_.reset();  // commits
-  turn(read_clocks());
+  close();  // commits
+  now_ = read_clocks();
+  hear();
   if (failure_) return std::unexpected(*failure_);
   return {};
 }

@@ -9,10 +9,10 @@
 
 #include "net/fan_out.h"
 #include "net/hub_port.h"
-#include "net/kept_in_memory.h"
 #include "net/mailbox.h"
 #include "net/options.h"
 #include "server/core.h"
+#include "store/kept_reader.h"
 #include "store/server_store.h"
 
 namespace moot::net {
@@ -69,11 +69,14 @@ class Hub : public HubPort {
   void settle();
   std::unique_ptr<Outbox> take(unsigned thread) { return fx_.take(thread); }
   Tick next_deadline() const { return core_->next_deadline(); }
-  // The store failed: nothing is served any more.
+  // The store failed, or could not be read: nothing is served any more.
   const std::optional<Error>& failure() const { return failure_; }
   bool all_committed() const { return fx_.committed() == fx_.newest(); }
 
   // ---- for operators ----
+  void failed(const Error& error) {
+    if (!failure_) failure_ = error;
+  }
   server::Core& core() { return *core_; }
   FanOut& effects() { return fx_; }
   store::ServerStore& store() { return *store_; }
@@ -85,16 +88,21 @@ class Hub : public HubPort {
   // Waits until all that was asked for is on disk. For commands of a stopped server.
   Status commit_all();
   // Commits what was asked for and ends the store's thread: nobody is woken after it.
-  void close() { store_.reset(); }
+  // No step comes after it.
+  void close();
 
  private:
   Hub(const ServerOptions& options, unsigned threads);
+  template <class Step>
+  void guarded(Step step);
+  // What the store said.
+  void hear();
   server::MadeKey existing_key(const UserId& account, const Kid& kid);
   KeyAnswer::Candidate nobody() const { return {nobody_, {}}; }
 
   std::unique_ptr<StoreNews> news_ = std::make_unique<StoreNews>();
   std::unique_ptr<store::ServerStore> store_;
-  KeptInMemory kept_;
+  std::unique_ptr<store::KeptReaders> kept_;  // ends before its store
   TextRules text_;
   FanOut fx_;
   std::unique_ptr<server::Core> core_;

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "base/check.h"
+#include "store/leaves.h"
 #include "store/record_rows.h"
 #include "store/user_words.h"
 

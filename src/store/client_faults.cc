@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "model/replica_ops.h"
+#include "store/leaves.h"
 #include "store/record_rows.h"
 
 namespace moot::store {
@@ -32,36 +33,11 @@ class Keys : public RecordReader {
   std::int64_t channel_;
 };
 
-bool sums_up(const RecordReader& reader, const LeafSummary& leaf,
-             const std::optional<RecordKey>& end) {
-  std::vector<RecordKey> keys;
-  reader.keys(leaf.lower, end, kLeafRecordsMax + 1, keys);
-  LeafSummary read{.lower = leaf.lower, .sum = {}, .count = 0};
-  for (const RecordKey& key : keys) read.add(key.digest);
-  return read == leaf;
-}
-
-bool all_sum_up(const RecordReader& reader, const std::vector<LeafSummary>& leaves) {
-  if (leaves.empty()) return sums_up(reader, {}, std::nullopt);
-  for (std::size_t i = 0; i < leaves.size(); ++i) {
-    const bool last = i + 1 == leaves.size();
-    if (!sums_up(reader, leaves[i], last ? std::nullopt : std::optional(leaves[i + 1].lower))) {
-      return false;
-    }
-  }
-  return true;
-}
-
 std::vector<std::int64_t> channels(Db& db) {
   std::vector<std::int64_t> numbers;
   Query q = db.query("SELECT n FROM channel");
   while (q.next()) numbers.push_back(q.i64(0));
   return numbers;
-}
-
-void mend_leaves(Db& db, std::int64_t channel) {
-  db.query("DELETE FROM leaf WHERE channel=?").bind(channel).run();
-  for (const LeafSummary& leaf : build_leaves(Keys(db, channel))) put_leaf(db, channel, leaf);
 }
 
 ChannelFaults look(Db& db, bool mend) {
@@ -90,9 +66,9 @@ ChannelFaults look(Db& db, bool mend) {
   }
   for (const std::int64_t channel : channels(db)) {
     const auto leaves = leaves_of(db, channel);
-    if (leaves && all_sum_up(Keys(db, channel), *leaves)) continue;
+    if (leaves && leaves_fit(Keys(db, channel), *leaves)) continue;
     ++faults.channels;
-    if (mend) mend_leaves(db, channel);
+    if (mend) make_leaves_anew(db, channel, Keys(db, channel));
   }
   return faults;
 }
@@ -102,11 +78,7 @@ ChannelFaults look(Db& db, bool mend) {
 bool newest_leaves_fit(Db& db) {
   for (const std::int64_t channel : channels(db)) {
     const auto leaves = leaves_of(db, channel);
-    if (!leaves) return false;
-    if (!sums_up(Keys(db, channel), leaves->empty() ? LeafSummary{} : leaves->back(),
-                 std::nullopt)) {
-      return false;
-    }
+    if (!leaves || !newest_leaf_fits(Keys(db, channel), *leaves)) return false;
   }
   return true;
 }

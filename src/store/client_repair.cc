@@ -2,13 +2,12 @@
 
 #include <utility>
 
+#include "store/damage_note.h"
 #include "store/files.h"
 #include "store/schema.h"
 
 namespace moot::store {
 namespace {
-
-constexpr char kDamageNote[] = "store.damaged";
 
 Result<ChannelFaults> mend(Db& db) {
   if (!pages_fit(db) || !db.ok()) {
@@ -31,32 +30,26 @@ bool pages_fit(Db& db) {
   return q.next() && q.text(0) == "ok";
 }
 
-Error note_damage(const Db& db, const std::string& dir) {
+Error failure_of(const Db& db, const std::string& dir) {
   if (!db.damaged()) return db.status().error();
-  const std::string note = join(dir, kDamageNote);
-  if (!exists(note)) {
-    const Status noted = write_new(note, as_bytes(db.status().error().message));
-    if (!noted) return noted.error();
-  }
+  const Status noted = note_damage(dir, db.status().error().message);
+  if (!noted) return noted.error();
   return {"The disk has damaged the store " + db.path() +
           ": start again, and it is mended; what the channels hold is fetched again from their "
           "members."};
 }
 
 Result<OpenedClient> open_client_db(const std::string& dir, const char* vfs) {
-  const std::string path = join(dir, kClientStoreFile);
-  const std::string note = join(dir, kDamageNote);
+  const std::string path = join(dir, kStoreFile);
   auto db = open_store(path, kClientSchema, vfs, {});
   if (!db) return std::unexpected(db.error());
   OpenedClient opened{.db = std::move(*db), .mended = {}};
-  if (!exists(note) && newest_leaves_fit(*opened.db)) return opened;
+  if (!damage_noted(dir) && newest_leaves_fit(*opened.db)) return opened;
   auto mended = mend(*opened.db);
   if (!mended) return std::unexpected(mended.error());
   opened.mended = *mended;
-  if (exists(note)) {
-    const Status removed = remove_synced(note);
-    if (!removed) return std::unexpected(removed.error());
-  }
+  const Status forgotten = forget_damage(dir);
+  if (!forgotten) return std::unexpected(forgotten.error());
   return opened;
 }
 

@@ -12,10 +12,8 @@
 // opened the next time: what a replica has in its memory then is not of what was lost.
 namespace moot::store {
 
-inline constexpr char kClientStoreFile[] = "store.db";
-
 // What to say when `db` failed; leaves the note when it failed because of damage.
-Error note_damage(const Db& db, const std::string& dir);
+Error failure_of(const Db& db, const std::string& dir);
 
 // PRAGMA quick_check: reads the whole file.
 bool pages_fit(Db& db);

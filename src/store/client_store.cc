@@ -238,7 +238,7 @@ Result<std::unique_ptr<ClientStore>> ClientStore::open(ClientStoreOptions option
   StoreHooks told;
   told.on_commit = std::move(hooks.on_commit);
   told.on_error = [p = parts.get(), f = std::move(hooks.on_error)](const Error&) {
-    const Error error = note_damage(*p->db, p->dir);
+    const Error error = failure_of(*p->db, p->dir);
     if (f) f(error);
   };
   parts->commits = std::make_unique<GroupCommit>(*parts->db, options.bounds, std::move(told));
@@ -287,7 +287,7 @@ Status ClientStore::check() {
     // A damage ends the store, so that the next start mends it.
     if (!pages_fit(db)) db.fail_row("pages that do not fit together");
     if (!find_faults(db).none()) db.fail_row("channels that the disk changed");
-    if (!db.ok()) result = std::unexpected(note_damage(db, parts_->dir));
+    if (!db.ok()) result = std::unexpected(failure_of(db, parts_->dir));
   });
   return result;
 }

@@ -3,6 +3,7 @@
 #include <set>
 #include <utility>
 
+#include "store/kept_reader.h"
 #include "store/recording_vfs_test.h"
 #include "store/support_test.h"
 
@@ -12,12 +13,26 @@ namespace {
 
 const Kid kKid = id_of<Kid>(1);
 constexpr std::uint64_t kQueued = 5;  // copies that wait at a time
+constexpr std::uint64_t kLeafRecords = 10;
 
 std::string text_of(std::uint64_t n, std::size_t bytes) {
   return std::string(bytes, static_cast<char>('a' + n % 26));
 }
 
-// Ticket n leaves its number in four places that must agree, and keeps the queue at kQueued.
+// The n-th record begins a leaf or is the next one of it.
+LeafSummary leaf_of(std::uint64_t n) {
+  const std::uint64_t first = n - n % kLeafRecords;
+  LeafSummary leaf{
+      .lower = first == 0 ? RecordKey{} : RecordKey{msg_id(first), id_of<Digest>(first)},
+      .sum = {},
+      .count = 0};
+  for (std::uint64_t i = first; i <= n; ++i) {
+    if (i > 0) leaf.add(id_of<Digest>(i));
+  }
+  return leaf;
+}
+
+// Ticket n leaves its number in five places that must agree, and keeps the queue at kQueued.
 std::vector<op::Any> work_of(std::uint64_t n, std::size_t body_bytes) {
   std::vector<op::Any> ops;
   ops.push_back(op::PutAccount{
@@ -26,11 +41,36 @@ std::vector<op::Any> work_of(std::uint64_t n, std::size_t body_bytes) {
   if (n > kQueued) ops.push_back(op::DropOffline{kKid, user("ada"), msg_id(n - kQueued)});
   ops.push_back(op::Audit{audit_entry(n)});
   ops.push_back(op::PutClockMark{{n}});
+  if (n == 1) {
+    ops.push_back(op::PutChannel{
+        {.id = channel_id(1), .name = "log", .folded = "log", .keeper = Keeper::server}});
+  }
+  ops.push_back(op::PutRecord{.record = {.channel = channel_id(1),
+                                         .id = msg_id(n),
+                                         .digest = id_of<Digest>(n),
+                                         .from = user("ada"),
+                                         .msg = body(text_of(n, body_bytes))},
+                              .leaves = {leaf_of(n)}});
   return ops;
 }
 
+void check_kept(const ServerStore& store, const std::string& dir, std::uint64_t n,
+                std::size_t body_bytes) {
+  const auto readers = KeptReaders::open(dir, store.vault());
+  ASSERT_TRUE(readers) << readers.error().message;
+  std::uint64_t in_leaves = 0;
+  for (const LeafSummary& leaf : (*readers)->leaves(channel_id(1))) in_leaves += leaf.count;
+  EXPECT_EQ(in_leaves, n);
+  const RecordReader& reader = (*readers)->of(channel_id(1));
+  for (std::uint64_t i = 1; i <= n; ++i) {
+    const auto found = reader.record({msg_id(i), id_of<Digest>(i)});
+    ASSERT_TRUE(found) << i;
+    EXPECT_EQ(found->msg, body(text_of(i, body_bytes)));
+  }
+}
+
 // Whether the store is exactly what tickets 1..n leave, for the n it names; gives n.
-std::uint64_t check_whole(ServerStore& store, std::size_t body_bytes) {
+std::uint64_t check_whole(ServerStore& store, const std::string& dir, std::size_t body_bytes) {
   const auto s = store.load();
   EXPECT_TRUE(s) << (s ? "" : s.error().message);
   if (!s) return 0;
@@ -56,6 +96,9 @@ std::uint64_t check_whole(ServerStore& store, std::size_t body_bytes) {
   const auto audit = store.audit_verify();
   EXPECT_TRUE(audit && audit->trouble.empty()) << (audit ? audit->trouble : audit.error().message);
   EXPECT_EQ(audit ? audit->lines : 0, n);
+  const Status whole = store.check();  // that leaves sum up the records, too
+  EXPECT_TRUE(whole) << whole.error().message;
+  check_kept(store, dir, n, body_bytes);
   return n;
 }
 
@@ -111,7 +154,7 @@ class PowerCut : public testing::Test {
     Told told;
     const auto store = open_server(after.path(), told);
     ASSERT_TRUE(store);
-    EXPECT_GE(check_whole(*store, body_bytes), promised_at(cut));
+    EXPECT_GE(check_whole(*store, after.path(), body_bytes), promised_at(cut));
   }
 
   TempDir dir;
@@ -155,7 +198,7 @@ TEST_F(PowerCut, ACutBeforeTheSyncLosesWhatWasNotPromisedYet) {
   Told told;
   const auto store = open_server(after.path(), told);
   ASSERT_TRUE(store);
-  EXPECT_LT(check_whole(*store, 300), promises.back().ticket);
+  EXPECT_LT(check_whole(*store, after.path(), 300), promises.back().ticket);
 }
 
 TEST_F(PowerCut, ACommitCostsOneSync) {
@@ -227,7 +270,7 @@ TEST_F(PowerCut, DO_09_AFullDiskEndsInOneSentenceAndLosesNothingTold) {
     Told told;
     const auto store = open_server(full.path(), told);
     ASSERT_TRUE(store);
-    EXPECT_EQ(check_whole(*store, 1'000), promised.n);
+    EXPECT_EQ(check_whole(*store, full.path(), 1'000), promised.n);
   }
 }
 

@@ -65,30 +65,4 @@ std::optional<StoredRecord> read_record(Query& row, int first) {
   return record;
 }
 
-std::optional<std::vector<LeafSummary>> leaves_of(Db& db, std::int64_t channel) {
-  std::vector<LeafSummary> leaves;
-  Query q = db.query("SELECT lower, sum, count FROM leaf WHERE channel=? ORDER BY lower");
-  q.bind(channel);
-  while (q.next()) {
-    const auto lower = parse_key(q.blob(0));
-    const Bytes sum = q.blob(1);
-    const std::uint64_t count = q.u64(2);
-    if (!lower || sum.size() != Digest::kSize || count == 0 || count > kLeafRecordsMax) {
-      return std::nullopt;
-    }
-    if (leaves.empty() ? *lower != RecordKey{} : !(leaves.back().lower < *lower)) {
-      return std::nullopt;
-    }
-    leaves.push_back({.lower = *lower, .sum = Digest::of(sum), .count = count});
-  }
-  return leaves;
-}
-
-void put_leaf(Db& db, std::int64_t channel, const LeafSummary& leaf) {
-  const KeyOctets lower = key_octets(leaf.lower);
-  db.query("INSERT OR REPLACE INTO leaf VALUES(?,?,?,?)")
-      .bind(channel, lower, leaf.sum, leaf.count)
-      .run();
-}
-
 }  // namespace moot::store

@@ -3,7 +3,6 @@
 #include <array>
 #include <cstdint>
 #include <optional>
-#include <vector>
 
 #include "model/replica_ops.h"
 #include "store/db.h"
@@ -31,10 +30,5 @@ RowCheck check_of(const StoredRecord& record);
 inline constexpr int kStoredRecordColumns = 8;
 // From the columns `first` and following. Nothing: the row is damaged.
 std::optional<StoredRecord> read_record(Query& row, int first);
-
-// The leaves of a channel, by its number. Nothing: a row is damaged, or they do not ascend from the
-// zero key with 1 to kLeafRecordsMax records each.
-std::optional<std::vector<LeafSummary>> leaves_of(Db& db, std::int64_t channel);
-void put_leaf(Db& db, std::int64_t channel, const LeafSummary& leaf);
 
 }  // namespace moot::store

@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "store/client_repair.h"
-#include "store/files.h"
 #include "store/record_rows.h"
+#include "store/schema.h"
 
 namespace moot::store {
 
@@ -71,12 +71,8 @@ class ReplicaReaders::Reader : public RecordReader {
 
 Result<std::unique_ptr<ReplicaReaders>> ReplicaReaders::open(const std::string& dir,
                                                              const char* vfs) {
-  auto db = Db::open(join(dir, kClientStoreFile), Db::Mode::read_only, vfs);
+  auto db = open_reader(dir, vfs);
   if (!db) return std::unexpected(db.error());
-  (*db)->exec("PRAGMA query_only=ON");
-  (*db)->exec("PRAGMA cell_size_check=ON");
-  const Status opened = (*db)->status();
-  if (!opened) return std::unexpected(opened.error());
   return std::unique_ptr<ReplicaReaders>(new ReplicaReaders(std::move(*db), dir));
 }
 
@@ -94,6 +90,6 @@ void ReplicaReaders::check() const {
   if (!db_->ok()) stop();
 }
 
-void ReplicaReaders::stop() const { throw ReadFailed(note_damage(*db_, dir_)); }
+void ReplicaReaders::stop() const { throw ReadFailed(failure_of(*db_, dir_)); }
 
 }  // namespace moot::store

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <exception>
 #include <map>
 #include <memory>
 #include <optional>
@@ -10,21 +9,9 @@
 #include "base/result.h"
 #include "model/replica_ops.h"
 #include "store/db.h"
+#include "store/read_failed.h"
 
 namespace moot::store {
-
-// A read that cannot be answered: the file was damaged, or the disk refuses. There is no answer
-// that a replica could go on with, so this is thrown through it. Who catches it throws away what
-// the step left, and the replica with it, and says `error` as it would say a store's.
-class ReadFailed : public std::exception {
- public:
-  explicit ReadFailed(Error error) : error_(std::move(error)) {}
-  const char* what() const noexcept override { return error_.message.c_str(); }
-  const Error& error() const { return error_; }
-
- private:
-  Error error_;
-};
 
 // The committed records of a client's store, read through a connection of its own while the store's
 // thread writes: at once, and at least what the store told to be on disk. Every record is checked

@@ -137,6 +137,16 @@ Result<std::unique_ptr<Db>> open_store(const std::string& path, const Schema& sc
   return db;
 }
 
+Result<std::unique_ptr<Db>> open_reader(const std::string& dir, const char* vfs) {
+  auto db = Db::open(join(dir, kStoreFile), Db::Mode::read_only, vfs);
+  if (!db) return std::unexpected(db.error());
+  (*db)->exec("PRAGMA query_only=ON");
+  (*db)->exec("PRAGMA cell_size_check=ON");
+  const Status opened = (*db)->status();
+  if (!opened) return std::unexpected(opened.error());
+  return db;
+}
+
 Result<std::unique_ptr<Db>> check_store(const std::string& path, const Schema& schema) {
   if (!exists(path)) return fail("There is no file " + path + ": check the path.");
   const Status ours = check_header(path, schema);

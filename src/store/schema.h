@@ -12,6 +12,8 @@
 // What a store file looks like, and how an older one becomes a newer one.
 namespace moot::store {
 
+inline constexpr char kStoreFile[] = "store.db";
+
 struct Schema {
   std::uint32_t application_id = 0;
   // steps[n] brings version n to n + 1. Never edited once released: a change is a new step.
@@ -27,6 +29,9 @@ Result<std::unique_ptr<Db>> open_store(const std::string& path, const Schema& sc
 
 // Opens a file that is to be read only: ours, of a version that is known, whole to the last page.
 Result<std::unique_ptr<Db>> check_store(const std::string& path, const Schema& schema);
+
+// A connection of its own to an open store's file, for reading on another thread.
+Result<std::unique_ptr<Db>> open_reader(const std::string& dir, const char* vfs);
 
 // The version of an open store.
 std::uint32_t version_of(Db& db);

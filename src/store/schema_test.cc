@@ -7,6 +7,7 @@
 #include "store/client_support_test.h"
 #include "store/edit_test.h"
 #include "store/files.h"
+#include "store/kept_reader.h"
 
 #ifndef MOOT_FIXTURES
 #error "the build names the folder of the fixtures"
@@ -48,6 +49,34 @@ void expect_version_1(const TempDir& dir) {
   auto copy = check_store(dir / "store.db.v1.bak", kServerSchema);
   ASSERT_TRUE(copy) << copy.error().message;
   EXPECT_EQ(version_of(**copy), 1u);
+}
+
+// The store of version 2, as Furnished, with a channel for its records and no leaves: gets them.
+void expect_version_2(const TempDir& dir) {
+  {
+    Told told;
+    const auto store = open_server(dir.path(), told);
+    ASSERT_TRUE(store);
+    const auto readers = KeptReaders::open(dir.path(), store->vault());
+    ASSERT_TRUE(readers);
+    const auto leaves = (*readers)->leaves(channel_id(1));
+    ASSERT_EQ(leaves.size(), 1u);
+    EXPECT_EQ(leaves[0].count, 2u);
+    EXPECT_EQ((*readers)->of(channel_id(1)).record({msg_id(2), Digest{}})->msg,
+              body("b record text"));
+  }
+  expect_furnished(dir.path());
+  auto copy = check_store(dir / "store.db.v2.bak", kServerSchema);
+  ASSERT_TRUE(copy) << copy.error().message;
+  EXPECT_EQ(version_of(**copy), 2u);
+}
+
+TEST(Migration, AStoreOfVersion2GetsTheLeavesOfItsRecords) {
+  TempDir dir;
+  const std::string fixture = std::string(MOOT_FIXTURES) + "/server_v2/";
+  spill(dir / "store.db", slurp(fixture + "store.db"));
+  spill(dir / "master.key", slurp(fixture + "master.key"));
+  expect_version_2(dir);
 }
 
 TEST(Migration, AStoreOfVersion1BecomesTheNewestAndLosesNothing) {
@@ -129,7 +158,7 @@ TEST(Schema, ANewerStoreIsRefusedAndStaysAsItIs) {
   edit(dir / "store.db", "PRAGMA user_version=99");
   const std::string before = slurp(dir / "store.db");
   const std::string error = open_error(dir.path());
-  EXPECT_TRUE(holds(error, "is of version 99, and this program knows 2 at most")) << error;
+  EXPECT_TRUE(holds(error, "is of version 99, and this program knows 3 at most")) << error;
   EXPECT_EQ(slurp(dir / "store.db"), before);
 }
 
@@ -230,10 +259,12 @@ TEST(Restore, RefusesWhatIsNoWholeBackup) {
 // The committed fixtures were written by these tests: with MOOT_FIXTURES_OUT set to an empty
 // directory, moot_store_test --gtest_filter='Fixture.*' writes them there. Without it they are
 // written, and brought up again, all the same.
-void keep_fixture(const TempDir& dir, const char* file) {
+void keep_fixture(const TempDir& dir, const std::string& fixture, const std::string& file) {
   const char* to = std::getenv("MOOT_FIXTURES_OUT");
   if (to == nullptr) return;
-  std::filesystem::copy(dir / file, std::string(to) + "/" + file);
+  const std::filesystem::path folder = std::filesystem::path(to) / fixture;
+  std::filesystem::create_directories(folder);
+  std::filesystem::copy(dir / file, folder / file);
 }
 
 TEST(Fixture, OfVersion1) {
@@ -241,10 +272,28 @@ TEST(Fixture, OfVersion1) {
   Furnished made(dir.path());
   edit(dir / "store.db",
        "DROP TABLE channel; DROP TABLE member; DROP TABLE invited; DROP TABLE record; "
-       "DROP TABLE stamp_key; PRAGMA user_version=1; VACUUM");
-  keep_fixture(dir, "store.db");
-  keep_fixture(dir, "master.key");
+       "DROP TABLE stamp_key; DROP TABLE leaf; PRAGMA user_version=1; VACUUM");
+  keep_fixture(dir, "server_v1", "store.db");
+  keep_fixture(dir, "server_v1", "master.key");
   expect_version_1(dir);
+}
+
+TEST(Fixture, OfVersion2) {
+  TempDir dir;
+  Furnished made(dir.path());
+  {
+    Told told;
+    const auto store = open_server(dir.path(), told);
+    store->submit(
+        Ticket{1},
+        {op::PutChannel{
+            {.id = channel_id(1), .name = "Log", .folded = "log", .keeper = Keeper::server}}});
+    ASSERT_TRUE(told.wait(Ticket{1}));
+  }
+  edit(dir / "store.db", "DROP TABLE leaf; PRAGMA user_version=2; VACUUM");
+  keep_fixture(dir, "server_v2", "store.db");
+  keep_fixture(dir, "server_v2", "master.key");
+  expect_version_2(dir);
 }
 
 TEST(Fixture, OfTheClientsVersion1) {
@@ -263,7 +312,7 @@ TEST(Fixture, OfTheClientsVersion1) {
   edit(dir / "store.db",
        "DROP TABLE channel; DROP TABLE record; DROP TABLE pending; DROP TABLE leaf; "
        "DROP TABLE waiting; PRAGMA user_version=1; VACUUM");
-  keep_fixture(dir, "store.db");
+  keep_fixture(dir, "client_v1", "store.db");
   expect_clients_version_1(dir);
 }
 

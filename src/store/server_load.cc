@@ -208,11 +208,15 @@ Status ServerTables::check_seals() {
     while (q.next()) channels.push_back(q.id<ChannelId>(0));
   }
   for (const ChannelId& channel : channels) {
-    for (std::optional<RecordKey> after;;) {
-      const auto page = records(channel, after, {});
-      if (!page) return std::unexpected(page.error());
-      if (!page->more) break;
-      after = RecordKey{page->records.back().id, page->records.back().digest};
+    std::vector<RecordKey> page;
+    for (RecordKey from{};; from = page.back()) {
+      page.clear();
+      kept_.keys(channel, from, std::nullopt, kLeafRecordsMax, page);
+      for (const RecordKey& key : page) {
+        const auto record = kept_.record(channel, key);
+        if (!record) return std::unexpected(record.error());
+      }
+      if (page.size() < kLeafRecordsMax) break;
     }
   }
   return db_.status();

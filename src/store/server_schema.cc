@@ -62,7 +62,14 @@ CREATE UNIQUE INDEX record_key ON record(channel, id, digest);
 CREATE TABLE stamp_key(id INTEGER PRIMARY KEY, sealed BLOB NOT NULL);
 )";
 
-constexpr std::array<const char*, 2> kSteps{kStep1, kStep2};
+// Version 3: the leaves of the kept channels' indexes, so that a channel opens without its keys.
+constexpr char kStep3[] = R"(
+CREATE TABLE leaf(
+  channel BLOB NOT NULL, lower BLOB NOT NULL, sum BLOB NOT NULL, count INT NOT NULL,
+  PRIMARY KEY(channel, lower)) WITHOUT ROWID;
+)";
+
+constexpr std::array<const char*, 3> kSteps{kStep1, kStep2, kStep3};
 
 }  // namespace
 

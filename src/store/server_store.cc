@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "store/damage_note.h"
 #include "store/files.h"
 #include "store/master_key.h"
 #include "store/schema.h"
@@ -11,7 +12,6 @@
 namespace moot::store {
 namespace {
 
-constexpr char kStoreFile[] = "store.db";
 constexpr char kStoreKey[] = "store_key";
 
 // The store key's row: the id of the master key it is sealed under, then the sealed key.
@@ -74,6 +74,17 @@ struct ServerStore::Parts {
 
   const char* vfs_name() const { return vfs.empty() ? nullptr : vfs.c_str(); }
 
+  // The leaves of kept channels are made anew where they do not sum up the records: in a store that
+  // had none yet, or that the disk changed.
+  Status fit_leaves() {
+    if (!damage_noted(place.dir) && tables->kept_leaves_fit(false)) return db->status();
+    db->exec("BEGIN IMMEDIATE");
+    tables->make_kept_leaves_anew();
+    db->exec("COMMIT");
+    if (!db->ok()) return db->status();
+    return forget_damage(place.dir);
+  }
+
   // Work on the store's thread that reads, waited for.
   template <class Work>
   auto ask(const Work& work) {
@@ -120,7 +131,7 @@ Result<std::unique_ptr<ServerStore>> ServerStore::open(ServerStoreOptions option
   if (!keys) return std::unexpected(keys.error());
   parts->tables = std::make_unique<ServerTables>(*parts->db, *parts->vault);
   parts->tables->open();
-  const Status opened = parts->db->status();
+  const Status opened = parts->fit_leaves();
   if (!opened) return std::unexpected(opened.error());
 
   parts->commits = std::make_unique<GroupCommit>(*parts->db, options.bounds, std::move(hooks));
@@ -147,33 +158,6 @@ void ServerStore::fetch_offline(Kid kid, std::uint64_t after_seq, PageBounds bou
                                 std::function<void(Result<OfflinePage>&&)> done) {
   parts_->fetch<OfflinePage>([=](ServerTables& t) { return t.offline(kid, after_seq, bounds); },
                              std::move(done));
-}
-
-void ServerStore::fetch_records(ChannelId channel, std::optional<RecordKey> after,
-                                PageBounds bounds, std::function<void(Result<RecordPage>&&)> done) {
-  parts_->fetch<RecordPage>([=](ServerTables& t) { return t.records(channel, after, bounds); },
-                            std::move(done));
-}
-
-void ServerStore::fetch_records(ChannelId channel, std::vector<RecordKey> keys,
-                                std::function<void(Result<RecordPage>&&)> done) {
-  parts_->fetch<RecordPage>(
-      [channel, keys = std::move(keys)](ServerTables& t) { return t.records(channel, keys); },
-      std::move(done));
-}
-
-Result<std::uint64_t> ServerStore::count_records(ChannelId channel) {
-  return parts_->ask([&](ServerTables& t) { return t.count_records(channel); });
-}
-
-Status ServerStore::load_index(ChannelId channel,
-                               const std::function<void(std::span<const RecordKey>)>& chunk) {
-  const auto done = parts_->ask([&](ServerTables& t) {
-    t.index(channel, chunk);
-    return true;
-  });
-  if (!done) return std::unexpected(done.error());
-  return {};
 }
 
 Result<std::vector<std::string>> ServerStore::audit_tail(std::size_t lines) {
@@ -252,6 +236,12 @@ Status ServerStore::check() {
       result = fail("The store " + db.path() + " is damaged: restore the last backup.");
     } else {
       result = parts_->tables->check_seals();
+      if (result && !parts_->tables->kept_leaves_fit(true)) {
+        const std::string what = "The index of a channel in " + db.path() +
+                                 " does not sum up its messages: start again to make it anew.";
+        const Status noted = note_damage(parts_->place.dir, what);
+        result = noted ? fail(what) : noted;
+      }
     }
   });
   return result;

@@ -27,8 +27,8 @@ struct ServerStoreOptions {
 // The server's disk: accounts, keys, queues, channels, audit log, in one SQLite file
 // (docs/store.md). One process owns a data directory. Invariant: on_commit(t) comes after the fsync
 // that covers every operation with a ticket <= t. Message bodies, account keys and stamp keys are
-// sealed in the file. Thread rule: `submit` and `fetch_*` from one thread; the rest from any thread
-// but the store's own.
+// sealed in the file. Thread rule: `submit` and `fetch_offline` from one thread; the rest from any
+// thread but the store's own.
 class ServerStore {
  public:
   // Opens, or makes, the store of a data directory; upgrades an older one after a backup copy.
@@ -43,17 +43,6 @@ class ServerStore {
   // Reads see what was submitted before them; their callbacks run once that is on disk.
   void fetch_offline(Kid kid, std::uint64_t after_seq, PageBounds bounds,
                      std::function<void(Result<OfflinePage>&&)> done);
-  // A server-kept channel's records in (id, digest) order, those greater than `after`.
-  void fetch_records(ChannelId channel, std::optional<RecordKey> after, PageBounds bounds,
-                     std::function<void(Result<RecordPage>&&)> done);
-  // The records with these keys that are there, in the order asked for.
-  void fetch_records(ChannelId channel, std::vector<RecordKey> keys,
-                     std::function<void(Result<RecordPage>&&)> done);
-  Result<std::uint64_t> count_records(ChannelId channel);
-  // Every key of a channel in order, in chunks; on the store's thread, before this returns.
-  Status load_index(ChannelId channel,
-                    const std::function<void(std::span<const RecordKey>)>& chunk);
-
   // The newest lines of the audit log, oldest first.
   Result<std::vector<std::string>> audit_tail(std::size_t lines);
   // Every line with a number above `after`, as JSON lines.

@@ -37,12 +37,6 @@ class ServerStoreTest : public testing::Test {
     read.get_future().wait();
     return page;
   }
-  Result<RecordPage> records(ChannelId channel, std::optional<RecordKey> after, PageBounds bounds) {
-    std::promise<Result<RecordPage>> page;
-    store->fetch_records(channel, after, bounds,
-                         [&](Result<RecordPage>&& p) { page.set_value(std::move(p)); });
-    return page.get_future().get();
-  }
 
   TempDir dir;
   Told told;
@@ -240,51 +234,6 @@ TEST_F(ServerStoreTest, ChannelsComeBackAsTheyWere) {
   EXPECT_EQ(s.channels[0].invited, std::vector{user("cy")});
   EXPECT_EQ(s.channels[0].barred, std::vector{user("dan")});
   EXPECT_EQ(s.stamp_keys, std::vector{stamp});
-}
-
-KeptRecord record(std::uint64_t id, std::uint64_t digest, std::string_view text) {
-  return {.channel = channel_id(1),
-          .id = msg_id(id),
-          .digest = id_of<Digest>(digest),
-          .from = user("ada"),
-          .msg = body(text),
-          .stamp = body("stamp"),
-          .acks = {user("ada"), user("bob")},
-          .acks_n = 2,
-          .cert = {}};
-}
-
-TEST_F(ServerStoreTest, RecordsAreReadByKeyOrderRangeAndKey) {
-  open();
-  put({op::PutRecord{record(2, 5, "b5")}, op::PutRecord{record(1, 9, "a")},
-       op::PutRecord{record(3, 1, "c")}, op::PutRecord{record(2, 4, "b4")}});
-  KeptRecord more = record(1, 9, "a");
-  more.acks = {};
-  more.acks_n = 40;
-  put({op::PutRecord{more}});
-  EXPECT_EQ(store->count_records(channel_id(1)), 4u);
-  EXPECT_EQ(store->count_records(channel_id(2)), 0u);
-  const auto page = records(channel_id(1), std::nullopt, {.rows_max = 2, .bytes_max = 10'000});
-  ASSERT_TRUE(page);
-  EXPECT_EQ(page->records, (std::vector{more, record(2, 4, "b4")}));
-  EXPECT_TRUE(page->more);
-  const auto rest = records(channel_id(1), RecordKey{msg_id(2), id_of<Digest>(4)}, {});
-  EXPECT_EQ(rest->records, (std::vector{record(2, 5, "b5"), record(3, 1, "c")}));
-  EXPECT_FALSE(rest->more);
-
-  std::vector<RecordKey> keys;
-  ASSERT_TRUE(store->load_index(channel_id(1), [&](std::span<const RecordKey> chunk) {
-    keys.insert(keys.end(), chunk.begin(), chunk.end());
-  }));
-  EXPECT_EQ(keys, (std::vector<RecordKey>{{msg_id(1), id_of<Digest>(9)},
-                                          {msg_id(2), id_of<Digest>(4)},
-                                          {msg_id(2), id_of<Digest>(5)},
-                                          {msg_id(3), id_of<Digest>(1)}}));
-
-  std::promise<Result<RecordPage>> wanted;
-  store->fetch_records(channel_id(1), {keys[3], {msg_id(8), id_of<Digest>(8)}, keys[0]},
-                       [&](Result<RecordPage>&& p) { wanted.set_value(std::move(p)); });
-  EXPECT_EQ(wanted.get_future().get()->records, (std::vector{record(3, 1, "c"), more}));
 }
 
 // protocol.md 4: equal secrets cannot be enrolled twice, in this store, revoked or not.

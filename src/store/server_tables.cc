@@ -5,14 +5,13 @@
 #include <utility>
 #include <variant>
 
+#include "store/leaves.h"
 #include "store/sealed_rows.h"
-#include "store/user_words.h"
 
 namespace moot::store {
 namespace {
 
 constexpr char kClockMark[] = "clock_mark";
-constexpr std::size_t kIndexChunk = 4'096;
 
 bool all_zero(Bytes bytes) {
   for (const std::uint8_t b : bytes) {
@@ -175,6 +174,7 @@ void ServerTables::on(const op::RemoveChannel& o) {
   db_.query("DELETE FROM member WHERE channel=?").bind(o.id).run();
   db_.query("DELETE FROM invited WHERE channel=?").bind(o.id).run();
   db_.query("DELETE FROM record WHERE channel=?").bind(o.id).run();
+  db_.query("DELETE FROM leaf WHERE channel=?").bind(o.id).run();
 }
 
 void ServerTables::on(const op::PutMember& o) {
@@ -198,16 +198,8 @@ void ServerTables::on(const op::PutInvited& o) {
 }
 
 void ServerTables::on(const op::PutRecord& o) {
-  const KeptRecord& r = o.record;
-  const std::string acks = join_users(r.acks);
-  const ByteBuf body = vault_.seal_blob(kRecordPurpose, as_bytes(aad_of(r)), r.msg);
-  // Its content never changes (replication.md D2); who acknowledged it may.
-  db_.query(
-         "INSERT INTO record VALUES(?,?,?,?,?,?,?,?,?) ON CONFLICT(channel, id, digest) DO UPDATE "
-         "SET acks=excluded.acks, acks_n=excluded.acks_n, stamp=excluded.stamp, "
-         "cert=excluded.cert")
-      .bind(r.channel, r.id, r.digest, r.from, acks, r.acks_n, r.stamp, r.cert, body)
-      .run();
+  kept_.put(o.record);
+  for (const LeafSummary& leaf : o.leaves) put_leaf(db_, o.record.channel, leaf);
 }
 
 void ServerTables::on(const op::PutStampKey& o) {
@@ -257,89 +249,29 @@ Result<OfflinePage> ServerTables::offline(Kid kid, std::uint64_t after_seq, Page
   return page;
 }
 
-// Columns: id, digest, from_user, acks, acks_n, stamp, cert, body.
-Result<KeptRecord> ServerTables::record_of(Query& row, ChannelId channel) {
-  KeptRecord r{.channel = channel,
-               .id = row.id<MsgId>(0),
-               .digest = row.id<Digest>(1),
-               .from = row.user(2),
-               .msg = {},
-               .stamp = row.bytes(5),
-               .acks = {},
-               .acks_n = row.u64(4),
-               .cert = row.bytes(6)};
-  auto acks = split_users(row.text(3));
-  auto body = vault_.unseal_blob(kRecordPurpose, as_bytes(aad_of(r)), row.blob(7));
-  if (!acks || !body) {
-    return fail("A kept record in " + db_.path() +
-                " does not open in its place, so the store was edited: restore a backup.");
-  }
-  r.acks = std::move(*acks);
-  r.msg = std::move(*body);
-  return r;
-}
-
-#define MOOT_RECORD_COLUMNS "id, digest, from_user, acks, acks_n, stamp, cert, body"
-
-Result<RecordPage> ServerTables::records(ChannelId channel, const std::optional<RecordKey>& after,
-                                         PageBounds bounds) {
-  RecordPage page;
-  std::size_t bytes = 0;
-  Query q = db_.query("SELECT " MOOT_RECORD_COLUMNS
-                      " FROM record WHERE channel=? AND (id, digest) > (?, ?) ORDER BY id, digest");
-  // No blob is less than the empty one.
-  q.bind(channel, after ? after->id.bytes() : Bytes{}, after ? after->digest.bytes() : Bytes{});
-  while (q.next()) {
-    const std::size_t size = q.blob(7).size();
-    if (!page.records.empty() &&
-        (page.records.size() >= bounds.rows_max || bytes + size > bounds.bytes_max)) {
-      page.more = true;
-      break;
-    }
-    auto record = record_of(q, channel);
-    if (!record) return std::unexpected(record.error());
-    bytes += size;
-    page.records.push_back(std::move(*record));
-  }
-  if (!db_.ok()) return std::unexpected(db_.status().error());
-  return page;
-}
-
-Result<RecordPage> ServerTables::records(ChannelId channel, std::span<const RecordKey> keys) {
-  RecordPage page;
-  for (const RecordKey& key : keys) {
-    Query q = db_.query("SELECT " MOOT_RECORD_COLUMNS
-                        " FROM record WHERE channel=? AND id=? AND digest=?");
-    if (!q.bind(channel, key.id, key.digest).next()) continue;
-    auto record = record_of(q, channel);
-    if (!record) return std::unexpected(record.error());
-    page.records.push_back(std::move(*record));
-  }
-  if (!db_.ok()) return std::unexpected(db_.status().error());
-  return page;
-}
-
-#undef MOOT_RECORD_COLUMNS
-
-std::uint64_t ServerTables::count_records(ChannelId channel) {
-  Query q = db_.query("SELECT count(*) FROM record WHERE channel=?");
-  return q.bind(channel).next() ? q.u64(0) : 0;
-}
-
-void ServerTables::index(ChannelId channel,
-                         const std::function<void(std::span<const RecordKey>)>& chunk) {
-  std::vector<RecordKey> keys;
-  keys.reserve(kIndexChunk);
-  Query q = db_.query("SELECT id, digest FROM record WHERE channel=? ORDER BY id, digest");
-  q.bind(channel);
-  while (q.next()) {
-    keys.push_back({.id = q.id<MsgId>(0), .digest = q.id<Digest>(1)});
-    if (keys.size() == kIndexChunk) {
-      chunk(keys);
-      keys.clear();
+bool ServerTables::kept_leaves_fit(bool all) {
+  for (const ChannelId& channel : kept_channels()) {
+    const KeptKeys keys(kept_, channel);
+    const auto leaves = leaves_of(db_, channel);
+    if (!leaves || !(all ? leaves_fit(keys, *leaves) : newest_leaf_fits(keys, *leaves))) {
+      return false;
     }
   }
-  if (!keys.empty()) chunk(keys);
+  return true;
+}
+
+void ServerTables::make_kept_leaves_anew() {
+  for (const ChannelId& channel : kept_channels()) {
+    make_leaves_anew(db_, channel, KeptKeys(kept_, channel));
+  }
+}
+
+std::vector<ChannelId> ServerTables::kept_channels() {
+  std::vector<ChannelId> ids;
+  Query q = db_.query("SELECT id FROM channel WHERE keeper=?");
+  q.bind(Keeper::server);
+  while (q.next()) ids.push_back(q.id<ChannelId>(0));
+  return ids;
 }
 
 void ServerTables::reseal_credentials() {

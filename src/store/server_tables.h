@@ -7,11 +7,11 @@
 #include <span>
 #include <vector>
 
-#include "model/replica_ops.h"
 #include "model/store_ops.h"
 #include "seal/vault.h"
 #include "store/audit_log.h"
 #include "store/db.h"
+#include "store/kept_rows.h"
 
 namespace moot::store {
 
@@ -21,11 +21,6 @@ struct OfflineRow {
 };
 struct OfflinePage {
   std::vector<OfflineRow> rows;
-  bool more = false;
-};
-
-struct RecordPage {
-  std::vector<KeptRecord> records;
   bool more = false;
 };
 
@@ -40,7 +35,8 @@ struct PageBounds {
 // Thread rule: the store's thread. Failures stick to the Db.
 class ServerTables {
  public:
-  ServerTables(Db& db, const seal::Vault& vault) : db_(db), vault_(vault), audit_(db, vault) {}
+  ServerTables(Db& db, const seal::Vault& vault)
+      : db_(db), vault_(vault), kept_(db, vault), audit_(db, vault) {}
 
   // Before the first operation.
   void open();
@@ -48,11 +44,12 @@ class ServerTables {
 
   ServerSnapshot load();
   Result<OfflinePage> offline(Kid kid, std::uint64_t after_seq, PageBounds bounds);
-  Result<RecordPage> records(ChannelId channel, const std::optional<RecordKey>& after,
-                             PageBounds bounds);
-  Result<RecordPage> records(ChannelId channel, std::span<const RecordKey> keys);
-  std::uint64_t count_records(ChannelId channel);
-  void index(ChannelId channel, const std::function<void(std::span<const RecordKey>)>& chunk);
+
+  // Of the channels that the server keeps: whether their leaves sum up their records, the newest
+  // leaf of each or all of them.
+  bool kept_leaves_fit(bool all);
+  // Inside a transaction.
+  void make_kept_leaves_anew();
 
   // Every account key under the vault's current master key. Inside a transaction.
   void reseal_credentials();
@@ -90,10 +87,11 @@ class ServerTables {
   void load_channels(ServerSnapshot& s);
   // A credential's key under the current master key, whichever one it came under.
   seal::SealedKey under_current(const Credential& c);
-  Result<KeptRecord> record_of(Query& row, ChannelId channel);
+  std::vector<ChannelId> kept_channels();
 
   Db& db_;
   const seal::Vault& vault_;
+  KeptRows kept_;
   AuditLog audit_;
   std::uint64_t next_offline_ = 1;  // never used twice in this process, so that a page is a page
 };

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include "model/ids.h"
 #include "model/replica_ops.h"
 
@@ -13,6 +15,11 @@ class KeptRecords {
   virtual ~KeptRecords() = default;
   // Lives as long as this object.
   virtual const RecordReader& of(const ChannelId& channel) const = 0;
+  // The leaves that sum them up, as they were persisted with them; by reading every key where
+  // nothing persists leaves. REQUIRES: nothing of the channel is on its way to the disk.
+  virtual std::vector<LeafSummary> leaves(const ChannelId& channel) const {
+    return build_leaves(of(channel));
+  }
 };
 
 }  // namespace moot
