@@ -54,8 +54,12 @@ void Coordinator::judge(const Turn& turn, ElectionRelay::Verdict verdict, bool r
     case ElectionRelay::Verdict::won:
       return elected(turn);
     case ElectionRelay::Verdict::lost:
-      // He who lost because voters went away did nothing wrong.
-      refuse ? elections_.refuse(turn.now.tick) : elections_.withdraw();
+      if (refuse) {
+        turn.fx.refused_candidate(elections_.candidate()->conn);
+        elections_.refuse(turn.now.tick);
+      } else {
+        elections_.withdraw();  // who lost because voters went away did nothing wrong
+      }
       turn.status.touch();
       return;
   }

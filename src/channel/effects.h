@@ -39,6 +39,8 @@ class ChannelEffects {
   virtual void err(ConnId to, Errc code, std::string_view sentence, const ErrDetail& detail) = 0;
   // Channels has forgotten what the connection was attached to; `disconnected` still comes.
   virtual void disconnect(ConnId conn, DcnnCode code, std::string_view sentence) = 0;
+  // The connection's candidacy was put to the vote and refused, which has a rate (protocol.md 9).
+  virtual void refused_candidate(ConnId) {}
 };
 
 }  // namespace moot

@@ -155,7 +155,10 @@ inline constexpr std::uint64_t kBytesPerSecond = 262'144;
 inline constexpr std::uint64_t kBytesBurst = 2'097'152;
 inline constexpr unsigned kListsPerSecond = 1;
 inline constexpr unsigned kListsBurst = 10;
+inline constexpr unsigned kCandidaciesEvery = 5;  // seconds to one that was refused by vote
 inline constexpr seconds kStarvedMax{60};
+// Answers that the server asked a connection for and did not get; over: they count when they come.
+inline constexpr std::size_t kAnswersOwedMax = 65'536;
 
 // Before CNN, per source address.
 inline constexpr unsigned kConnsPerIp = 64;

@@ -93,7 +93,8 @@ void Hub::start(Now now) {
 
 void Hub::configure(const LiveOptions& live) {
   sources_.configure(live.sources);
-  core_->configure(live.core);
+  core_->configure(now_, live.core, fx_);
+  settle();
 }
 
 void Hub::shutdown(Now now, std::uint64_t retry_s) {

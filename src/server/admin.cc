@@ -59,7 +59,7 @@ Result<Core::Done> Core::user_add(Now now, std::string_view actor, std::string_v
   impl_->accounts.add(step, actor, {.id = *user, .name = std::string(name), .created = now.wall});
   Ticket t = impl_->accounts.add_credential(step, actor, "key.add", std::move(c));
   impl_->presence.changed(*user);
-  AdminSink sink(fx, t);
+  AdminSink sink = impl_->admin_sink(step, t);
   impl_->channels.user_added(now, *user, sink);
   impl_->presence.tick(step);
   return Done{sink.last(), {}};
@@ -79,7 +79,7 @@ Result<Core::Done> Core::user_set_state(Now now, std::string_view actor, std::st
     }
     Ticket t = impl_->accounts.set_state(step, actor, *user, to);
     impl_->messages.user_removed(step, *user);
-    AdminSink sink(fx, t);
+    AdminSink sink = impl_->admin_sink(step, t);
     impl_->channels.user_removed(now, *user, sink);
     impl_->presence.removed(*user);
     impl_->presence.tick(step);
@@ -208,7 +208,7 @@ Result<Core::Done> Core::channel_role(Now now, std::string_view actor, std::stri
                 "; `mootd channel list` shows them.");
   const auto who = UserId::parse(user);
   if (!who || impl_->accounts.present(*who) == nullptr) return no_user(user);
-  AdminSink sink(fx, {});
+  AdminSink sink = impl_->admin_sink(step);
   if (auto ok = impl_->channels.set_role(now, *id, *who, role, sink); !ok)
     return std::unexpected(ok.error());
   return Done{
@@ -228,7 +228,7 @@ Result<Core::Done> Core::channel_remove(Now now, std::string_view actor, std::st
   if (!id)
     return fail("There is no channel #" + std::string(channel) +
                 "; `mootd channel list` shows them.");
-  AdminSink sink(fx, {});
+  AdminSink sink = impl_->admin_sink(step);
   if (auto ok = impl_->channels.remove(now, *id, sink); !ok) return std::unexpected(ok.error());
   return Done{
       step.persist(op::Audit{

@@ -12,6 +12,7 @@
 #include "channel/effects.h"
 #include "model/ids.h"
 #include "model/store_ops.h"
+#include "server/causes.h"
 #include "server/effects.h"
 #include "server/rates.h"
 
@@ -28,6 +29,7 @@ struct Conn {
   // The last ticket that a command of this connection caused: a barrier waits for it.
   Ticket barrier;
   RateMeter meter;
+  Causes causes;
   Tick senseless_since;
   unsigned senseless = 0;
 };

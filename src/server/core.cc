@@ -34,13 +34,16 @@ Core::Core(const Config& config, const TextRules& text, const ServerSnapshot& st
 Core::~Core() = default;
 
 void Core::start(Now now, Effects& fx) {
-  ChannelSink sink(fx, nullptr, nullptr);
+  const Step step{now, fx};
+  ChannelSink sink = impl_->sink(step);
   impl_->channels.start(now, sink);
-  impl_->expire({now, fx});
+  impl_->expire(step);
 }
 
-void Core::configure(const Config& config) {
+void Core::configure(Now now, const Config& config, Effects& fx) {
   impl_->config = config;
+  ChannelSink sink = impl_->sink({now, fx});
+  impl_->channels.configure(now, config.channels, sink);
   impl_->presence.configure(config.presence);
   impl_->messages.configure(Impl::private_limits(config));
 }
@@ -98,7 +101,7 @@ void Core::admit(Now now, const Admission& who, Effects& fx) {
   if (invite) return;
   impl_->accounts.used(step, who.kid, who.challenged, who.bound);
   if (first) impl_->presence.came(user);
-  ChannelSink sink(fx, &conn, nullptr);
+  ChannelSink sink = impl_->sink(step, &conn);
   impl_->channels.connected(now, conn.id, user, sink);
   impl_->messages.connected(step, conn);
   impl_->presence.tick(step);
@@ -113,7 +116,7 @@ void Core::gone(Now now, ConnId id, Effects& fx) {
   const bool invite = user == invite_user();
   if (!invite) {
     impl_->messages.disconnected(step, *conn);
-    ChannelSink sink(fx, nullptr, nullptr);
+    ChannelSink sink = impl_->sink(step);
     impl_->channels.disconnected(now, id, sink);
   }
   impl_->conns.remove(id);
@@ -124,7 +127,7 @@ void Core::gone(Now now, ConnId id, Effects& fx) {
 
 void Core::committed(Now now, Ticket upto, Effects& fx) {
   impl_->wall = now.wall;
-  ChannelSink sink(fx, nullptr, nullptr);
+  ChannelSink sink = impl_->sink({now, fx});
   impl_->channels.committed(now, upto, sink);
 }
 
@@ -153,7 +156,7 @@ void Core::tick(Now now, Effects& fx) {
   impl_->wall = now.wall;
   impl_->messages.tick(step);
   impl_->presence.tick(step);
-  ChannelSink sink(fx, nullptr, nullptr);
+  ChannelSink sink = impl_->sink(step);
   if (const auto at = impl_->channels.next_deadline(); at && *at <= now.tick)
     impl_->channels.tick(now, sink);
   if (now.tick >= impl_->next_expiry_check) impl_->expire(step);

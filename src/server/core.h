@@ -74,7 +74,7 @@ class Core {
   // Before the first connection: takes the channels over, sweeps what expired.
   void start(Now now, Effects& fx);
   // A new configuration (SIGHUP): limits and rates from now on.
-  void configure(const Config& config);
+  void configure(Now now, const Config& config, Effects& fx);
 
   // ---- who connects: asked before a CNN is believed (security.md R3) ----
   // The credential a CNN names; null when there is none. Valid until the next step.

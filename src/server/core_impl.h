@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <map>
 #include <optional>
 #include <string>
@@ -19,36 +18,33 @@ namespace moot::server {
 // where no command is.
 class ChannelSink : public ChannelEffects {
  public:
-  ChannelSink(Effects& fx, Conn* conn, const Ref* ref) : fx_(fx), conn_(conn), ref_(ref) {}
+  ChannelSink(ConnTable& conns, const Rates& rates, const Step& step, Conn* conn = nullptr,
+              const Ref* ref = nullptr)
+      : conns_(conns), rates_(rates), step_(step), conn_(conn), ref_(ref) {}
 
-  void send(Conns to, const s::Any& cmd) override { fx_.send(to, cmd, {}); }
-  void send_after(Ticket after, Conns to, const s::Any& cmd) override {
-    fx_.send(to, cmd, after);
-    // The next barrier of this connection is not past what it is still to hear.
-    if (conn_ != nullptr && std::ranges::binary_search(to, conn_->id))
-      conn_->barrier = std::max(conn_->barrier, after);
-  }
-  Ticket persist(op::Any op) override {
-    const Ticket t = fx_.persist(std::move(op));
-    // What a command of this connection made durable, its next barrier waits for.
-    if (conn_ != nullptr) conn_->barrier = t;
-    return t;
-  }
+  void send(Conns to, const s::Any& cmd) override { send_after({}, to, cmd); }
+  void send_after(Ticket after, Conns to, const s::Any& cmd) override;
+  Ticket persist(op::Any op) override;
   void err(ConnId to, Errc code, std::string_view sentence, const ErrDetail& detail) override;
-  void disconnect(ConnId conn, DcnnCode code, std::string_view sentence) override {
-    fx_.close(conn, code, sentence, std::nullopt, {});
-  }
+  void disconnect(ConnId conn, DcnnCode code, std::string_view sentence) override;
+  void refused_candidate(ConnId conn) override;
+  // Was the command refused as one that makes no sense?
+  bool senseless() const { return senseless_; }
 
  private:
-  Effects& fx_;
+  ConnTable& conns_;
+  const Rates& rates_;
+  Step step_;
   Conn* conn_;
   const Ref* ref_;
+  bool senseless_ = false;
 };
 
 // The same for an operator's command, which waits for all that it made durable.
 class AdminSink : public ChannelSink {
  public:
-  AdminSink(Effects& fx, Ticket last) : ChannelSink(fx, nullptr, nullptr), last_(last) {}
+  AdminSink(ConnTable& conns, const Rates& rates, const Step& step, Ticket last)
+      : ChannelSink(conns, rates, step), last_(last) {}
   Ticket persist(op::Any op) override { return last_ = ChannelSink::persist(std::move(op)); }
   Ticket last() const { return last_; }
 
@@ -60,6 +56,12 @@ struct Core::Impl {
   Impl(const Config& config, const TextRules& text, const ServerSnapshot& stored,
        const KeptRecords& records, Now now);
   static PrivateLimits private_limits(const Config& c);
+  ChannelSink sink(const Step& step, Conn* conn = nullptr, const Ref* ref = nullptr) {
+    return {conns, config.rates, step, conn, ref};
+  }
+  AdminSink admin_sink(const Step& step, Ticket last = {}) {
+    return {conns, config.rates, step, last};
+  }
 
   // One command of a frame, or of a BATCH; none: it made no sense and was told so.
   void command(const Step& step, Conn& conn, const Ref& ref, const c::Any& cmd, std::size_t octets);
@@ -67,6 +69,7 @@ struct Core::Impl {
   void batch(const Step& step, Conn& conn, const Ref& ref, const c::Batch& cmd, std::size_t octets);
   void senseless(const Step& step, Conn& conn, const Ref& ref, Errc code,
                  std::string_view sentence);
+  void count_senseless(const Step& step, Conn& conn);
   void info(const Step& step, Conn& conn, const Ref& ref);
   void usr_set(const Step& step, Conn& conn, const Ref& ref, const c::UsrSet& cmd);
   void cnn_usr(const Step& step, Conn& conn, const Ref& ref, const c::CnnUsr& cmd);

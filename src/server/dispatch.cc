@@ -24,12 +24,6 @@ constexpr Rate rate_class() {
   }
 }
 
-// What the server's own frames make a client send: not counted (protocol.md 9).
-template <class T>
-inline constexpr bool kCaused =
-    std::same_as<T, c::AckMsg> || std::same_as<T, c::AckChMsg> || std::same_as<T, c::ChCommit> ||
-    std::same_as<T, c::ChVote> || std::same_as<T, c::ChAppend>;
-
 // Before ENROL nobody is anybody: an invitation's connection takes nothing else.
 template <class T>
 inline constexpr bool kForInvite = std::same_as<T, c::Enrol> || std::same_as<T, c::Info> ||
@@ -41,19 +35,41 @@ inline constexpr bool kOfChannels =
 
 }  // namespace
 
-void ChannelSink::err(ConnId to, Errc code, std::string_view sentence, const ErrDetail& detail) {
+void ChannelSink::send_after(Ticket after, Conns to, const s::Any& cmd) {
+  if (Causes::concerned(cmd)) {
+    for (const ConnId id : to) {
+      if (Conn* conn = conns_.find(id)) conn->causes.sent(cmd);
+    }
+  }
+  step_.fx.send(to, cmd, after);
+  // The next barrier of this connection is not past what it is still to hear.
+  if (conn_ != nullptr && std::ranges::binary_search(to, conn_->id))
+    conn_->barrier = std::max(conn_->barrier, after);
+}
+
+Ticket ChannelSink::persist(op::Any op) {
+  const Ticket t = step_.persist(std::move(op));
+  // What a command of this connection made durable, its next barrier waits for.
+  if (conn_ != nullptr) conn_->barrier = t;
+  return t;
+}
+
+void ChannelSink::disconnect(ConnId conn, DcnnCode code, std::string_view sentence) {
+  Conn* c = conns_.find(conn);
+  if (c == nullptr || c->closing) return;
+  c->closing = true;
+  step_.fx.close(conn, code, sentence, std::nullopt, {});
+}
+
+void ChannelSink::refused_candidate(ConnId conn) {
+  if (Conn* c = conns_.find(conn)) c->meter.refused_candidate(step_.now.tick, rates_);
+}
+
+void ChannelSink::err(ConnId, Errc code, std::string_view sentence, const ErrDetail& detail) {
   if (conn_ == nullptr || ref_ == nullptr) return;  // nobody asked
-  fx_.send({&to, 1},
-           s::Err{.ref = ref_->nonce,
-                  .ref_cmd = ref_->cmd,
-                  .code = text(code),
-                  .message = sentence,
-                  .channel = detail.channel,
-                  .id = detail.id,
-                  .now = detail.now,
-                  .retry_ms = detail.retry_ms,
-                  .ref_index = ref_->index},
-           {});
+  if (detail.channel) conn_->causes.refused(*detail.channel);
+  senseless_ = senseless_ || code == Errc::bad_payload;
+  step_.err(*conn_, *ref_, code, sentence, detail);
 }
 
 void Core::frame(Now now, const Incoming& in, Effects& fx) {
@@ -90,6 +106,10 @@ void Core::Impl::decode(const Step& step, Conn& conn, const Ref& ref, Bytes map,
 void Core::Impl::senseless(const Step& step, Conn& conn, const Ref& ref, Errc code,
                            std::string_view sentence) {
   step.err(conn, ref, code, sentence);
+  count_senseless(step, conn);
+}
+
+void Core::Impl::count_senseless(const Step& step, Conn& conn) {
   if (conn.senseless == 0 || step.now.tick - conn.senseless_since > std::chrono::minutes{1}) {
     conn.senseless_since = step.now.tick;
     conn.senseless = 0;
@@ -103,7 +123,13 @@ void Core::Impl::command(const Step& step, Conn& conn, const Ref& ref, const c::
                          std::size_t octets) {
   std::visit(
       [&]<class T>(const T& cmd) {
-        if constexpr (!kCaused<T> && !std::same_as<T, c::Batch>) {
+        if constexpr (requires { conn.causes.weigh(cmd); }) {
+          const Causes::Cost cost = conn.causes.weigh(cmd);
+          if (cost.weight > 0) {
+            conn.meter.charge(step.now.tick, config.rates, cost.what, cost.weight,
+                              cost.weight * octets);
+          }
+        } else if constexpr (!std::same_as<T, c::AckMsg> && !std::same_as<T, c::Batch>) {
           conn.meter.charge(step.now.tick, config.rates, rate_class<T>(), 1, octets);
         }
         if (conn.user == invite_user() && !kForInvite<T> && !std::same_as<T, c::Batch>) {
@@ -115,8 +141,9 @@ void Core::Impl::command(const Step& step, Conn& conn, const Ref& ref, const c::
           if (cmd.seen) step.fx.seen(conn.id, *cmd.seen);
         }
         if constexpr (kOfChannels<T>) {
-          ChannelSink sink(step.fx, &conn, &ref);
-          channels.step(step.now, conn.id, cmd, sink);
+          ChannelSink effects = sink(step, &conn, &ref);
+          channels.step(step.now, conn.id, cmd, effects);
+          if (effects.senseless()) count_senseless(step, conn);
         } else if constexpr (std::same_as<T, c::Batch>) {
           batch(step, conn, ref, cmd, octets);
         } else if constexpr (std::same_as<T, c::Kalive>) {
@@ -286,7 +313,7 @@ void Core::key_ready(Now now, ConnId id, const MadeKey& key, Effects& fx) {
   Ticket t = impl_->accounts.enrolled(step, conn->kid, std::move(account), std::move(made));
   conn->barrier = t;
   impl_->presence.changed(wanted.id);
-  ChannelSink sink(fx, conn, nullptr);
+  ChannelSink sink = impl_->sink(step, conn);
   impl_->channels.user_added(now, wanted.id, sink);
   if (channel) static_cast<void>(impl_->channels.add_member(now, *channel, wanted.id, sink));
   step.send(id, s::Enrolled{wanted.id, key.kid, key.key, {wanted.name}}, conn->barrier);

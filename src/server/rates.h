@@ -39,6 +39,8 @@ class RateMeter {
   enum class Class : std::uint8_t { plain, list, handshake };
 
   void charge(Tick now, const Rates& rates, Class what, unsigned commands, std::size_t octets);
+  // A vote of others refused the connection as leader.
+  void refused_candidate(Tick now, const Rates& rates);
   // Until when reading must stop; none: go on.
   std::optional<Tick> pause_until(Tick now, const Rates& rates);
   // Whether the buckets have been empty with octets waiting for 60 s without a break.
@@ -49,6 +51,7 @@ class RateMeter {
   Bucket octets_;
   Bucket lists_;
   Bucket handshakes_;
+  Bucket candidacies_;
   bool pausing_ = false;
   Tick paused_since_;
   Tick paused_until_;

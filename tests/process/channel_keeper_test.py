@@ -334,15 +334,15 @@ class SmallFrames(FilledCase):
 
 
 class KeeperMerging(ChannelCase):
-    def lost(self):
-        """A channel whose keeper lost the last record of three, as an old backup would."""
+    def lost(self, first=2):
+        """A channel whose keeper lost the last records of three, as an old backup would."""
         world = self.new_channel(("ada", "ben"), keeper="server")
         records = [world.ben.say(f"{i}") for i in range(3)]
         for record in records:
             for member in world.values():
                 member.hear(record)
         self.edit_store("DELETE FROM record WHERE channel = ? AND id = ?",
-                        [(world.channel, records[2]["id"])])
+                        [(world.channel, r["id"]) for r in records[first:]])
         for member in world.values():
             member.again().attach()
         return world, records
@@ -356,6 +356,16 @@ class KeeperMerging(ChannelCase):
         page = world.ada.wait("CH_APPEND")["messages"]
         self.assertEqual([m["id"] for m in page], [r["id"] for r in records])
         self.assertEqual(page[2]["acks"], ["server"])
+
+    def test_H15_merged_in_any_order_the_log_has_its_own(self):
+        world, records = self.lost(first=0)
+        world.ben.merge([records[2], records[0]])
+        world.ben.merge([records[1], records[2]])
+        for record in (records[2], records[0], records[1]):
+            world.ada.hear(record, merged=True)
+        world.ada.pull(anchor=None, count=..., fp=...)
+        page = world.ada.wait("CH_APPEND")["messages"]
+        self.assertEqual([m["id"] for m in page], [r["id"] for r in records])
 
     def test_a_stamped_proposal_is_enough_too(self):
         world, records = self.lost()

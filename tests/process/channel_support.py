@@ -54,10 +54,11 @@ def on_page(record, **changes):
 class Member:
     """One user's connection that carries a replica of one channel."""
 
-    def __init__(self, case, key, channel, replica=None):
+    def __init__(self, case, key, channel, replica=None, batch=False):
         self.case, self.key, self.user = case, key, key.account
         self.channel = channel
         self.replica = replica or os.urandom(16)
+        self.cnn = {"batch": True} if batch else {}
         self.log = {}  # committed: (id, digest) -> record
         self.peer = None
         self.connect()
@@ -65,7 +66,7 @@ class Member:
     # ---- connection ----
 
     def connect(self):
-        self.peer = wire.Peer(self.key, PATIENCE)
+        self.peer = wire.Peer(self.key, PATIENCE, **self.cnn)
         return self
 
     def close(self):

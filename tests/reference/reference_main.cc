@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -7,13 +8,17 @@
 #include "wire/commands.h"
 
 // docs_reference_test DOCUMENT VECTORS [--write]: whether docs/protocol.md shows the commands as
-// the code has them, and its worked example as the vectors have it. `--write` puts the table in.
+// the code has them, and its worked examples as the vectors have them: a whole frame, and the
+// payload of the frame that each `<!-- payload N -->` names. `--write` puts the table in.
 namespace {
 
 constexpr std::string_view kBegin = "<!-- commands -->\n";
 constexpr std::string_view kEnd = "<!-- /commands -->";
 constexpr std::string_view kExampleBegin = "<!-- example -->\n";
 constexpr std::string_view kExampleEnd = "<!-- /example -->";
+constexpr std::string_view kPayload = "<!-- payload ";
+constexpr std::string_view kPayloadEnd = "<!-- /payload -->";
+constexpr std::size_t kPayloadsMin = 9;  // a message and a synchronisation
 
 std::string read(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -86,5 +91,20 @@ int main(int argc, char** argv) {
       cnn.at("frame").get<std::string>()) {
     return stale(path, "the worked example is not the first frame of tests/vectors/frames.json.");
   }
+  std::size_t payloads = 0;
+  for (std::size_t at = 0; (at = document.find(kPayload, at)) != std::string::npos; ++payloads) {
+    const std::size_t number = std::strtoul(document.c_str() + at + kPayload.size(), nullptr, 10);
+    at = document.find('\n', at);
+    const std::size_t end = document.find(kPayloadEnd, at);
+    if (end == std::string::npos) return stale(path, "a payload has no end.");
+    const auto& frame = vectors.at("frames").at(number);
+    if (example_octets(std::string_view(document).substr(at, end - at)) !=
+        frame.at("payload").get<std::string>()) {
+      return stale(path, ("payload " + std::to_string(number) +
+                          " is not that of this frame of tests/vectors/frames.json.")
+                             .c_str());
+    }
+  }
+  if (payloads < kPayloadsMin) return stale(path, "payloads of the worked examples are missing.");
   return 0;
 }

@@ -237,8 +237,7 @@ class Peer:
             if fits(c):
                 return self.commands.pop(i)
         while True:
-            came = self.receive()
-            came = came["cmds"] if came["cmd"] == "BATCH" else [came]
+            came = self._commands()
             for i, c in enumerate(came):
                 if fits(c):
                     self.commands += came[i + 1 :]
@@ -247,12 +246,28 @@ class Peer:
                     raise AssertionError(f"waiting for {cmd}, the server ended it: {c}")
                 self.commands.append(c)
 
+    def take_waiting(self):
+        """What has come by now, without waiting for more."""
+        timeout = self._socket.gettimeout()
+        self._socket.setblocking(False)
+        try:
+            while True:
+                self.commands += self._commands()
+        except BlockingIOError:
+            pass
+        finally:
+            self._socket.settimeout(timeout)
+
     def barrier(self):
         """All that was said before is done and on disk (protocol.md 5.8)."""
         return self.wait_for("SINFO", ref=self.send("INFO"))
 
     def close(self):
         self._socket.close()
+
+    def _commands(self):
+        command = self.receive()
+        return command["cmds"] if command["cmd"] == "BATCH" else [command]
 
     def _frame(self):
         while True:

@@ -1,0 +1,114 @@
+// Channels behind the server core: barriers, rates, ends of connections.
+#include <gtest/gtest.h>
+
+#include <array>
+
+#include "server/core_harness.h"
+
+namespace moot::server {
+namespace {
+
+ChannelId channel(std::uint64_t n) {
+  return ChannelId::make({1'700'000'000'000 + n}, std::array<std::uint8_t, 10>{});
+}
+ReplicaId replica(std::uint8_t n) {
+  ReplicaId id;
+  id.octets.fill(n);
+  return id;
+}
+c::ChCreate create(std::uint64_t n, std::string_view name, Keeper keeper = Keeper::members) {
+  return {.id = channel(n), .name = {name}, .keeper = keeper};
+}
+bool has(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+// One person's two connections.
+struct TwoDevices : Harness {
+  TwoDevices() : Harness({"ada"}) {
+    add_device("ada", 1);
+    restart();
+    first = connect("ada");
+    second = connect("ada", 1);
+    log();
+  }
+  ConnId first;
+  ConnId second;
+};
+
+TEST(ChannelsInCore, ABarrierWaitsForWhatAnotherConnectionMadeDurable) {
+  TwoDevices h;
+  h.say(h.first, create(1, "ops"));
+  h.say(h.second, create(1, "ops"));
+  h.say(h.second, c::Info{});
+  EXPECT_EQ(h.heard(h.second), "") << "the channel is not on disk: nothing may say that it is";
+  h.sync();
+  const std::string told = h.heard(h.second);
+  EXPECT_TRUE(has(told, "CH_STATUS") && told.find("CH_STATUS") < told.find("SINFO ref=")) << told;
+}
+
+TEST(ChannelsInCore, AConnectionThatWasReplacedDoesNotTakeItsReplicaBack) {
+  TwoDevices h;
+  const ConnId older = h.first;
+  const ConnId newer = h.second;
+  h.say(older, create(1, "ops"));
+  h.say(older, c::ChAttach{channel(1), replica(7)});
+  h.sync();
+  h.log();
+  h.say(newer, c::ChAttach{channel(1), replica(7)});
+  EXPECT_TRUE(has(h.heard(older), "DCNN replaced"));
+  h.say(older, c::ChAttach{channel(1), replica(7)});  // it was on its way
+  EXPECT_EQ(h.heard(older), "");
+  EXPECT_FALSE(has(h.heard(newer), "DCNN"));
+  EXPECT_EQ(h.core().channels().attached_channels(newer), 1u);
+}
+
+TEST(ChannelsInCore, BadPayloadCountsWhoeverFindsIt) {
+  Harness h({"ada"});
+  const ConnId ada = h.connect("ada");
+  h.log();
+  for (unsigned n = 1; n <= 20; ++n) h.say(ada, create(n, "e\xcc\x81"));
+  EXPECT_TRUE(has(h.heard(ada), "DCNN proto"));
+}
+
+TEST(ChannelsInCore, ARefusedCandidacyHasARate) {
+  Config config = Harness::quiet_config();
+  config.rates = {};
+  Harness h({"ada", "bob", "cyd"}, config);
+  const std::array conns{h.connect("ada"), h.connect("bob"), h.connect("cyd")};
+  h.say(conns[0], create(1, "ops"));
+  for (std::uint8_t i = 0; i < 3; ++i) {
+    if (i > 0) h.say(conns[i], c::ChJoin{channel(1)});
+    h.say(conns[i], c::ChAttach{channel(1), replica(i)});
+  }
+  h.sync();
+  h.log();
+  for (std::uint64_t n = 1; n <= 2; ++n) {
+    h.say(conns[0], c::ChLead{.id = channel(1), .count = n});
+    for (const ConnId voter : {conns[1], conns[2]}) {
+      h.say(
+          voter,
+          c::ChVote{.election = (1ull << 20) | n, .user = Harness::user("bob"), .id = channel(1)});
+    }
+    EXPECT_FALSE(has(h.heard(conns[0]), "pause"));
+  }
+  h.say(conns[0], c::Kalive{});
+  EXPECT_TRUE(has(h.heard(conns[0]), "pause 5000 ms"));
+}
+
+TEST(ChannelsInCore, ANewConfigurationHoldsForChannels) {
+  Harness h({"ada"});
+  const ConnId ada = h.connect("ada");
+  h.say(ada, create(1, "ops", Keeper::server));
+  h.sync();
+  h.log();
+  const std::vector<std::uint8_t> msg(2'000);
+  Config config = Harness::quiet_config();
+  config.channels.msg_bytes_max = 1'000;
+  h.core().configure(h.now(), config, h);
+  h.say(ada, c::ChMsg{.id = channel(1), .msg_id = Harness::id(1), .msg = msg});
+  EXPECT_TRUE(has(h.heard(ada), "too_large"));
+}
+
+}  // namespace
+}  // namespace moot::server
