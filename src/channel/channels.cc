@@ -122,7 +122,8 @@ void Channels::Impl::settle(const Turn& t) {
 }
 
 void Channels::Impl::tell_status(const Turn& t, ConnId conn) {
-  const StatusText status(t.roster, t.here, live.at(t.id()).leadership(), t.told);
+  const StatusText status(t.roster, t.here, live.at(t.id()).leadership(), t.told,
+                          t.frame_bytes_max);
   t.send(conn, status.command());
   if (Attached* session = t.here.find(conn)) session->told_status = t.status.revision();
 }
@@ -143,7 +144,8 @@ void Channels::Impl::flush_status(const Turn& t) {
   }
   t.status.told(t.now.tick);
   if (to.empty()) return;
-  const StatusText status(t.roster, t.here, live.at(t.id()).leadership(), t.told);
+  const StatusText status(t.roster, t.here, live.at(t.id()).leadership(), t.told,
+                          t.frame_bytes_max);
   t.send(to, status.command());
 }
 

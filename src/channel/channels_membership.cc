@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "channel/channels_impl.h"
+#include "channel/ranges.h"
 #include "model/limits.h"
 
 namespace moot {
@@ -387,11 +388,20 @@ ChannelEntry Channels::Impl::entry(const Roster& roster, const UserId& user) con
   return e;
 }
 
+namespace {
+// What an entry of LST_CH takes but for its name, one of CH_MEMBERS whole; at their largest.
+constexpr std::size_t kChannelEntryOctets = 192;
+constexpr std::size_t kChannelEntryNodes = 1 + 2 * 8;
+constexpr std::size_t kMemberEntryOctets = 16 + limits::kUserIdBytesMax;
+constexpr std::size_t kMemberEntryNodes = 1 + 2 * 2;
+}  // namespace
+
 void Channels::step(Now, ConnId conn, const c::ChLst& cmd, ChannelEffects& fx) {
   Impl& d = *impl_;
   const UserId& user = d.user_of(conn);
   const auto& all = d.membership.all();
   std::vector<ChannelEntry> page;
+  PageBudget room = page_budget(d.config.frame_bytes_max);
   bool more = false;
   Ticket gate;
   for (auto at = cmd.after ? all.upper_bound(*cmd.after) : all.begin(); at != all.end(); ++at) {
@@ -400,11 +410,13 @@ void Channels::step(Now, ConnId conn, const c::ChLst& cmd, ChannelEffects& fx) {
         !roster.invited.contains(user)) {
       continue;
     }
-    if (page.size() == limits::kChannelsPerPage) {
+    const ChannelEntry entry = d.entry(roster, user);
+    const bool fits = room.take(kChannelEntryOctets + entry.name.text.size(), kChannelEntryNodes);
+    if (page.size() == limits::kChannelsPerPage || (!fits && !page.empty())) {
       more = true;
       break;
     }
-    page.push_back(d.entry(roster, user));
+    page.push_back(entry);
     gate = std::max(gate, d.live.at(at->first).gate);
   }
   const s::LstCh list{.channels = page, .more = more};
@@ -418,8 +430,10 @@ void Channels::step(Now now, ConnId conn, const c::ChMembers& cmd, ChannelEffect
   if (!a) return;
   const auto& members = a->roster.members;
   std::vector<MemberEntry> page;
+  PageBudget room = page_budget(d.config.frame_bytes_max);
   auto at = cmd.after ? members.upper_bound(*cmd.after) : members.begin();
   for (; at != members.end() && page.size() < limits::kMembersPerPage; ++at) {
+    if (!room.take(kMemberEntryOctets, kMemberEntryNodes) && !page.empty()) break;
     page.push_back({.id = at->first, .online = a->live.here.online().contains(at->first)});
   }
   d.turn(now, cmd.id, fx)

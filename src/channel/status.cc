@@ -1,5 +1,8 @@
 #include "channel/status.h"
 
+#include <algorithm>
+
+#include "channel/ranges.h"
 #include "model/limits.h"
 
 namespace moot {
@@ -19,8 +22,28 @@ ChannelStatus status_of(const Roster& roster, const Attendance& here, const Lead
   return lead.leader.empty() ? ChannelStatus::electing : ChannelStatus::healthy;
 }
 
+namespace {
+constexpr std::size_t kListedUserOctets = 2;  // and the user's id
+constexpr std::size_t kListedUserNodes = 1;
+// What stands around the lists at its largest: name, topic, roles.
+constexpr std::size_t kStatusOctets = 512 + 4 * limits::kNameCodePointsMax +
+                                      limits::kTopicBytesMax +
+                                      limits::kRolesMax * (limits::kUserIdBytesMax + 8);
+
+bool listed(const Roster& roster, const Attendance& here, std::uint32_t frame_bytes_max) {
+  if (roster.members.size() > limits::kStatusListMax) return false;
+  PageBudget room = page_budget(frame_bytes_max);
+  const auto take = [&room](const UserId& user) {
+    return room.take(kListedUserOctets + user.str().size(), kListedUserNodes);
+  };
+  return room.take(kStatusOctets, 0) &&
+         std::ranges::all_of(roster.members, [&](const auto& m) { return take(m.first); }) &&
+         std::ranges::all_of(here.online(), take);
+}
+}  // namespace
+
 StatusText::StatusText(const Roster& roster, const Attendance& here, const Leadership& lead,
-                       UnixMs now) {
+                       UnixMs now, std::uint32_t frame_bytes_max) {
   for (const auto& [user, role] : roster.ranked) roles_.push_back({user, role});
   command_ = {.id = roster.state.id,
               .name = Name{roster.state.name},
@@ -33,7 +56,7 @@ StatusText::StatusText(const Roster& roster, const Attendance& here, const Leade
               .acks = wants_acks(roster),
               .now = now.ms};
   if (!lead.leader.empty()) command_.leader = lead.leader;
-  if (roster.members.size() <= limits::kStatusListMax) {
+  if (listed(roster, here, frame_bytes_max)) {
     for (const auto& [user, m] : roster.members) members_.push_back(user);
     command_.members = members_;
     command_.online = here.online().list();

@@ -23,7 +23,9 @@ ChannelStatus status_of(const Roster& roster, const Attendance& here, const Lead
 // A CH_STATUS and what its views show.
 class StatusText {
  public:
-  StatusText(const Roster& roster, const Attendance& here, const Leadership& lead, UnixMs now);
+  // The lists are left out where they would not fit into a frame.
+  StatusText(const Roster& roster, const Attendance& here, const Leadership& lead, UnixMs now,
+             std::uint32_t frame_bytes_max);
   const s::ChStatus& command() const { return command_; }
 
  private:

@@ -454,6 +454,26 @@ TEST(Presence, ListsComeInPagesInIdOrder) {
   EXPECT_TRUE(has(second, "users=[{id=@u1500") && has(second, "more=false"));
 }
 
+TEST(Presence, APageHoldsAsManyUsersAsAFrameHasRoomFor) {
+  Config config = loud();
+  config.channels.frame_bytes_max = 8'192;
+  Harness h({"ada", "bob", "cyd", "dan"}, config);
+  const std::vector<std::uint8_t> keys(2'048);
+  ConnId conn;
+  for (const std::string_view user : {"ada", "bob", "cyd", "dan"}) {
+    conn = h.connect(user);
+    h.say(conn, c::UsrSet{.keys = Bytes(keys)});
+  }
+  h.pass(Seconds{1});
+  h.log();
+  h.say(conn, c::LstUsr{});
+  const std::string first = h.heard(conn);
+  EXPECT_TRUE(has(first, "id=@cyd") && !has(first, "id=@dan") && has(first, "more=true")) << first;
+  h.say(conn, c::LstUsr{.after = Harness::user("cyd")});
+  const std::string second = h.heard(conn);
+  EXPECT_TRUE(has(second, "id=@dan") && has(second, "more=false")) << second;
+}
+
 TEST(Presence, ANewNameIsToldToEverybodyOneselfIncluded) {
   Harness h({"ada", "bob"}, loud());
   const ConnId ada = h.connect("ada");

@@ -24,6 +24,42 @@ constexpr Rate rate_class() {
   }
 }
 
+// What goes to another client with the server's additions has to fit into a frame and the profile
+// then too, or a member could end a leader's connection (protocol.md 6.3).
+constexpr std::size_t kAddedOctetsMax = 128;  // `user`, `sid`, `since`
+
+template <class Records>
+std::size_t nodes_of(const Records& records) {
+  std::size_t nodes = 0;
+  for (const auto& record : records) nodes += 1 + 2 * 8 + record.acks.size();
+  return nodes;
+}
+std::size_t nodes_of(const std::optional<Ranges>& ranges) {
+  std::size_t nodes = 0;
+  if (!ranges) return nodes;
+  for (const Range& range : *ranges) {
+    nodes += 4 + (range.mode == Range::Mode::fingerprint ? 2 : range.list.size());
+  }
+  return nodes;
+}
+bool may_be_passed_on(const c::Any& any, std::size_t octets, std::size_t frame_bytes_max) {
+  std::size_t nodes = 0;
+  bool alone = false;  // one record may be more than a page
+  if (const auto* pull = std::get_if<c::ChPull>(&any)) {
+    nodes = nodes_of(pull->ranges);
+  } else if (const auto* page = std::get_if<c::ChAppend>(&any)) {
+    nodes = nodes_of(page->messages) + nodes_of(page->ranges);
+    alone = page->messages.size() == 1;
+  } else if (const auto* merge = std::get_if<c::ChMerge>(&any)) {
+    nodes = nodes_of(merge->msg);
+    alone = merge->msg.size() == 1;
+  } else {
+    return true;
+  }
+  const std::size_t room = alone ? kAddedOctetsMax : limits::kPageBytesSlack;
+  return octets + room <= frame_bytes_max && nodes <= limits::kPageNodesMax;
+}
+
 // Before ENROL nobody is anybody: an invitation's connection takes nothing else.
 template <class T>
 inline constexpr bool kForInvite = std::same_as<T, c::Enrol> || std::same_as<T, c::Info> ||
@@ -100,6 +136,13 @@ void Core::Impl::decode(const Step& step, Conn& conn, const Ref& ref, Bytes map,
     senseless(step, conn, ref, cmd.error().code, wire::explain(cmd.error(), ref.cmd));
     return;
   }
+  if (!may_be_passed_on(*cmd, map.size(), config.channels.frame_bytes_max)) {
+    conn.meter.charge(step.now.tick, config.rates, Rate::plain, 1, octets);
+    senseless(step, conn, ref, Errc::bad_payload,
+              "The page leaves no room for what the server adds; close it 1,024 octets before "
+              "`max_frame` and at 12,000 nodes.");
+    return;
+  }
   command(step, conn, ref, *cmd, octets);
 }
 
@@ -156,7 +199,7 @@ void Core::Impl::command(const Step& step, Conn& conn, const Ref& ref, const c::
         } else if constexpr (std::same_as<T, c::Enrol>) {
           enrol(step, conn, ref, cmd);
         } else if constexpr (std::same_as<T, c::LstUsr>) {
-          presence.list(step, conn, cmd);
+          presence.list(step, conn, cmd, config.channels.frame_bytes_max);
         } else if constexpr (std::same_as<T, c::UsrSet>) {
           usr_set(step, conn, ref, cmd);
         } else if constexpr (std::same_as<T, c::CnnUsr>) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "channel/ranges.h"
+
 namespace moot::server {
 
 // Keeps the state before the first change, so that coming and going cancel out.
@@ -26,8 +28,16 @@ UserStatus Presence::status_of(const Account& a, const UserId& asker) const {
   return a.away ? UserStatus::away : UserStatus::online;
 }
 
-void Presence::list(const Step& step, const Conn& to, const c::LstUsr& cmd) const {
+namespace {
+// What an entry of USR_LST takes but for id, name and keys.
+constexpr std::size_t kUserEntryOctets = 48;
+constexpr std::size_t kUserEntryNodes = 1 + 2 * 4;
+}  // namespace
+
+void Presence::list(const Step& step, const Conn& to, const c::LstUsr& cmd,
+                    std::uint32_t frame_bytes_max) const {
   std::vector<UserEntry> page;
+  PageBudget room = page_budget(frame_bytes_max);
   bool more = false;
   const auto& all = accounts_.all();
   auto it = cmd.after ? all.upper_bound(*cmd.after) : all.begin();
@@ -36,7 +46,9 @@ void Presence::list(const Step& step, const Conn& to, const c::LstUsr& cmd) cons
     if (a.state == AccountState::removed) continue;
     if (mode_ == PresenceMode::shared && a.id != to.user && !channels_.share_channel(to.user, a.id))
       continue;
-    if (page.size() == limits::kUsersPerPage) {
+    const bool fits = room.take(
+        kUserEntryOctets + a.id.str().size() + a.name.size() + a.keys.size(), kUserEntryNodes);
+    if (page.size() == limits::kUsersPerPage || (!fits && !page.empty())) {
       more = true;
       break;
     }

@@ -30,8 +30,9 @@ class Presence {
   void changed(const UserId& user) { change(user, conns_.online(user)).account = true; }  // or made
   void removed(const UserId& user) { change(user, conns_.online(user)).removed = true; }
 
-  // USR_LST, one page.
-  void list(const Step& step, const Conn& to, const c::LstUsr& cmd) const;
+  // USR_LST, one page, which fits into a frame.
+  void list(const Step& step, const Conn& to, const c::LstUsr& cmd,
+            std::uint32_t frame_bytes_max) const;
 
   std::optional<Tick> next_deadline() const;
   void tick(const Step& step);

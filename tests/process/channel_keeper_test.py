@@ -2,7 +2,7 @@
 
 import unittest
 
-from channel_support import ChannelCase, digest_of, element, fingerprint, on_page, ulid, wire
+from channel_support import ChannelCase, FilledCase, element, fingerprint, on_page, ulid, wire
 
 
 class Keeping(ChannelCase):
@@ -187,25 +187,6 @@ class Receipts(ChannelCase):
         self.assertEqual(world.ben.came("CH_MSG_ACK"), [])
 
 
-class FilledCase(ChannelCase):
-    def filled(self, n, size=0, **more):
-        """A channel with n records, all of them in ada's log."""
-        world = self.new_channel(("ada", "ben"), keeper="server", **more)
-        for i in range(n):
-            world.ada.say(world.ada.record(str(i) + "." * size))
-        while len(world.ada.log) < n:
-            c = world.ada.wait("CH_MSG")
-            record = {"id": c["msg_id"], "from": c["from"], "msg": c["msg"], "stamp": c["stamp"],
-                      "acks": ["server"]}
-            record["digest"] = digest_of(world.channel, *(record[k] for k in ("id", "from", "msg")))
-            world.ada.keep(record)
-        return world, [world.ada.log[k] for k in sorted(world.ada.log)]
-
-    def page(self, member, req=1, **fields):
-        member.pull(req=req, **fields)
-        return member.wait("CH_APPEND", id=member.channel, req=req)
-
-
 class KeeperSync(FilledCase):
     ARGS = ("--set", "limits.commands_per_s=0")
 
@@ -277,17 +258,6 @@ class KeeperSync(FilledCase):
             low = upper
         return answer, missing
 
-    def test_pages_have_256_records_and_the_rest_follows(self):
-        world, records = self.filled(300)
-        page = self.page(world.ben, anchor=None)
-        self.assertEqual((len(page["messages"]), page["more"], page["upto"]),
-                         (256, True, page["messages"][-1]["id"]))
-        self.assertEqual([m["id"] for m in page["messages"]], [r["id"] for r in records[:256]])
-        for record in records[:256]:
-            world.ben.keep(record)
-        page = self.page(world.ben, req=2)
-        self.assertEqual((len(page["messages"]), page["more"], page["upto"]), (44, False, None))
-
     def test_since_join_is_respected_whatever_the_puller_says(self):
         world, records = self.filled(3, history="since_join")
         self.edit_store("UPDATE member SET joined = joined + ? WHERE user = ? AND channel = ?",
@@ -311,26 +281,6 @@ class KeeperSync(FilledCase):
         self.assert_refused(carl, "not_found", "CH_PULL", **{**pull, "id": wire.new_ulid()})
         self.assert_refused(carl, "not_member", "CH_PULL", **pull)
         self.assert_refused(world.ada, "bad_payload", "CH_PULL", **pull, fp=b"short")
-
-
-class SmallFrames(FilledCase):
-    ARGS = ("--set", "limits.commands_per_s=0", "--set", "limits.max_frame=8192", "--set",
-            "limits.max_msg=4096")
-
-    def test_a_page_is_closed_before_it_would_be_too_large(self):
-        world, records = self.filled(40, size=900)
-        seen, anchor = [], None
-        for req in range(1, 41):
-            page = self.page(world.ben, req=req, anchor=anchor, count=..., fp=...)
-            size = len(wire.pack(page))
-            self.assertLessEqual(size, 8192 - 1024 + 64)
-            if page["more"]:
-                self.assertGreater(size + 1_100, 8192 - 1024, "and not much sooner")
-            seen += [m["id"] for m in page["messages"]]
-            if not page["more"]:
-                break
-            anchor = page["upto"]
-        self.assertEqual(seen, [r["id"] for r in records])
 
 
 class KeeperMerging(ChannelCase):

@@ -306,3 +306,22 @@ class ChannelCase(ServerCase):
 
     def assert_done(self, member, cmd, **fields):
         self.assertIsNone(member.refusal(cmd, **fields))
+
+
+class FilledCase(ChannelCase):
+    def filled(self, n, size=0, **more):
+        """A channel with n records, all of them in ada's log."""
+        world = self.new_channel(("ada", "ben"), keeper="server", **more)
+        for i in range(n):
+            world.ada.say(world.ada.record(str(i) + "." * size))
+        while len(world.ada.log) < n:
+            c = world.ada.wait("CH_MSG")
+            record = {"id": c["msg_id"], "from": c["from"], "msg": c["msg"], "stamp": c["stamp"],
+                      "acks": ["server"]}
+            record["digest"] = digest_of(world.channel, *(record[k] for k in ("id", "from", "msg")))
+            world.ada.keep(record)
+        return world, [world.ada.log[k] for k in sorted(world.ada.log)]
+
+    def page(self, member, req=1, **fields):
+        member.pull(req=req, **fields)
+        return member.wait("CH_APPEND", id=member.channel, req=req)
