@@ -9,8 +9,6 @@ import time
 
 from support import PATIENCE, ServerCase, wire
 
-NO_ONE = None
-
 
 def digest_of(channel, msg_id, author, msg):
     """A record's identity (docs/protocol.md 6.4)."""
@@ -102,8 +100,11 @@ class Member:
         return None
 
     def status(self, **fields):
-        """The next CH_STATUS that says so."""
-        return self.wait("CH_STATUS", id=self.channel, **fields)
+        """The next CH_STATUS that says so; those before it are looked at no more."""
+        while True:
+            c = self.wait("CH_STATUS", id=self.channel)
+            if all(c.get(k) == v for k, v in fields.items()):
+                return c
 
     def came(self, cmd, **fields):
         """What came of these so far; everything the server had said is looked at."""
@@ -222,7 +223,9 @@ class World(dict):
                 member.vote(question)
         for member in voters:
             told = member.wait("CH_ELECTED", leader=who.user, election=asked[0]["election"])
-            self.case.assertEqual(told.get("you"), True if member is who else NO_ONE)
+            self.case.assertEqual(told.get("you"), True if member is who else None)
+        for member in voters:
+            member.status(leader=who.user, status="healthy")
         self.leader, self.election = who, asked[0]["election"]
         return self.election
 
