@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdint>
+#include <fstream>
 #include <map>
 #include <optional>
 #include <string>
@@ -10,6 +11,8 @@
 
 #include "apps/moot-sim/crew.h"
 #include "apps/moot-sim/report.h"
+#include "channel/mutants.h"
+#include "sim/diagram.h"
 #include "sim/shrink.h"
 
 namespace moot::sim {
@@ -45,14 +48,43 @@ std::optional<Options> options_of(const Line& line) {
   return options;
 }
 
-void shrink_and_show(const Options& options, const Outcome& outcome, const Line& line) {
-  if (line.no_shrink) return;
+// The options of the shortest run that fails alike.
+Options shrink_and_show(const Options& options, const Outcome& outcome, const Line& line) {
+  if (line.no_shrink) return options;
   const Shrunk shrunk = shrink(options, outcome, run_apart, line.shrink_runs);
   fmt::print("  shrunk: {} incidents of {}, {} events, after {} runs: {}: {}\n  again:  {}\n",
              shrunk.outcome.incidents.size(), outcome.incidents.size(), shrunk.outcome.events,
              shrunk.runs, shrunk.outcome.failure->invariant, shrunk.outcome.failure->what,
              command(shrunk.options, line));
   std::fflush(stdout);
+  return shrunk.options;
+}
+
+// Draws a run, the shortest that fails if it fails; in this process, so not one that aborts.
+int draw(Options options, const Line& line, bool failed) {
+  Diary diary;
+  options.diary = &diary;
+  World world(options);
+  const Outcome outcome = world.run();
+  DiagramOptions how;
+  how.title = "moot-sim --seed " + std::to_string(options.seed) +
+              (outcome.failure ? ", " + outcome.failure->invariant + " does not hold" : "");
+  how.lanes = world.names();
+  how.last = failed && line.window.empty();
+  if (line.window.size() == 2) {
+    how.from_us = static_cast<std::int64_t>(line.window[0] * 1e6);
+    how.to_us = static_cast<std::int64_t>(line.window[1] * 1e6);
+  }
+  std::ofstream file(line.svg, std::ios::binary);
+  file << diagram(diary, how);
+  file.close();
+  if (!file) {
+    fmt::print(stderr, "moot-sim: cannot write {}; name a file in a directory that exists.\n",
+               line.svg);
+    return 2;
+  }
+  fmt::print("drawn: {}\n", line.svg);
+  return failed ? 1 : 0;
 }
 
 int run_one(Options options, const Line& line) {
@@ -70,12 +102,18 @@ int run_one(Options options, const Line& line) {
     show_json(outcome, options.seed);
   } else if (outcome.failure) {
     show_failure(outcome, options, line);
-    if (!options.only) shrink_and_show(options, outcome, line);
+    if (!options.only) options = shrink_and_show(options, outcome, line);
   } else {
     fmt::print("seed {} holds, trace {:016x}\n", options.seed, outcome.hash);
     show_totals(totals, time.took());
   }
-  return outcome.failure ? 1 : 0;
+  if (line.svg.empty()) return outcome.failure ? 1 : 0;
+  if (outcome.failure && outcome.failure->invariant == "core") {
+    fmt::print(stderr, "moot-sim: the run aborts, so there is no picture of it; use --trace.\n");
+    return 1;
+  }
+  options.trace = {};
+  return draw(options, line, outcome.failure.has_value());
 }
 
 // Seeds from `line.from` on, many at once; one in a hundred twice, to compare the traces.
@@ -164,11 +202,19 @@ int main(int argc, char** argv) {
   app.add_option("--only", line.only, "nothing happens but these, as a shrunk run prints them");
   app.add_option("--heal", line.heal_s, "faults stop at this second instead");
   app.add_flag("--trace", line.trace, "print every event");
+  app.add_option("--svg", line.svg, "draw the run into this file (with --seed)");
+  app.add_option("--window", line.window, "draw these seconds of it: FROM TO")->expected(2);
   app.add_flag("--stop", line.stop, "stop at the first seed that fails");
   app.add_flag("--no-shrink", line.no_shrink, "do not look for a shorter run that fails");
   app.add_option("--shrink-runs", line.shrink_runs, "look with so many at most (default 2000)");
   app.add_flag("--sometimes", line.sometimes, "fail if a situation was never met");
   app.add_flag("--json", line.json, "one JSON object a run");
+#ifdef MOOT_MUTANTS
+  app.add_option("--mutant", line.mutant, "with this rule broken (src/channel/mutants.h)");
+#endif
   CLI11_PARSE(app, argc, argv);
+#ifdef MOOT_MUTANTS
+  moot::mutant_in_hand = static_cast<moot::Mutant>(line.mutant);
+#endif
   return moot::sim::run(line);
 }

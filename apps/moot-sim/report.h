@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sim/world.h"
 
@@ -19,6 +20,9 @@ struct Line {
   std::string faults;
   std::string only;
   double heal_s = -1;
+  std::string svg;
+  std::vector<double> window;  // of the drawing, s: from, to
+  int mutant = 0;
   unsigned jobs = 0;
   unsigned shrink_runs = 2'000;
   bool trace = false;

@@ -16,7 +16,7 @@ namespace moot {
 Coordinator::Coordinator(std::uint64_t epoch) : epoch_(epoch) {}
 
 std::uint64_t Coordinator::election() const {
-  if constexpr (mutant(Mutant::m18_election_restarts)) return number_;
+  if (mutant(Mutant::m18_election_restarts)) return number_;
   return election_number(epoch_, number_);
 }
 
@@ -260,7 +260,7 @@ void Coordinator::ask_again_where_stuck(const Turn& turn) {
 // D can give no quorum, or did not in time: those who are here and answer are asked instead, at
 // least three; acknowledgements stay (replication.md, hole 6).
 void Coordinator::ask_again(const Turn& turn, Inflight& m) {
-  if constexpr (mutant(Mutant::m19_no_resnapshot)) return;
+  if (mutant(Mutant::m19_no_resnapshot)) return;
   if (!healthy(turn)) return;
   UserSet asked;
   std::vector<UserId> silent;

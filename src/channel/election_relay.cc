@@ -85,7 +85,7 @@ void ElectionRelay::refuse(Tick now) {
 void ElectionRelay::withdraw() { candidate_.reset(); }
 
 void ElectionRelay::roster_changed() {
-  if constexpr (mutant(Mutant::m22_refused_for_ever)) return;
+  if (mutant(Mutant::m22_refused_for_ever)) return;
   refused_.clear();
 }
 

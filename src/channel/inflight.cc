@@ -10,10 +10,10 @@
 namespace moot {
 
 bool quorum_met(const Inflight& message, const UserSet& online) {
-  if constexpr (mutant(Mutant::m02_quorum_of_online)) {
+  if (mutant(Mutant::m02_quorum_of_online)) {
     return message.acked.count_in(online) >= majority(online.size());
   }
-  if constexpr (mutant(Mutant::m03_half_is_enough)) {
+  if (mutant(Mutant::m03_half_is_enough)) {
     return message.counted >= message.asked.size() / 2;
   }
   return message.has_quorum();
@@ -45,7 +45,7 @@ Acks Inflight::acks(const UserId& leader) const {
 }
 
 void Inflight::forget(const UserId& user) {
-  if constexpr (mutant(Mutant::m14_leaver_counts)) return;
+  if (mutant(Mutant::m14_leaver_counts)) return;
   const bool was_asked = asked.erase(user);
   if (acked.erase(user) && was_asked) --counted;
 }

@@ -1,8 +1,8 @@
 #pragma once
 
-// Deliberately broken rules (replication.md 4.3), for the simulator alone: built with
-// -DMOOT_MUTANT=n exactly rule n is broken, and some seed must catch it. In every other build the
-// hooks are constants and vanish.
+// Deliberately broken rules (replication.md 4.3), for the simulator alone: built with MOOT_MUTANTS
+// it breaks the one that --mutant names, and some seed must catch it (docs/testing.md). In every
+// other build the hooks are constants and vanish.
 namespace moot {
 
 enum class Mutant : int {
@@ -31,10 +31,13 @@ enum class Mutant : int {
   m22_refused_for_ever = 22,         // coordinator: a refused candidate is never freed
 };
 
-#ifndef MOOT_MUTANT
-#define MOOT_MUTANT 0
+#ifdef MOOT_MUTANTS
+inline constexpr bool kMutants = true;
+inline Mutant mutant_in_hand = Mutant::none;  // set before anything runs
+inline bool mutant(Mutant m) { return m == mutant_in_hand; }
+#else
+inline constexpr bool kMutants = false;
+constexpr bool mutant(Mutant) { return false; }
 #endif
-
-constexpr bool mutant(Mutant m) { return static_cast<int>(m) == MOOT_MUTANT && m != Mutant::none; }
 
 }  // namespace moot

@@ -90,7 +90,7 @@ void Replica::leader_gone() {
   sync_.stop();
   duties_.stop();
   doubts_scheduled_ = false;
-  if constexpr (mutant(Mutant::m04_pending_dropped)) {
+  if (mutant(Mutant::m04_pending_dropped)) {
     std::vector<RecordKey> others;
     for (const auto& [key, entry] : desk_.pending.all()) {
       if (!entry.own) others.push_back(key);

@@ -263,9 +263,13 @@ void Sync::on_range(Desk& desk, const KeySpan& span, const Range& theirs, unsign
     wanted_.push_back(element);
     ++missing;
   }
+  KeySpan spoken_for = span;
+  if (mutant(Mutant::m07_range_of_the_list)) {
+    spoken_for.upper = listed.empty() ? Bound(span.lower) : bound_key(listed.back().bytes());
+  }
   if (own.count() > listed.size() - missing) {
     extras_listed_ += listed.size();
-    extras_.push_back({span, std::move(listed)});
+    extras_.push_back({spoken_for, std::move(listed)});
   }
 }
 

@@ -60,6 +60,7 @@ struct Device {
   std::unique_ptr<Replica> replica;  // null: the process does not run
   std::uint64_t life = 0;            // counts processes: an event of an earlier one is void
   bool dead = false;                 // for good
+  bool led = false;                  // when it was looked at last
   std::uint64_t link = 0;            // the connection it believes in; 0: none
   bool connecting = false;
   std::int64_t timer_at = -1;

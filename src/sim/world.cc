@@ -144,6 +144,17 @@ void World::preload() {
   }
 }
 
+std::vector<std::string> World::names() const {
+  std::vector<std::string> names;
+  for (const auto& d : devices_) {
+    const auto same = std::ranges::count_if(
+        devices_, [&](const auto& o) { return o->user == d->user && o->index < d->index; });
+    names.push_back(std::string(d->config.self.str()) +
+                    (same > 0 ? ", device " + std::to_string(same + 1) : ""));
+  }
+  return names;
+}
+
 // ---- time --------------------------------------------------------------------------------------
 
 void World::at(std::int64_t us, Kind kind, std::uint64_t who, std::uint64_t life) {
@@ -152,6 +163,7 @@ void World::at(std::int64_t us, Kind kind, std::uint64_t who, std::uint64_t life
 
 Outcome World::run() {
   server_->start(now_);
+  write(Diary::kServer, Diary::What::up);
   arm_server();
   for (auto& d : devices_) {
     ordinals_[Incident::kDevice] = d->index;
@@ -183,6 +195,9 @@ Outcome World::run() {
     if (!healed_ && time) heal();
   }
   out_.failure = ghost_->failure();
+  if (out_.failure) {
+    write(Diary::kServer, Diary::What::failed, out_.failure->invariant + ": " + out_.failure->what);
+  }
   out_.commits = ghost_->commits();
   out_.simulated_ms = now_ / kMs;
   out_.ended_at_us = now_;
@@ -242,6 +257,7 @@ void World::handle(const Event& event) {
       server_timer_at_ = -1;
       server_disk_busy_ = false;
       server_->start(now_);
+      write(Diary::kServer, Diary::What::up, "starts");
       counters_.hit(Sometimes::server_restarted);
       return arm_server();
     case Kind::fault: {
@@ -294,6 +310,11 @@ void World::say() {
     }
     step(d, [&](ReplicaEffects& fx) {
       const auto key = d.replica->compose(d.clock.at(now_), as_bytes(body), fx);
+      if (key && options_.diary) {
+        const std::string name = body.substr(0, body.find(' '));
+        options_.diary->call(key->id, name);
+        write(d.index, Diary::What::note, "writes " + name);
+      }
       trace([&] {
         return "device " + std::to_string(d.index) + " says " + (key ? text(key->id) : "nothing");
       });
@@ -307,6 +328,10 @@ void World::step(Device& device, const Step& what) {
   Hands fx(*this, device);
   what(fx);
   ghost_->stepped(device);
+  if (options_.diary && device.led != device.replica->leading()) {
+    device.led = !device.led;
+    write(device.index, device.led ? Diary::What::leads : Diary::What::led);
+  }
   if (seq_ % 61 == 0 && device.replica->pending().size() < 100) {
     device.replica->check_invariants();
   }
@@ -343,6 +368,7 @@ void World::start(Device& device) {
   device.disk_at = -1;
   device.hung_until = 0;
   device.records_before = 0;
+  write(device.index, Diary::What::up);
   device.replica = std::make_unique<Replica>(device.config, device.disk, device.disk.load());
   Fingerprint whole;
   for (const auto& [key, record] : device.disk.committed()) whole.add(key.digest);
@@ -359,6 +385,9 @@ void World::stop(Device& device, std::size_t kept_batches) {
   }
   device.unsynced.clear();
   device.replica.reset();
+  if (device.led) write(device.index, Diary::What::led);
+  device.led = false;
+  write(device.index, Diary::What::down);
   ++device.life;
   device.hung_until = 0;
   if (device.link != 0) {

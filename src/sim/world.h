@@ -16,6 +16,7 @@
 
 #include "sim/chance.h"
 #include "sim/device.h"
+#include "sim/diary.h"
 #include "sim/ghost.h"
 #include "sim/incident.h"
 #include "sim/plan.h"
@@ -31,6 +32,7 @@ struct Options {
   std::optional<IncidentSet> only;                // none: whatever the seed brings
   std::int64_t heal_at_us = -1;                   // when the faults stop; -1: after events_min
   std::function<void(const std::string&)> trace;  // each event as a line; empty: none
+  Diary* diary = nullptr;                         // filled for a picture; outlives the world
 };
 
 // Simulated time as people read it, `12.345678`.
@@ -56,6 +58,8 @@ class World : private ServerWorld {
  public:
   explicit World(const Options& options);
   Outcome run();
+  // Of each device, `u2`, `u2 (2nd)`.
+  std::vector<std::string> names() const;
 
  private:
   enum class Kind : std::uint8_t {
@@ -91,6 +95,7 @@ class World : private ServerWorld {
       std::int64_t due = 0;
       Cmd cmd;
       Mark mark = Mark::none;
+      std::size_t written = 0;  // in the diary
     };
     std::deque<Packet> packets;
     std::int64_t last = 0;
@@ -117,6 +122,10 @@ class World : private ServerWorld {
   template <class Text>
   void trace(const Text& text) {
     if (options_.trace) options_.trace(seconds(now_) + "  " + text());
+  }
+
+  void write(unsigned lane, Diary::What what, std::string text = {}) {
+    if (options_.diary) options_.diary->write(now_, lane, what, std::move(text));
   }
 
   // ---- network ----

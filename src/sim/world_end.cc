@@ -23,6 +23,7 @@ void World::heal() {
   healed_at_ = now_;
   out_.healed_at_us = now_;
   trace([] { return std::string("all faults stop"); });
+  write(Diary::kServer, Diary::What::note, "all faults stop");
   server_disk_slow_until_ = 0;
   if (plan_.some_stay_dead > 0) {
     unsigned alive = 0;

@@ -47,6 +47,14 @@ void World::inject(Fault fault) {
     return "fault " + std::string(kFaultNames[static_cast<std::size_t>(fault)]) +
            (d ? " device " + std::to_string(d->index) : "");
   });
+  const bool at_server = fault == Fault::server_crash || fault == Fault::clock;
+  const bool told = fault != Fault::roster && fault != Fault::restore && fault != Fault::liar &&
+                    !(fault == Fault::forger && !d->forger) &&
+                    !(fault == Fault::colluders && !d->forger);
+  if (told) {
+    write(at_server || d == nullptr ? Diary::kServer : d->index, Diary::What::fault,
+          std::string(kFaultNames[static_cast<std::size_t>(fault)]));
+  }
   switch (fault) {
     case Fault::cut: {
       Link& l = link(d->link);
@@ -93,6 +101,7 @@ void World::inject(Fault fault) {
           chance(rng, 0.5) ? server_->unsynced() : rng.below(server_->unsynced() + 1);
       if (kept < server_->unsynced()) counters_.hit(Sometimes::server_lost_tail);
       server_->stop(kept);
+      write(Diary::kServer, Diary::What::down);
       for (std::uint64_t conn = 1; conn < links_.size(); ++conn) {
         Link& l = link(conn);
         if (!l.server_open) continue;  // closed, or a call that the next server answers
@@ -121,6 +130,7 @@ void World::inject(Fault fault) {
       stop(*d, 0);
       d->lose(d->backup);
       counters_.hit(Sometimes::backup_restored);
+      write(d->index, Diary::What::fault, "backup restored");
       return restart_later(*d, rng);
     case Fault::clock:
       return jump_clock(rng);

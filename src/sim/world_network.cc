@@ -29,6 +29,9 @@ void World::push(std::uint64_t conn, Pipe<Cmd>& pipe, Kind kind, typename Pipe<C
   pipe.last = packet.due;
   ++frames_;
   at(packet.due, kind, conn);
+  if (options_.diary && packet.cmd) {
+    packet.written = options_.diary->leaves(now_, link(conn).device, packet.cmd->any());
+  }
   const bool behind = pipe.apart_us > 0 && packet.due > now_ + kBehindMax && extra_us == 0;
   pipe.packets.push_back(std::move(packet));
   if (!behind || pipe.cut) return;
@@ -91,10 +94,13 @@ void World::deliver_up(std::uint64_t conn) {
   if (!l.server_open) return;
   if (packet.mark == Pipe<Up>::Mark::closed) {
     trace([&] { return "server: c" + std::to_string(conn) + " is gone"; });
+    write(Diary::kServer, Diary::What::note,
+          std::string(devices_[l.device]->config.self.str()) + " is gone");
     l.server_open = false;
     l.down.cut = true;
     server_->disconnected(now_, ConnId{conn});
   } else {
+    if (options_.diary) options_.diary->arrives(packet.written, now_);
     trace([&] { return "server <- c" + std::to_string(conn) + " " + text(packet.cmd->any()); });
     server_->step(now_, ConnId{conn}, packet.cmd->any());
   }
@@ -120,6 +126,7 @@ void World::deliver_down(std::uint64_t conn) {
     l.up.cut = true;
     lost_connection(d);
   } else if (l.client_open) {
+    if (options_.diary) options_.diary->arrives(packet.written, now_);
     trace([&] { return "device " + std::to_string(d.index) + " <- " + text(packet.cmd->any()); });
     receive(d, packet.cmd->any());
   }
@@ -128,6 +135,7 @@ void World::deliver_down(std::uint64_t conn) {
 
 void World::lost_connection(Device& d) {
   trace([&] { return "device " + std::to_string(d.index) + " lost its connection"; });
+  write(d.index, Diary::What::note, "cut off");
   d.link = 0;
   d.connecting = false;
   d.proposed.clear();
