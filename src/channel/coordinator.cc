@@ -103,8 +103,10 @@ void Coordinator::message(const Turn& turn, ConnId conn, const UserId& user, con
   const RecordKey key{cmd.msg_id, record_digest(turn.id(), cmd.msg_id, author, cmd.msg)};
   Inflight* flying = inflight_.find(key.id);
   RecentCommit* known = turn.recents.find(turn.id(), key);
+  // What has a stamp was relayed once and may be on a disk: its turn comes after the other's, else
+  // it would stay in doubt as long as that one is remembered (hole 23).
   const bool conflict = flying ? flying->record.digest != key.digest
-                               : !known && turn.recents.other_content(turn.id(), key);
+                               : !known && !cmd.stamp && turn.recents.other_content(turn.id(), key);
   if (conflict) {
     return turn.err(conn, Errc::conflict, "Another message has this id; send yours under a new id.",
                     about);

@@ -40,6 +40,18 @@ TEST_F(Coordinator, MessageRefusalsComeInTheOrderOfTheProtocol) {
   EXPECT_EQ(w.refusal("ben msg #ops m1'"), "conflict");
 }
 
+TEST_F(Coordinator, ASecondContentOfAnIdThatWasRelayedOnceFollowsTheFirst) {
+  w.run("ben msg #ops m1");
+  EXPECT_EQ(w.refusal("cyd msg #ops m1' from=ben stamp=good"), "conflict");  // one at a time
+  w.run("cyd ack #ops m1");
+  w.run("ada commit #ops m1");
+  EXPECT_EQ(w.refusal("ben msg #ops m1' retry"), "conflict");
+  EXPECT_EQ(w.refusal("cyd msg #ops m1' from=ben stamp=good"), "");
+  w.run("ada ack #ops m1'");
+  EXPECT_EQ(w.refusal("ada commit #ops m1'"), "");
+  EXPECT_EQ(w.report("#ops").in_flight, 0u);
+}
+
 TEST_F(Coordinator, TheTimeOfANewIdIsWithin2SecondsAheadAnd120Behind) {
   EXPECT_EQ(w.refusal("ben msg #ops a at=2000"), "");
   EXPECT_EQ(w.refusal("ben msg #ops b at=2001"), "bad_time");
