@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <type_traits>
 #include <utility>
@@ -111,7 +112,8 @@ Outcome read(std::string_view said) {
 }
 
 [[noreturn]] void work(const Options& options, int fd) {
-  dup2(fd, STDERR_FILENO);  // what a failed check prints goes the same way
+  std::signal(SIGINT, SIG_IGN);  // who started it decides
+  dup2(fd, STDERR_FILENO);       // what a failed check prints goes the same way
   const std::string text = written(World(options).run());
   std::size_t done = 0;
   while (done < text.size()) {

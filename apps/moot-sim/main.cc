@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <csignal>
 #include <cstdint>
 #include <fstream>
 #include <map>
@@ -20,6 +21,9 @@ namespace {
 
 constexpr std::uint64_t kTwiceIn = 100;     // one seed in so many runs twice
 constexpr std::uint64_t kShrunkInASet = 3;  // of the failing seeds of a set
+
+volatile std::sig_atomic_t told_to_stop = 0;
+extern "C" void on_stop(int) { told_to_stop = 1; }
 
 // None: a word of it is wrong, and was complained about.
 std::optional<Options> options_of(const Line& line) {
@@ -126,6 +130,9 @@ class Set {
         progress_(line.seeds, line.json) {}
 
   int run() {
+    // Interrupted, it says what it has seen so far.
+    std::signal(SIGINT, on_stop);
+    std::signal(SIGTERM, on_stop);
     while (next_ < line_.seeds || second_ || !crew_.idle()) {
       while (!crew_.full() && !stopped() && (next_ < line_.seeds || second_)) start();
       if (const auto ended = crew_.next(std::chrono::seconds(1))) take(ended->tag, ended->outcome);
@@ -140,7 +147,7 @@ class Set {
   }
 
  private:
-  bool stopped() const { return line_.stop && totals_.failed > 0; }
+  bool stopped() const { return told_to_stop != 0 || (line_.stop && totals_.failed > 0); }
   Options with(std::uint64_t seed) const {
     Options options = options_;
     options.seed = seed;

@@ -67,6 +67,7 @@ struct Device {
   std::int64_t hung_until = 0;
 
   bool forger = false;
+  std::optional<MsgId> two_faced;  // an id under which it said one thing
   bool liar = false;
   std::uint64_t records_before = 0;  // S4
   unsigned rounds = 0;               // of the comparison under way

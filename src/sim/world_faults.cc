@@ -243,16 +243,23 @@ void World::forge(Device& device, Rng& rng) {
       const MergeRecord page[] = {record};
       return send_up(device, c::ChMerge{page, channel_, 1'000'000 + rng.below(1'000)});
     }
-    case 2: {  // one id for two texts
+    case 2: {  // one id for two texts, at once or with hours between
       c::ChMsg msg;
       msg.id = channel_;
-      msg.msg_id = MsgId::make(server_->clock.at(now_).wall, random);
       msg.msg = record.msg;
-      counters_.hit(Sometimes::equivocated);
+      if (device.two_faced && chance(rng, 0.6)) {
+        counters_.hit(Sometimes::equivocated);
+        msg.msg_id = *device.two_faced;
+        msg.retry = true;
+        return send_up(device, msg);
+      }
+      msg.msg_id = MsgId::make(server_->clock.at(now_).wall, random);
+      device.two_faced = msg.msg_id;
       send_up(device, msg);
       const std::string other = body + ", nor that";
       msg.msg = as_bytes(other);
-      return send_up(device, msg);
+      if (chance(rng, 0.5)) send_up(device, msg);
+      return;
     }
     case 3: {
       if (victim == device.config.self) return;
