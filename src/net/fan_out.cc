@@ -1,5 +1,7 @@
 #include "net/fan_out.h"
 
+#include <algorithm>
+
 #include "net/worker.h"
 
 namespace moot::net {
@@ -22,11 +24,16 @@ void FanOut::emit(const Out& out) {
   if (thread < threads_) box(thread).outs.push_back(out);
 }
 
+void FanOut::count(Conns to, const Piece& piece) {
+  if (std::ranges::find(to, asking_) != to.end()) answered_[asking_] += piece.size;
+}
+
 void FanOut::send(Conns to, const s::Any& cmd, Ticket after) {
   if (to.empty() || threads_ == 0) return;
   if (!now(after)) {
     Outbox& h = held(after).box;
     const std::uint32_t piece = h.add(cmd);
+    count(to, h.pieces[piece]);
     for (const ConnId conn : to) {
       h.outs.push_back({.kind = Out::Kind::send, .piece = piece, .conn = conn});
     }
@@ -44,6 +51,7 @@ void FanOut::send(Conns to, const s::Any& cmd, Ticket after) {
     }
     box(t).outs.push_back({.kind = Out::Kind::send, .piece = piece_of[t], .conn = conn});
   }
+  if (source != kNone) count(to, box(source).pieces[piece_of[source]]);
 }
 
 void FanOut::sinfo(ConnId to, std::optional<std::uint64_t> ref, Ticket after) {

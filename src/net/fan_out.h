@@ -43,6 +43,12 @@ class FanOut : public server::Effects {
   void seen(ConnId conn, std::uint64_t nonce) override;
   void pause(ConnId conn, Tick until) override;
 
+  // Whose frame is handled: what is sent to it from now on is an answer of this turn.
+  void asking(ConnId conn) { asking_ = conn; }
+  // Octets of answers to `conn` since the turn began; the caller may overwrite it.
+  std::size_t& answered(ConnId conn) { return answered_[conn]; }
+  void begin_turn() { answered_.clear(); }
+
   void keys(ConnId conn, KeyAnswer answer);
   void queue_max(ConnId conn, std::size_t octets);
 
@@ -63,6 +69,7 @@ class FanOut : public server::Effects {
   };
   Outbox& box(unsigned thread);
   void emit(const Out& out);
+  void count(Conns to, const Piece& piece);
   Held& held(Ticket after) { return held_[after.n]; }
   bool now(Ticket after) const { return after <= committed_; }
 
@@ -71,6 +78,8 @@ class FanOut : public server::Effects {
   std::map<std::uint64_t, Held> held_;
   Ticket ticket_;
   Ticket committed_;
+  ConnId asking_;
+  std::map<ConnId, std::size_t> answered_;
 };
 
 }  // namespace moot::net

@@ -40,6 +40,24 @@ TEST(FanOut, EncodesACommandOnceForAThreadHoweverManyGetIt) {
   }
 }
 
+TEST(FanOut, CountsTheAnswersOfATurnToWhoAsks) {
+  FanOut fx(2);
+  const ConnId both[] = {conn(0, 1), conn(1, 2)};
+  const Ticket later = fx.persist(op::DropReplays{});
+  fx.send(both, removed("x"), {});
+  EXPECT_EQ(fx.answered(both[0]), 0u) << "nobody asked";
+  fx.asking(both[1]);
+  fx.send(both, removed("x"), {});
+  const std::size_t one = fx.answered(both[1]);
+  EXPECT_GT(one, 0u);
+  fx.send(both, removed("x"), later);
+  fx.send({both, 1}, removed("x"), {});
+  EXPECT_EQ(fx.answered(both[1]), 2 * one);
+  EXPECT_EQ(fx.answered(both[0]), 0u);
+  fx.begin_turn();
+  EXPECT_EQ(fx.answered(both[1]), 0u);
+}
+
 TEST(FanOut, WhatWaitsForTheDiskLeavesInOrderOnceItIsThere) {
   FanOut fx(2);
   const ConnId both[] = {conn(0, 1), conn(1, 2)};

@@ -1,6 +1,8 @@
 #include "net/hub.h"
 
 #include <cstdlib>
+#include <limits>
+#include <utility>
 
 #include "crypto/wipe.h"
 #include "net/clock.h"
@@ -156,7 +158,22 @@ void Hub::admit(const server::Admission& who, const UserId& account) {
 
 void Hub::frame(const server::Incoming& in) {
   if (failure_) return;
+  // A read may hold hundreds of short questions with long answers: they fill the send queue before
+  // anything of it can leave (DO-07). The largest one there is bounds the answers of a turn.
+  constexpr std::size_t kEnded = std::numeric_limits<std::size_t>::max();
+  std::size_t& answered = fx_.answered(in.conn);
+  if (answered > limits::kSendQueueReplicaBytes) {
+    if (std::exchange(answered, kEnded) != kEnded) {
+      log::info("conn.sendq", {{"conn", in.conn.n}, {"asked", "more than one turn answers"}});
+      fx_.close(in.conn, DcnnCode::sendq,
+                "Too much was asked for at once; connect again and wait for answers.", std::nullopt,
+                {});
+    }
+    return;
+  }
+  fx_.asking(in.conn);
   guarded([&] { core_->frame(now_, in, fx_); });
+  fx_.asking({});
   if (in.cmd == c::ChAttach::kTable.name || in.cmd == c::ChLeave::kTable.name) {
     fx_.queue_max(in.conn, core_->send_queue_max(in.conn));
   }
@@ -176,6 +193,7 @@ void Hub::settled(const Address& from, SourceLimits::Fault fault) {
 
 void Hub::turn(Now now) {
   now_ = now;
+  fx_.begin_turn();
   hear();
   if (failure_ || core_->next_deadline() > now_.tick) return;
   guarded([&] { core_->tick(now_, fx_); });
