@@ -49,16 +49,17 @@ class Puller {
     return proof;
   }
 
+  // A channel that this device has never heard of is asked for.
+  std::expected<void, Trouble> get_to_know() {
+    if (auto done = look(); !done || state_.member) return done;
+    return attach_to(seat_, channel_, [this](const Json& line) { hear(line); });
+  }
+
   // Attached, with a leader, or a sentence that says why not.
   std::expected<void, Trouble> find_leader() {
     const auto hear_other = [this](const Json& line) { hear(line); };
     if (auto done = seat_.wait_connected(hear_other); !done) return done;
-    if (auto done = seat_.ask(
-            Json().set("do", "attach").set("channel", channel_), [](const Json&) {},
-            Seat::kServerPatience, hear_other);
-        !done) {
-      return done;
-    }
+    if (auto done = attach_to(seat_, channel_, hear_other); !done) return done;
     if (auto done = look(); !done) return done;
     const auto began = Clock::now();
     while (state_.leader.empty()) {
@@ -189,6 +190,7 @@ std::expected<Proof, Trouble> verified(Puller& p, Proof proof) {
 int verify(const Globals& globals, const std::string& target, bool json) {
   auto p = puller(globals, target);
   if (!p) return give_up(p.error());
+  if (const auto known = p->get_to_know(); !known) return give_up(known.error());
   const auto local = p->prove();
   if (!local) return give_up({"The history here is not whole: " + safe(local.error().sentence)});
   const auto proof = verified(*p, *local);

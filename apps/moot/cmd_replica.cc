@@ -40,6 +40,7 @@ class Replica {
   int run() {
     if (const int code = begin(); code != kDone) return code;
     for (;;) {
+      if (code_) return finish(*code_);
       const auto got = seat_.receive(milliseconds(0));
       if (got.ended) {
         if (const int code = begin_again(); code != kDone) return code;
@@ -47,7 +48,6 @@ class Replica {
       }
       if (got.line) {
         hear(*got.line);
-        if (code_) return finish(*code_);
         continue;
       }
       sum_up();

@@ -82,21 +82,24 @@ class Tail {
         wanted_.peers.push_back(t.name);
         continue;
       }
+      if (auto done = attach(t.name); !done) return done;
       auto c = channel_here(seat_, t.name, hearing());
       if (!c) return std::unexpected(c.error());
       wanted_.channels.push_back(std::move(*c));
     }
-    return attach();
+    if (wanted_.everything) return attach({});
+    return {};
   }
 
   // Who follows a channel gets what is said there.
-  std::expected<void, Trouble> attach() {
-    if (!o_.follow || !wanted_.posts()) return {};
-    std::vector<std::string> names;
-    for (const auto& c : wanted_.channels) names.push_back(c.name);
-    if (wanted_.everything) names = {std::string()};
-    for (const std::string& name : names) {
-      if (auto done = attach_to(seat_, name, hearing()); !done) return done;
+  std::expected<void, Trouble> attach(const std::string& channel) {
+    if (!o_.follow) return {};
+    return attach_to(seat_, channel, hearing());
+  }
+  std::expected<void, Trouble> attach_again() {
+    if (wanted_.everything) return attach({});
+    for (const auto& c : wanted_.channels) {
+      if (auto done = attach(c.name); !done) return done;
     }
     return {};
   }
@@ -120,7 +123,7 @@ class Tail {
 
   // Of what is here: the newest, or all that is not too old.
   std::expected<void, Trouble> print_past() {
-    if ((since_.ms > 0 || !since_.id.empty()) && o_.count == 0) return print_after();
+    if (!o_.since.empty() && o_.count == 0) return print_after();
     const std::uint64_t count = o_.count == 0 ? kCountDefault : o_.count;
     const auto posts = newest_posts(count);
     if (!posts) return std::unexpected(posts.error());
@@ -287,7 +290,7 @@ class Tail {
     stopped_ = false;
     for (int tries = 0; tries < kTries; ++tries) {
       if (const auto sat = seat_.again(); !sat) return give_up(sat.error());
-      if (!sits || (seat_.send(Json().set("do", "watch")) && attach())) return kDone;
+      if (!sits || (seat_.send(Json().set("do", "watch")) && attach_again())) return kDone;
     }
     return give_up(gone());
   }

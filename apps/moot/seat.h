@@ -14,7 +14,10 @@ class Seat {
  public:
   static std::expected<Seat, Trouble> take(const Globals& globals, Owner::Wish wish);
 
-  bool send(const Json& json) { return lines_->send(json); }
+  bool send(const Json& json) {
+    lost_ = !lines_->send(json);
+    return !lost_;
+  }
   Lines::Got receive(std::chrono::milliseconds time) { return lines_->receive(time); }
   int fd() const { return lines_->fd(); }
   bool owner() const { return owner_ != nullptr; }

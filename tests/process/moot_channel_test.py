@@ -23,10 +23,12 @@ class Follower:
         raise AssertionError(f"ended before {wanted}: {self.process.stderr.read()}")
 
     def wait_for_leader(self, but=None):
-        while True:
-            leader = self.wait_for(what="leader")["leader"]
+        """Who comes when somebody leads already is told by the status."""
+        for line in self.process.stdout:
+            leader = json.loads(line).get("leader")
             if leader not in (None, but):
                 return leader
+        raise AssertionError(f"ended without a leader: {self.process.stderr.read()}")
 
     def stop(self, how=signal.SIGTERM):
         self.process.send_signal(how)
