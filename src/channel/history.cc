@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <iterator>
 
 #include "base/check.h"
 
@@ -181,15 +182,14 @@ const std::vector<RecordKey>& HistoryIndex::leaf_keys(std::size_t leaf) const {
   }
   const Bound upper = leaf + 1 < leaves_.size() ? Bound(leaves_[leaf + 1].lower) : std::nullopt;
   CachedLeaf read{lower, {}, 0};
-  reader_.keys(lower, upper, kLeafRecordsMax + 1, read.keys);
-  const std::size_t shown = read.keys.size();
+  std::vector<RecordKey> shown;
+  std::vector<RecordKey> handed_over;
+  reader_.keys(lower, upper, kLeafRecordsMax + 1, shown);
   for (auto it = unflushed_.lower_bound(lower); it != unflushed_.end(); ++it) {
     if (upper && !(it->first < *upper)) break;
-    read.keys.push_back(it->first);
+    handed_over.push_back(it->first);
   }
-  std::inplace_merge(read.keys.begin(), read.keys.begin() + static_cast<std::ptrdiff_t>(shown),
-                     read.keys.end());
-  read.keys.erase(std::unique(read.keys.begin(), read.keys.end()), read.keys.end());
+  std::ranges::set_union(shown, handed_over, std::back_inserter(read.keys));
   Fingerprint set;
   for (const RecordKey& key : read.keys) set.add(key.digest);
   if (set != leaves_[leaf].set) reader_.damaged();
