@@ -2,6 +2,7 @@
  * sockets. Lines of the log, whose place is $MOOT_RECORDER_LOG:
  *
  *   W offset length path    before octets go into a regular file (offset -1: where the file stands)
+ *   M path                  before octets that hold $MOOT_RECORDER_MARK go into a regular file
  *   S path                  after a sync of it succeeded
  *   N fd octets-in-hex      before octets go to an internet socket
  *   P fd count              so many of them were taken, when it was not all
@@ -28,6 +29,7 @@
 static int log_fd = -1;
 static long slow_ms;
 static int late;
+static const char* mark;
 
 static pthread_mutex_t late_mutex = PTHREAD_MUTEX_INITIALIZER;
 static int late_fds[64];
@@ -44,6 +46,7 @@ __attribute__((constructor)) static void begin(void) {
   const char* slow = getenv("MOOT_RECORDER_SLOW_MS");
   slow_ms = slow == NULL ? 0 : strtol(slow, NULL, 10);
   late = getenv("MOOT_RECORDER_LATE") != NULL;
+  mark = getenv("MOOT_RECORDER_MARK");
 }
 
 /* One call, so that lines of different threads stay whole and in order. */
@@ -99,6 +102,16 @@ static void told_write(int fd, long long offset, size_t length) {
     const int n = snprintf(line, sizeof line, "W %lld %zu %s\n", offset, length, path);
     put(line, (size_t)n);
   }
+  errno = keep;
+}
+
+static void told_mark(int fd, const void* p, size_t n) {
+  if (mark == NULL || memmem(p, n, mark, strlen(mark)) == NULL) return;
+  const int keep = errno;
+  char path[4096];
+  path_of(fd, path, sizeof path);
+  char line[4200];
+  if (path[0] != '\0') put(line, (size_t)snprintf(line, sizeof line, "M %s\n", path));
   errno = keep;
 }
 
@@ -160,11 +173,13 @@ ssize_t writev(int fd, const struct iovec* v, int count) {
 ssize_t pwrite(int fd, const void* p, size_t n, off_t at) {
   REAL(pwrite);
   told_write(fd, at, n);
+  told_mark(fd, p, n);
   return real(fd, p, n, at);
 }
 ssize_t pwrite64(int fd, const void* p, size_t n, off64_t at) {
   REAL(pwrite64);
   told_write(fd, at, n);
+  told_mark(fd, p, n);
   return real(fd, p, n, at);
 }
 ssize_t pwritev(int fd, const struct iovec* v, int count, off_t at) {
