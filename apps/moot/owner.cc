@@ -187,6 +187,7 @@ void Owner::history(Guest& guest, const Json& ask) {
   const std::uint64_t n = ask.u64("n");
   const auto rows = client_->history({.peer = ask.str("peer"),
                                       .after_seq = ask.u64("after"),
+                                      .before_seq = ask.u64("before"),
                                       .since_ms = ask.u64("since"),
                                       .containing = ask.str("containing"),
                                       .count = std::min(ask.u64("count"), kHistoryRowsMax),

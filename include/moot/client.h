@@ -210,6 +210,7 @@ class Client {
   void set(std::uint64_t request, std::string_view channel, const Changes& changes);
   // Compares with the leader now and pulls what is missing: `sync`, `synced`, `done`. Attaches.
   void pull(std::uint64_t request, std::string_view channel);
+  // At most what is here: what comes later is unread.
   void mark_channel_read(std::string_view channel, std::uint64_t upto_seq);
 
   // Connects now if it is waiting to.
@@ -218,6 +219,7 @@ class Client {
   struct Query {
     std::string peer;  // empty: everybody
     std::uint64_t after_seq = 0;
+    std::uint64_t before_seq = 0;  // 0: up to the newest
     std::uint64_t since_ms = 0;
     std::string containing;   // without regard to case
     std::size_t count = 200;  // the newest of those that match, oldest first

@@ -122,6 +122,7 @@ std::expected<std::vector<Client::Message>, std::string> Client::history(const Q
     q.peer = *peer;
   }
   q.after_seq = query.after_seq;
+  q.before_seq = query.before_seq;
   q.since = {query.since_ms};
   q.rows_max = query.count;
   q.oldest = query.first;

@@ -135,6 +135,18 @@ void Client::pull(std::uint64_t request, std::string_view channel) {
   impl_->on_channels(plain([&](Channels& c) { c.pull({request}, bare(channel)); }));
 }
 void Client::mark_channel_read(std::string_view channel, std::uint64_t upto_seq) {
+  net::ClientRuntime& r = *impl_->runtime;
+  const auto id = r.ask([&] {
+    r.engine().flush_store(r.now());
+    const client::LocalChannel* one =
+        std::as_const(r.engine().core().channels()).find(bare(channel));
+    return one == nullptr ? std::optional<ChannelId>() : std::optional(one->known().id);
+  });
+  const auto here = r.store().channel_unread(r.key().account);
+  if (!id || !here) return;
+  const auto known = std::ranges::find(*here, *id, &store::ChannelUnread::channel);
+  if (known == here->end()) return;
+  upto_seq = std::min(upto_seq, known->last_seq);
   impl_->on_channels(plain([&](Channels& c) { c.mark_read(bare(channel), upto_seq); }));
 }
 
