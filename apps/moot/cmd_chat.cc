@@ -1,38 +1,62 @@
 #include <signal.h>
 #include <sys/signalfd.h>
+#include <unistd.h>
 
 #include "apps/moot/chat.h"
 #include "apps/moot/commands.h"
-#include "apps/moot/show.h"
+#include "apps/moot/target.h"
+#include "apps/moot/tui.h"
 
 namespace moot::app {
 namespace {
 
-int chat(const Globals& globals, const std::string& target) {
-  const std::string peer = target.empty() ? std::string() : user_of(target);
-  if (!target.empty() && peer.empty())
-    return give_up({"\"" + safe(target) + "\" is no user; write @NAME.", kUsage});
+Fd signals_of(std::initializer_list<int> signals) {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : signals) sigaddset(&set, signal);
+  sigprocmask(SIG_BLOCK, &set, nullptr);
+  return Fd(signalfd(-1, &set, SFD_CLOEXEC));
+}
+
+int chat(const Globals& globals, const std::string& target, bool line_mode) {
+  const bool terminal = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1;
+  const bool full = terminal && !line_mode;
   // Before any thread starts, so that none of them dies of it: the terminal is to be put back.
-  sigset_t ends;
-  sigemptyset(&ends);
-  for (const int signal : {SIGTERM, SIGHUP}) sigaddset(&ends, signal);
-  sigprocmask(SIG_BLOCK, &ends, nullptr);
-  Fd ended_by(signalfd(-1, &ends, SFD_CLOEXEC));
+  Fd signals = full ? signals_of({SIGTERM, SIGHUP, SIGWINCH}) : signals_of({SIGTERM, SIGHUP});
   auto seat = Seat::take(globals, {.connect = true, .answers = true});
   if (!seat) return give_up(seat.error());
-  return Chat(std::move(*seat), peer, std::move(ended_by)).run();
+  std::string peer;
+  std::string opened;
+  if (!target.empty()) {
+    const auto found = targets_of(*seat, {target});
+    if (!found) return give_up(found.error());
+    const Target& t = found->front();
+    opened = (t.channel ? '#' : '@') + t.name;
+    if (!t.channel) peer = t.name;
+  }
+  if (full) {
+    // A terminal that cannot place its cursor gets the line mode.
+    if (auto screen = tui::Screen::open())
+      return tui::run(std::move(*seat), opened, std::move(screen), std::move(signals));
+  }
+  if (peer.empty() && !opened.empty())
+    return give_up({"The line mode has no channels; use `moot send` and `moot tail -f`.", kUsage});
+  return Chat(std::move(*seat), peer, std::move(signals)).run();
 }
 
 }  // namespace
 
 void add_chat(CLI::App& app, Globals& globals, Run& run) {
-  auto* sub = app.add_subcommand("chat", "Talk: a prompt, and what the others say above it");
+  auto* sub = app.add_subcommand("chat", "Talk: channels and people on the whole screen");
   auto target = std::make_shared<std::string>();
-  sub->add_option("TARGET", *target, "@USER to talk to");
+  auto line = std::make_shared<bool>(false);
+  sub->add_option("TARGET", *target, "CHANNEL or @USER to talk to");
+  sub->add_flag("--line", *line, "A prompt, and what the others say above it; so it is on a pipe");
   sub->footer(
-      "At the prompt: /help. Tab completes names, the arrows go through what you wrote.\n"
-      "Example: moot chat @ada");
-  sub->callback([=, &globals, &run] { run = [=, &globals] { return chat(globals, *target); }; });
+      "In it: /help for the commands, /keys for the keys; Tab completes.\n"
+      "Example: moot chat lobby");
+  sub->callback(
+      [=, &globals, &run] { run = [=, &globals] { return chat(globals, *target, *line); }; });
 }
 
 }  // namespace moot::app

@@ -10,16 +10,12 @@
 #include "apps/moot/utf8.h"
 
 namespace moot::app {
-namespace {
 
-// One of six colours that are readable on light and dark, the same for a name everywhere.
 int colour_of(std::string_view name) {
   unsigned sum = 0;
   for (const char c : name) sum = sum * 31 + static_cast<unsigned char>(c);
-  return 31 + static_cast<int>(sum % 6);
+  return 1 + static_cast<int>(sum % 6);
 }
-
-}  // namespace
 
 std::string local_time(std::uint64_t unix_ms) {
   const std::time_t seconds = static_cast<std::time_t>(unix_ms / 1000);
@@ -36,7 +32,7 @@ std::string local_time(std::uint64_t unix_ms) {
 
 std::string coloured(std::string_view text, std::string_view name, bool colour) {
   if (!colour) return std::string(text);
-  return fmt::format("\x1b[{}m{}\x1b[0m", colour_of(name), text);
+  return fmt::format("\x1b[{}m{}\x1b[0m", 30 + colour_of(name), text);
 }
 
 std::string safe(std::string_view foreign, bool lines) {

@@ -17,6 +17,8 @@ std::string safe(std::string_view foreign, bool lines = false);
 // "09:30", with its date when it is not of today: the clock of the wall, where this computer
 // stands.
 std::string local_time(std::uint64_t unix_ms);
+// One of six colours, 1..6, that are readable on light and dark, the same for a name everywhere.
+int colour_of(std::string_view name);
 // `text` in the colour that `name` has everywhere.
 std::string coloured(std::string_view text, std::string_view name, bool colour);
 

@@ -55,4 +55,18 @@ bool valid_name(std::string_view text) {
   return count >= 1 && count <= kNameCodePointsMax && is_nfc(text);
 }
 
+int columns(char32_t code) {
+  // Where terminals (wcwidth of glibc) do not follow utf8proc: vowels of Hangul join the syllable
+  // before them, marks with a place of their own and signs in front of numbers take one.
+  if ((code >= 0x1160 && code <= 0x11ff) || (code >= 0xd7b0 && code <= 0xd7ff)) return 0;
+  if ((code >= 0x3248 && code <= 0x324f) || (code >= 0x4dc0 && code <= 0x4dff)) return 2;
+  const auto c = static_cast<utf8proc_int32_t>(code);
+  const int width = utf8proc_charwidth(c);
+  if (width != 0) return width;
+  const bool prefix = (code >= 0x0600 && code <= 0x0605) || code == 0x06dd || code == 0x070f ||
+                      code == 0x0890 || code == 0x0891 || code == 0x08e2 || code == 0x110bd ||
+                      code == 0x110cd;
+  return prefix || utf8proc_category(c) == UTF8PROC_CATEGORY_MC ? 1 : 0;
+}
+
 }  // namespace moot::text_rules

@@ -17,4 +17,7 @@ std::optional<std::string> fold(std::string_view text);
 // A nickname or a channel name: 1..64 code points, NFC, no control characters (category Cc).
 bool valid_name(std::string_view text);
 
+// Columns a terminal gives the code point: 0, 1 or 2.
+int columns(char32_t code);
+
 }  // namespace moot::text_rules
