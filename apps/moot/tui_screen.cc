@@ -24,6 +24,7 @@ namespace {
 
 // Octets of one paste; over: the rest of it is not taken.
 constexpr std::size_t kPasteMax = 64 * 1024;
+constexpr std::string_view kPasteEndMark = "\x1b[201~";
 // How long an escape sequence may take to arrive whole.
 constexpr int kEscapeMs = 50;
 
@@ -219,10 +220,21 @@ void Screen::bell() { beep(); }
 std::optional<Key> Screen::paste(unsigned c, bool special) {
   if (special && c == static_cast<unsigned>(kPasteEnd)) {
     pasting_ = false;
+    pasted_.resize(std::min(pasted_.size(), kPasteMax));
     return Key{.code = Key::Code::paste, .text = std::exchange(pasted_, {})};
   }
-  if (!special && pasted_.size() < kPasteMax) append_utf8(pasted_, c);
-  return std::nullopt;
+  if (special) return std::nullopt;
+  append_utf8(pasted_, c);
+  // The mark came in pieces, too slowly to be taken for a key.
+  if (!pasted_.ends_with(kPasteEndMark)) {
+    // What is over goes, but for what may be the begin of the mark.
+    if (pasted_.size() > kPasteMax + kPasteEndMark.size())
+      pasted_.erase(kPasteMax, pasted_.size() - kPasteMax - kPasteEndMark.size());
+    return std::nullopt;
+  }
+  pasted_.resize(std::min(pasted_.size() - kPasteEndMark.size(), kPasteMax));
+  pasting_ = false;
+  return Key{.code = Key::Code::paste, .text = std::exchange(pasted_, {})};
 }
 
 std::optional<Key> Screen::read() {
