@@ -193,9 +193,10 @@ class MemberTest(unittest.TestCase):
                 self.check(story, MOOT_RECORDER_SLOW_MS=SLOW_MS)
 
     def test_finds_a_disk_that_says_synced_before_it_is(self):
-        for story in STORIES:
-            with self.subTest(story), self.assertRaisesRegex(Violation, "before .* synced"):
-                self.check(story, MOOT_RECORDER_LATE="1")
+        # An own message is followed by another write at once, which ends the lie before the frame
+        # has left: there it is seen only where the machine is slow.
+        with self.assertRaisesRegex(Violation, "before .* synced"):
+            self.check("somebody_elses_message", MOOT_RECORDER_LATE="1")
 
     def test_acknowledgements_of_one_commit_leave_together(self):
         with Channel(MOOT_RECORDER_SLOW_MS=SLOW_MS) as channel:
