@@ -344,6 +344,49 @@ TEST_F(ChannelCommands, TailPutsPeopleAndChannelsTogetherByTime) {
   EXPECT_THAT(moot({"tail", "ops", "--count", "1"}).out, testing::Not(HasSubstr("one")));
 }
 
+TEST_F(ChannelCommands, TailReadsAgainWhatCameWhileItRead) {
+  Client::Message m;
+  m.id = "01HHNNM7S8M2RW5MZ4YM31EA1S";
+  m.from = "eve";
+  m.to = "ada";
+  m.text = "just in time";
+  m.state = Client::State::received;
+  m.seq = 1;
+  Json news;
+  put_message(news.set("ev", "message"), m);
+  int histories = 0;
+  ScriptedOwner owner(dir_, [&](const Json& ask) -> std::vector<Json> {
+    const std::string& what = ask.str("do");
+    if (what == "history") ++histories;
+    if (what == "history" && histories == 1) return {news};
+    if (what == "history" && histories == 3) {
+      Json json;
+      put_message(json, m);
+      return {json};
+    }
+    // The messages were read already; what is told now is behind them.
+    if (what == "posts" && ask.str("order") == "arrival" && histories == 2) return {news};
+    if (what == "posts" && histories == 3) return {Json().set("ev", "stopped").set("text", "End.")};
+    return {};
+  });
+  const Ran ran = moot({"tail", "--follow", "--json"});
+  EXPECT_EQ(ran.code, kFailed);
+  EXPECT_THAT(ran.out, HasSubstr("just in time"));
+}
+
+TEST_F(ChannelCommands, AProcessThatIsEndingIsNotTakenForTheOwner) {
+  ScriptedOwner owner(
+      dir_,
+      [](const Json& ask) -> std::vector<Json> {
+        if (ask.str("do") == "channels" || ask.str("do") == "channels_here") return {line(ops())};
+        return {};
+      },
+      3);
+  const Ran ran = moot({"channels"});
+  EXPECT_EQ(ran.code, kDone) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("#ops"));
+}
+
 TEST_F(ChannelCommands, SearchFindsWhatChannelsHold) {
   const std::vector<Client::Post> all{post(1, "pass phrase")};
   ScriptedOwner owner(dir_, [&](const Json& ask) -> std::vector<Json> {

@@ -14,9 +14,7 @@ using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::uint64_t kPage = 500;
-// The store is looked at now and then even if nobody told of anything: what was missed while owners
-// of the store came and went is late then, and not unseen.
-constexpr auto kLookAgain = std::chrono::seconds(2);
+constexpr auto kAwhile = std::chrono::hours(1);
 constexpr std::uint64_t kCountDefault = 20;
 constexpr auto kCatchUp = std::chrono::seconds(10);
 // What the server had kept arrives in one go; a pause as long as this is its end.
@@ -65,15 +63,13 @@ class Tail {
       if (changed_) {
         changed_ = false;
         if (const int code = keep_at([this] { return print_after(); }); code != kDone) return code;
+        // What came while that was read may be news again: nothing is waited for before it is read.
+        continue;
       }
       if (stopped_) return kFailed;
-      const auto got = seat_.receive(kLookAgain);
+      const auto got = seat_.receive(kAwhile);
       if (got.ended && again() != kDone) return kFailed;
-      if (got.line) {
-        hear(*got.line);
-      } else {
-        changed_ = true;
-      }
+      if (got.line) hear(*got.line);
     }
   }
 

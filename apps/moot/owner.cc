@@ -86,7 +86,8 @@ void Owner::accept_guests() {
   for (;;) {
     Fd fd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!fd) return;
-    if (guests_.size() < kGuestsMax) guests_.push_back(std::make_unique<Guest>(std::move(fd)));
+    if (guests_.size() < kGuestsMax)
+      guests_.push_back(std::make_unique<Guest>(std::move(fd), next_guest_++));
   }
 }
 
@@ -134,14 +135,16 @@ void Owner::reply(Guest& guest, std::uint64_t n, std::string_view error) {
 }
 
 std::uint64_t Owner::remember(const Guest& guest, std::uint64_t n, std::string pull) {
-  asked_.push_back({next_request_, guest.fd.get(), n, std::move(pull)});
+  asked_.push_back({next_request_, guest.id, n, std::move(pull)});
   return next_request_++;
 }
 
 void Owner::handle(Guest& guest, const Json& ask) {
   const std::string& what = ask.str("do");
   const std::uint64_t n = ask.u64("n");
-  if (what == "watch") {
+  if (what == "hello") {
+    reply(guest, n, {});
+  } else if (what == "watch") {
     guest.watching = true;
     say(guest, connection());
   } else if (what == "send") {
@@ -282,7 +285,7 @@ void Owner::answer(const Client::Event& event) {
   const auto asked = std::ranges::find(asked_, event.request, &Asked::request);
   if (asked == asked_.end()) return;
   const auto guest = std::ranges::find_if(
-      guests_, [&](const auto& g) { return g->fd.get() == asked->guest_fd && !g->gone; });
+      guests_, [&](const auto& g) { return g->id == asked->guest && !g->gone; });
   const bool last = event.kind == Kind::done || event.last;
   if (guest != guests_.end()) {
     for (const Client::User& user : event.users) {

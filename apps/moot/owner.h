@@ -31,8 +31,9 @@ class Owner {
 
  private:
   struct Guest {
-    explicit Guest(Fd socket) : fd(std::move(socket)) {}
+    Guest(Fd socket, std::uint64_t number) : fd(std::move(socket)), id(number) {}
     Fd fd;
+    std::uint64_t id;  // descriptors are used again, and a late answer is not for the next one
     std::string in;
     std::string out;
     bool watching = false;
@@ -40,7 +41,7 @@ class Owner {
   };
   struct Asked {
     std::uint64_t request = 0;
-    int guest_fd = -1;
+    std::uint64_t guest = 0;
     std::uint64_t n = 0;
     std::string pull;  // the channel, where the progress of a pull is told
   };
@@ -73,6 +74,7 @@ class Owner {
   std::vector<std::unique_ptr<Guest>> guests_;
   std::vector<Asked> asked_;
   std::uint64_t next_request_ = 1;
+  std::uint64_t next_guest_ = 1;
   Client::Event connection_{.kind = Client::Event::Kind::connecting};
   std::thread thread_;
 };

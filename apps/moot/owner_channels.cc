@@ -166,7 +166,7 @@ void Owner::answer_pulls(const Client::Event& event) {
   for (const Asked& asked : asked_) {
     if (asked.pull.empty() || asked.pull != event.channel.name) continue;
     const auto guest = std::ranges::find_if(
-        guests_, [&](const auto& g) { return g->fd.get() == asked.guest_fd && !g->gone; });
+        guests_, [&](const auto& g) { return g->id == asked.guest && !g->gone; });
     if (guest == guests_.end()) continue;
     say(**guest, Json()
                      .set("re", asked.n)

@@ -29,8 +29,12 @@ class ScriptedOwner {
   // `caught_up` when there is nothing for it.
   using Script = std::function<std::vector<Json>(const Json& ask)>;
 
-  ScriptedOwner(const std::string& dir, Script script)
-      : dir_(dir), script_(std::move(script)), listener_(std::move(*listen_in(dir))) {
+  // The first `ending` guests meet a process that is ending: it takes them and answers nothing.
+  ScriptedOwner(const std::string& dir, Script script, int ending = 0)
+      : dir_(dir),
+        script_(std::move(script)),
+        listener_(std::move(*listen_in(dir))),
+        ending_(ending) {
     thread_ = std::thread([this] { run(); });
   }
   ~ScriptedOwner() {
@@ -38,7 +42,7 @@ class ScriptedOwner {
     thread_.join();
   }
 
-  // The questions so far, without `watch`.
+  // The questions so far, without `hello` and `watch`.
   std::vector<std::string> asked() {
     const std::lock_guard lock(mutex_);
     return asked_;
@@ -50,7 +54,7 @@ class ScriptedOwner {
       pollfd p{listener_.get(), POLLIN, 0};
       if (poll(&p, 1, 20) <= 0) continue;
       Fd fd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-      if (fd) serve(Lines(std::move(fd)));
+      if (fd && --ending_ < 0) serve(Lines(std::move(fd)));
     }
   }
 
@@ -63,6 +67,10 @@ class ScriptedOwner {
   }
 
   void answer(Lines& guest, const Json& ask) {
+    if (ask.str("do") == "hello") {
+      guest.send(Json().set("re", ask.u64("n")).set("end", true));
+      return;
+    }
     std::vector<Json> lines = script_(ask);
     if (ask.str("do") == "watch") {
       std::erase_if(lines, [](const Json& line) { return !line.has("ev"); });
@@ -110,6 +118,7 @@ class ScriptedOwner {
   const std::string dir_;
   const Script script_;
   Fd listener_;
+  int ending_;
   std::atomic<bool> ended_ = false;
   std::mutex mutex_;
   std::vector<std::string> asked_;

@@ -8,6 +8,23 @@ namespace {
 // An owner that is starting or ending is met again at once; one that hangs is told about.
 constexpr int kTries = 100;
 constexpr int kBetweenTriesMs = 50;
+constexpr auto kHello = std::chrono::seconds(30);
+constexpr std::uint64_t kHelloN = 0;
+
+// A process that is ending still takes connections; only an answer shows that there is an owner.
+enum class Met { yes, ended, silent };
+Met say_hello(Lines& lines) {
+  if (!lines.send(Json().set("do", "hello").set("n", kHelloN))) return Met::ended;
+  const auto until = std::chrono::steady_clock::now() + kHello;
+  for (;;) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        until - std::chrono::steady_clock::now());
+    const auto got = lines.receive(std::max(left, std::chrono::milliseconds(0)));
+    if (got.ended) return Met::ended;
+    if (!got.line) return Met::silent;
+    if (got.line->has("re") && got.line->u64("re") == kHelloN) return Met::yes;
+  }
+}
 
 }  // namespace
 
@@ -26,7 +43,11 @@ std::expected<void, Trouble> Seat::again() {
   for (int i = 0; i < kTries; ++i) {
     if (auto fd = connect_in(place_.home)) {
       lines_ = std::make_unique<Lines>(std::move(*fd));
-      return {};
+      const Met met = say_hello(*lines_);
+      if (met == Met::yes) return {};
+      if (met == Met::silent) break;
+      poll(nullptr, 0, kBetweenTriesMs);
+      continue;
     }
     auto owner = Owner::start(place_, wish_);
     if (owner) {

@@ -124,9 +124,7 @@ void Model::end_of_answer(Ask& ask, const Json& line) {
         return;
       }
       note(error);
-      if (state_.input.text().empty() && ask.target == state_.current)
-        state_.input.set_text(ask.text);
-      return;
+      return give_back(ask.target, ask.text);
     default:
       break;
   }

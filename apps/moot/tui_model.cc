@@ -16,6 +16,8 @@ Model::Model(std::string target, WallClock wall)
   home.log.at_begin = true;
   home.log.note("Welcome to moot.");
   home.log.note("/to @NAME talks to somebody, /enter #NAME enters a channel, /help says the rest.");
+  // With a person one is there from the first key on: nobody else has to be asked.
+  if (wanted_.starts_with('@')) state_.current = room(wanted_).target;
 }
 
 void Model::ask(Json json, Ask what) {

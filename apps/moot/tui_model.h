@@ -128,6 +128,7 @@ class Model {
   void chord(const Key& key);
   void enter();
   void say(const std::string& target, const std::string& text);
+  void give_back(const std::string& target, const std::string& text);
   void complete();
   std::vector<std::string> candidates(std::string_view word, bool first) const;
 

@@ -170,8 +170,11 @@ void Model::chord(const Key& key) {
 void Model::enter() {
   const std::string& typed = state_.input.text();
   if (typed.find_first_not_of(" \t\n") == std::string::npos) return to_newest();
+  const bool is_command = typed[0] == '/' && !typed.starts_with("//");
+  const bool on_the_way = state_.current.empty() && !arrived_ && !(ready_ && caught_up_);
+  if (on_the_way && !is_command) return hint("Not there yet; Enter sends it when you are.");
   const std::string line = state_.input.take();
-  if (line[0] == '/' && !line.starts_with("//")) return command(line);
+  if (is_command) return command(line);
   if (state_.current.empty())
     return note("Say to whom: /to @NAME or /to #NAME, then what you have to say.");
   to_newest();
@@ -189,6 +192,12 @@ void Model::say(const std::string& target, const std::string& text) {
   if (target == state_.current) here().unread_from.clear();
   ask(std::move(json.set("text", text)), {.what = For::text, .target = target, .text = text});
   if (!channel && target == state_.current) greet();
+}
+
+// As it was typed, for who is still there and has not begun something else.
+void Model::give_back(const std::string& target, const std::string& text) {
+  if (target != state_.current || !state_.input.text().empty()) return;
+  state_.input.set_text(text.starts_with('/') ? '/' + text : text);
 }
 
 void Model::complete() {

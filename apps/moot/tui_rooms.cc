@@ -23,7 +23,12 @@ void Model::open(const std::string& target) {
   before.arrived_above = 0;
   Room& r = room(target);
   state_.current = target;
-  state_.input.set_text(r.typed);
+  // What was typed while the way here was not known yet is meant for here.
+  if (!before.target.empty() || !r.typed.empty() || before.typed.empty()) {
+    state_.input.set_text(r.typed);
+  } else {
+    before.typed.clear();
+  }
   state_.hint.clear();
   r.looked_at = ++looks_;
   r.unread_to_place = r.unread;
