@@ -396,6 +396,33 @@ TEST(Presence, WhoComesAndGoesWithinABurstIsNotTold) {
   h.gone(cyd);
 }
 
+TEST(Presence, WhoSawItInBetweenIsToldAllTheSame) {
+  Harness h({"ada", "bob", "cyd", "dan"}, loud());
+  h.add_device("bob", 1);
+  h.restart();
+  const ConnId ada = h.connect("ada");
+  h.pass(Seconds{1});
+  const ConnId cyd = h.connect("cyd");  // takes this quarter second's burst
+  h.log();
+  const ConnId bob = h.connect("bob");
+  h.say(cyd, c::LstUsr{});
+  EXPECT_TRUE(h.heard(cyd).contains("@bob"));
+  h.gone(bob);
+  h.pass(Seconds{1});
+  EXPECT_EQ(h.heard(cyd), "UDCNN id=@bob name=\"bob\"\n");
+  EXPECT_EQ(h.heard(ada), "");
+
+  h.connect("dan");
+  h.log();
+  const ConnId phone = h.connect("bob", 1);
+  h.say(phone, c::CnnUsr{.to = Harness::user("ada")});
+  EXPECT_TRUE(h.heard(ada).contains("USR_HSK id=@bob"));
+  h.gone(phone);
+  h.pass(Seconds{1});
+  EXPECT_EQ(h.heard(ada), "UDCNN id=@bob name=\"bob\"\n");
+  EXPECT_EQ(h.heard(cyd), "");
+}
+
 TEST(Presence, FiveThousandLoginsCostAConnectedClientAtMostFourFramesASecondAndOne) {
   // A burst is one BATCH: the calls to it are counted by distinct moments.
   std::vector<std::string> users;

@@ -283,6 +283,7 @@ void Core::Impl::cnn_usr(const Step& step, Conn& conn, const Ref& ref, const c::
              "The user is not connected; messages are delivered later.", {.id = cmd.to});
     return;
   }
+  presence.seen(conn.user, conns.of(cmd.to));
   step.send(conns.of(cmd.to),
             s::UsrHsk{.id = conn.user, .name = {accounts.find(conn.user)->name}, .hsk = cmd.hsk});
 }

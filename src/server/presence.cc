@@ -1,6 +1,7 @@
 #include "server/presence.h"
 
 #include <algorithm>
+#include <array>
 
 #include "channel/ranges.h"
 
@@ -28,6 +29,17 @@ UserStatus Presence::status_of(const Account& a, const UserId& asker) const {
   return a.away ? UserStatus::away : UserStatus::online;
 }
 
+void Presence::seen(const UserId& of, std::span<const ConnId> by) {
+  const auto pending = changes_.find(of);
+  if (pending == changes_.end()) return;
+  pending->second.seen = true;
+  seers_.insert(by.begin(), by.end());
+}
+
+bool Presence::visible(const UserId& about, const UserId& to) const {
+  return mode_ != PresenceMode::shared || about == to || channels_.share_channel(to, about);
+}
+
 namespace {
 // What an entry of USR_LST takes but for id, name and keys.
 constexpr std::size_t kUserEntryOctets = 48;
@@ -35,7 +47,7 @@ constexpr std::size_t kUserEntryNodes = 1 + 2 * 4;
 }  // namespace
 
 void Presence::list(const Step& step, const Conn& to, const c::LstUsr& cmd,
-                    std::uint32_t frame_bytes_max) const {
+                    std::uint32_t frame_bytes_max) {
   std::vector<UserEntry> page;
   PageBudget room = page_budget(frame_bytes_max);
   bool more = false;
@@ -44,8 +56,7 @@ void Presence::list(const Step& step, const Conn& to, const c::LstUsr& cmd,
   for (; it != all.end(); ++it) {
     const Account& a = it->second;
     if (a.state == AccountState::removed) continue;
-    if (mode_ == PresenceMode::shared && a.id != to.user && !channels_.share_channel(to.user, a.id))
-      continue;
+    if (!visible(a.id, to.user)) continue;
     const bool fits = room.take(
         kUserEntryOctets + a.id.str().size() + a.name.size() + a.keys.size(), kUserEntryNodes);
     if (page.size() == limits::kUsersPerPage || (!fits && !page.empty())) {
@@ -55,6 +66,7 @@ void Presence::list(const Step& step, const Conn& to, const c::LstUsr& cmd,
     UserEntry e{.id = a.id, .status = status_of(a, to.user), .name = {a.name}};
     if (!a.keys.empty()) e.keys = Bytes(a.keys);
     page.push_back(e);
+    seen(a.id, std::array{to.id});
   }
   step.send(to.id, s::UsrLst{page, more});
 }
@@ -75,11 +87,33 @@ void Presence::tick(const Step& step) {
     const Change c = changes_.at(user);
     changes_.erase(user);
     const bool toggled = c.was_online != c.online_now && mode_ != PresenceMode::off;
-    if (!c.account && !c.removed && !toggled) continue;
-    tell(step, user, c);
+    if (c.account || c.removed || toggled) {
+      tell(step, user, c);
+    } else if (c.seen && mode_ != PresenceMode::off) {
+      correct(step, user, c);
+    } else {
+      continue;
+    }
     told = true;
   }
+  if (order_.empty()) seers_.clear();
   if (told) next_burst_ = step.now.tick + limits::kPresenceBurst;
+}
+
+// Whoever saw it otherwise would believe that for as long as the connection holds.
+void Presence::correct(const Step& step, const UserId& about, const Change& c) const {
+  const Account* a = accounts_.present(about);
+  if (a == nullptr) return;
+  std::vector<ConnId> misled;
+  for (const ConnId id : seers_) {
+    const Conn* seer = conns_.find(id);
+    if (seer != nullptr && seer->user != about && visible(about, seer->user)) misled.push_back(id);
+  }
+  if (c.online_now) {
+    step.send(misled, s::Ucnn{.id = about, .name = {a->name}});
+  } else {
+    step.send(misled, s::Udcnn{.id = about, .name = {a->name}});
+  }
 }
 
 void Presence::tell(const Step& step, const UserId& about, const Change& c) const {

@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <vector>
 
 #include "channel/channels.h"
@@ -15,7 +16,7 @@
 namespace moot::server {
 
 // Who is there, and who is told of it (protocol.md 6.1). Changes of a quarter of a second leave as
-// one burst; who came and went inside it is not told.
+// one burst; who came and went inside it is told only to those who saw it.
 class Presence {
  public:
   Presence(PresenceMode mode, const Accounts& accounts, const ConnTable& conns,
@@ -30,9 +31,11 @@ class Presence {
   void changed(const UserId& user) { change(user, conns_.online(user)).account = true; }  // or made
   void removed(const UserId& user) { change(user, conns_.online(user)).removed = true; }
 
+  // `of` was shown to be there to these, by something else than presence.
+  void seen(const UserId& of, std::span<const ConnId> by);
+
   // USR_LST, one page, which fits into a frame.
-  void list(const Step& step, const Conn& to, const c::LstUsr& cmd,
-            std::uint32_t frame_bytes_max) const;
+  void list(const Step& step, const Conn& to, const c::LstUsr& cmd, std::uint32_t frame_bytes_max);
 
   std::optional<Tick> next_deadline() const;
   void tick(const Step& step);
@@ -43,11 +46,14 @@ class Presence {
     bool online_now = false;
     bool account = false;
     bool removed = false;
+    bool seen = false;  // by somebody, since
   };
   Change& change(const UserId& user, bool online_before);
   PresenceMode mode_in_force() const;
   UserStatus status_of(const Account& a, const UserId& asker) const;
   void tell(const Step& step, const UserId& about, const Change& c) const;
+  void correct(const Step& step, const UserId& about, const Change& c) const;
+  bool visible(const UserId& about, const UserId& to) const;
 
   PresenceMode mode_;
   const Accounts& accounts_;
@@ -55,6 +61,7 @@ class Presence {
   const Channels& channels_;
   std::map<UserId, Change> changes_;
   std::deque<UserId> order_;  // of the changes, oldest first
+  std::set<ConnId> seers_;    // of any of the changes
   Tick next_burst_{INT64_MIN / 2};
 };
 
