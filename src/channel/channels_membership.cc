@@ -252,7 +252,7 @@ void Channels::step(Now now, ConnId conn, const c::ChLeave& cmd, ChannelEffects&
   if (d.is_lobby(a->roster)) return refuse("Everybody is in the lobby; it cannot be left.");
   if (a->roster.role(user) == Role::owner && a->roster.owners() == 1 &&
       a->roster.members.size() > 1) {
-    return refuse("You are the last owner; make somebody else one with CH_SET before leaving.");
+    return refuse("You are the last owner; make somebody else an owner before leaving.");
   }
   d.drop_member(now, cmd.id, user, "left", fx);
 }
@@ -268,7 +268,7 @@ void Channels::step(Now now, ConnId conn, const c::ChInvite& cmd, ChannelEffects
     return refuse(Errc::not_allowed, "Only owners and admins invite; ask one of them.");
   }
   if (!d.users.contains(cmd.user)) {
-    return refuse(Errc::unknown_user, "There is no such user; look with LST_USR.");
+    return refuse(Errc::unknown_user, "There is no such user; the list of users has the ids.");
   }
   if (a->roster.member(cmd.user)) return;
   if (!a->roster.invited.contains(cmd.user) &&

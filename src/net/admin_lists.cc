@@ -53,7 +53,7 @@ std::string channel_line(const ChannelReport& r, bool json) {
   const std::string_view leader = r.leader.empty() ? std::string_view("-") : r.leader.str();
   if (json) {
     return Json{}
-        .put("channel", "#" + r.state.name)
+        .put("channel", r.state.name)
         .put("id", text(r.state.id))
         .put("keeper", text(r.state.keeper))
         .put("status", text(r.status))

@@ -146,7 +146,7 @@ void PrivateMessages::pv_msg(const Step& step, Conn& from, const Ref& ref, const
     return;
   }
   if (accounts_.present(cmd.to) == nullptr) {
-    step.err(from, ref, Errc::unknown_user, "There is no such user; ask for the list with LST_USR.",
+    step.err(from, ref, Errc::unknown_user, "There is no such user; the list of users has the ids.",
              {.id = cmd.msg_id});
     return;
   }
