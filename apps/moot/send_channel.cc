@@ -1,6 +1,4 @@
 #include <fmt/format.h>
-#include <poll.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <deque>
@@ -9,46 +7,20 @@
 #include "apps/moot/channel_words.h"
 #include "apps/moot/commands.h"
 #include "apps/moot/post_pages.h"
-#include "apps/moot/send.h"
+#include "apps/moot/send_loop.h"
 #include "apps/moot/show.h"
-#include "apps/moot/stdin_lines.h"
 #include "apps/moot/target.h"
 
 namespace moot::app {
 namespace {
 
 using std::chrono::milliseconds;
-using Clock = std::chrono::steady_clock;
 using State = Client::State;
 
 // Each text is followed by its draft number until it has an id, then by that.
-class Poster {
+class Poster final : public SendLoop {
  public:
-  Poster(Seat seat, const SendOptions& o)
-      : seat_(std::move(seat)),
-        o_(o),
-        timeout_(*parse_duration(o.timeout)),
-        stdin_(o.text == "-") {}
-
-  int run() {
-    if (const auto done = begin(); !done) return give_up(done.error());
-    if (!stdin_.open()) submit(o_.text);
-    while (stdin_.open() || !sent_.empty()) {
-      if (!sent_.empty()) {
-        if (refused_ && unanswered_ == 0) return stuck({});
-        if (Clock::now() - moved_ > timeout_) return stuck(" within " + o_.timeout);
-      }
-      const bool room =
-          stdin_.open() && sent_.size() < kSendPipeline && unanswered_ < kSendUnanswered;
-      if (!wait_for_something(room)) {
-        return give_up(
-            {"The moot that has the store ended; what it had taken is in the outbox and goes with "
-             "the next connection."});
-      }
-      print_ready();
-    }
-    return failed_ ? kFailed : kDone;
-  }
+  Poster(Seat seat, const SendOptions& o) : SendLoop(std::move(seat), o) {}
 
  private:
   struct Sent {
@@ -58,37 +30,19 @@ class Poster {
     bool there = false;
   };
 
-  std::expected<void, Trouble> begin() {
-    const auto hear_other = [this](const Json& line) { hear(line); };
-    if (!seat_.send(Json().set("do", "watch")))
-      return std::unexpected(Trouble{"The moot that has the store ended; run the command again."});
+  std::expected<void, Trouble> begin() override {
+    if (!seat_.send(Json().set("do", "watch"))) return std::unexpected(lost());
     // Before the channel is asked about: what happens to it afterwards is told.
-    if (auto done = attach_to(seat_, o_.to, hear_other); !done) return done;
-    auto c = channel_here(seat_, o_.to, hear_other);
+    if (auto done = attach_to(seat_, o_.to, hearing()); !done) return done;
+    auto c = channel_here(seat_, o_.to, hearing());
     if (!c) return std::unexpected(c.error());
     channel_ = std::move(*c);
     return {};
   }
 
-  bool wait_for_something(bool read_stdin) {
-    pollfd p[2] = {{seat_.fd(), POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}};
-    if (read_stdin) {
-      if (const auto line = stdin_.take()) submit(*line);
-      if (!stdin_.open()) return true;
-    }
-    const auto got = seat_.receive(milliseconds(0));
-    if (got.ended) return again();
-    if (got.line) {
-      hear(*got.line);
-      return true;
-    }
-    if (poll(p, read_stdin && !stdin_.at_end() ? 2 : 1, 200) < 0) return errno == EINTR;
-    if (read_stdin && p[1].revents != 0) stdin_.read_now();
-    return true;
-  }
+  std::size_t following() const override { return sent_.size(); }
 
-  void submit(const std::string& text) {
-    if (sent_.empty()) moved_ = Clock::now();
+  void submit(const std::string& text) override {
     sent_.push_back({text, {}, false, false});
     ++unanswered_;
     seat_.send(post(next_n_++, text));
@@ -98,9 +52,9 @@ class Poster {
     return Json().set("do", "post").set("n", n).set("channel", o_.to).set("text", text);
   }
 
-  void hear(const Json& line) {
+  void hear(const Json& line) override {
     if (line.has("re")) return answer(line);
-    if (line.has("self")) self_ = line.str("self");
+    hear_connection(line);
     const std::string& ev = line.str("ev");
     if (ev == "post") {
       take(get_post(line));
@@ -108,12 +62,6 @@ class Poster {
       if (same_name(line.str("channel"))) channel_ = get_channel(line);
     } else if (ev == "left") {
       if (same_name(line.str("channel"))) left_ = true;
-    } else if (ev == "disconnected" || ev == "stopped") {
-      connection_ = line.str("text");
-      refused_ = refused_ || line.flag("refused");
-    } else if (ev == "connected") {
-      connection_.clear();
-      refused_ = false;
     }
   }
 
@@ -170,7 +118,7 @@ class Poster {
     return o_.wait == "queued";
   }
 
-  void print_ready() {
+  void print_ready() override {
     while (!sent_.empty() && sent_.front().there) {
       const Sent& s = sent_.front();
       if (s.post.state == State::failed) {
@@ -206,27 +154,29 @@ class Poster {
     return safe(first.error);
   }
 
-  int stuck(std::string_view in_time) {
+  void print_rest() const override {
     for (const Sent& s : sent_) print(s);
+  }
+
+  std::string sentence_of_stuck(std::string_view in_time) const override {
     std::string sentence = fmt::format(
         "{} not {}{}; in the outbox, going as soon as the channel can take {}.",
         sent_.size() == 1 ? "The message is" : fmt::format("{} messages are", sent_.size()),
         o_.wait, in_time, sent_.size() == 1 ? "it" : "them");
     if (const std::string why = reason(); !why.empty()) sentence += ' ' + why;
-    return give_up({std::move(sentence)});
+    return sentence;
   }
 
   // Another process had the store and ended. What it answered and is on disk goes on from here;
   // what it answered and did not bring to disk never left, so it is written again, in order. What
   // it did not answer is unknown, so it is not sent again.
-  bool again() {
+  bool again() override {
     if (unanswered_ > 0) return false;
     if (!seat_.again() || !begin()) return false;
     std::vector<Client::Post> waiting;
-    const auto hear_other = [this](const Json& line) { hear(line); };
     const auto each = [&](const Json& line) { waiting.push_back(get_post(line)); };
     if (!seat_.ask(Json().set("do", "pending").set("channel", o_.to), each,
-                   std::chrono::seconds(10), hear_other)) {
+                   std::chrono::seconds(10), hearing())) {
       return false;
     }
     for (std::size_t i = 0; i < sent_.size(); ++i) {
@@ -265,14 +215,13 @@ class Poster {
                           : p.id == s.post.id && p.from == self_;
       if (it) found = p;
     };
-    const auto hear_other = [this](const Json& line) { hear(line); };
     Json question = Json().set("do", "posts").set("channel", o_.to).set("count", kLookedThrough);
     if (s.post.id.empty()) {
       question.set("order", "newest").set("containing", s.text);
     } else {
       question.set("order", "oldest").set("from_id", s.post.id);
     }
-    if (auto done = seat_.ask(question, each, std::chrono::seconds(30), hear_other); !done)
+    if (auto done = seat_.ask(question, each, std::chrono::seconds(30), hearing()); !done)
       return std::unexpected(done.error());
     if (found) set(at, *found);
     return found.has_value();
@@ -282,27 +231,15 @@ class Poster {
   // The server's clock, by which ids are made, against this one.
   static constexpr std::uint64_t kClockSlackMs = 60'000;
 
-  Seat seat_;
-  const SendOptions& o_;
-  const milliseconds timeout_;
-  StdinLines stdin_;
   const std::uint64_t began_ms_ = static_cast<std::uint64_t>(
       std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch())
           .count());
   std::deque<Sent> sent_;
-  std::uint64_t first_n_ = 1'000'000;  // the request of sent_.front(); Seat counts from 1
-  std::uint64_t next_n_ = 1'000'000;
-  std::size_t unanswered_ = 0;
   std::unordered_map<std::uint64_t, std::uint64_t> by_draft_;
   std::unordered_map<std::string, std::uint64_t> by_id_;
   std::unordered_map<std::uint64_t, Client::Post> early_;
-  Clock::time_point moved_ = Clock::now();
   Client::Channel channel_;
-  std::string self_;
-  std::string connection_;
   bool left_ = false;
-  bool refused_ = false;
-  bool failed_ = false;
 };
 
 }  // namespace
