@@ -5,24 +5,28 @@
 #include <unistd.h>
 
 #include "apps/moot/commands.h"
+#include "apps/moot/post_pages.h"
 #include "apps/moot/show.h"
+#include "apps/moot/target.h"
 
 namespace moot::app {
 namespace {
 
 constexpr std::uint64_t kHistoryShown = 10;
 constexpr auto kDrain = std::chrono::seconds(30);
+constexpr auto kOwnerPatience = std::chrono::seconds(10);
 constexpr std::string_view kHelp =
     "  @NAME TEXT     say TEXT to NAME        /to @NAME   talk to NAME from now on\n"
+    "  #NAME TEXT     say TEXT in a channel   /to #NAME   talk there from now on\n"
     "  /users         who there is            /nick NAME  change your nickname\n"
     "  /away  /back   tell the others         /quit       leave (also Ctrl-D)";
 
 }  // namespace
 
-Chat::Chat(Seat seat, std::string peer, Fd ended_by)
+Chat::Chat(Seat seat, std::string target, Fd ended_by)
     : seat_(std::move(seat)),
       ended_by_(std::move(ended_by)),
-      peer_(std::move(peer)),
+      target_(std::move(target)),
       raw_(isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1),
       colour_(colour_wanted(STDOUT_FILENO)),
       editor_([this](std::string_view word, bool first) { return candidates(word, first); }) {
@@ -30,16 +34,21 @@ Chat::Chat(Seat seat, std::string peer, Fd ended_by)
 }
 
 int Chat::run() {
-  if (!seat_.send(Json().set("do", "watch"))) return kFailed;
+  if (!begin()) return give_up({"The moot that has the store ended; run the command again."});
   list_users();
-  if (!peer_.empty()) {
-    open_conversation(peer_);
+  if (!target_.empty()) {
+    open_target(target_);
   } else if (raw_) {
-    note("Talk to somebody with /to @NAME; /help says more.");
+    note("Talk to somebody with /to @NAME or /to #NAME; /help says more.");
   }
   draw();
   while (!quit_ && input_open_) {
     if (!hear_all() && !again()) return give_up({"The moot that has the store ended."});
+    if (news_) {
+      // Whoever went meanwhile is noticed by what is heard next.
+      print_arrivals();
+      continue;
+    }
     pollfd p[3] = {
         {seat_.fd(), POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}, {ended_by_.get(), POLLIN, 0}};
     if (poll(p, 3, -1) < 0 && errno != EINTR) break;
@@ -60,28 +69,57 @@ bool Chat::hear_all() {
   return true;
 }
 
+// From here on whatever arrives in our channels is told, and printed.
+bool Chat::begin() {
+  if (!seat_.send(Json().set("do", "watch"))) return false;
+  seat_.send(Json().set("do", "attach").set("n", next_n_++).set("channel", ""));
+  ++unanswered_;
+  const auto each = [this](const Json& line) {
+    const Client::Channel c = get_channel(line);
+    if (c.member) channels_.insert(c.name);
+  };
+  const auto listed = seat_.ask(Json().set("do", "channels_here"), each, kOwnerPatience, hearing());
+  if (!listed && seat_.lost()) return false;
+  if (last_post_ == 0) {
+    const auto last = last_arrival(seat_, hearing());
+    if (!last && seat_.lost()) return false;
+    last_post_ = last.value_or(0);
+  }
+  news_ = true;
+  return true;
+}
+
 // The process that had the store ended: this one goes on in its place.
 bool Chat::again() {
   unanswered_ = 0;
-  return seat_.again().has_value() && seat_.send(Json().set("do", "watch"));
+  return seat_.again().has_value() && begin();
+}
+
+// What came into the channels since the last that was printed.
+bool Chat::print_arrivals() {
+  news_ = false;
+  const auto each = [this](const Client::Post& p) { print(post_line(p, self_, colour_)); };
+  return each_arrival(seat_, {}, last_post_, each, hearing()).has_value();
 }
 
 // What was typed is on disk; it gets a moment to reach the server before the connection goes.
 bool Chat::drain() {
   const auto until = std::chrono::steady_clock::now() + (raw_ ? std::chrono::seconds(3) : kDrain);
-  while (!waiting_.empty() || unanswered_ > 0) {
+  while (waiting() > 0 || unanswered_ > 0) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         until - std::chrono::steady_clock::now());
     if (left.count() <= 0) {
-      fmt::print(stderr, "moot: {} not sent yet; in the outbox, going with the next connection.\n",
-                 waiting_.size() == 1 ? std::string("1 message is")
-                                      : fmt::format("{} messages are", waiting_.size()));
+      fmt::print(
+          stderr, "moot: {} not {} yet; in the outbox, going with the next connection.\n",
+          waiting() == 1 ? std::string("1 message is") : fmt::format("{} messages are", waiting()),
+          drafts_.empty() ? "sent" : "committed");
       return raw_;
     }
     const auto got = seat_.receive(left);
     if (got.ended) return raw_;
     if (got.line) hear(*got.line);
   }
+  if (news_) print_arrivals();
   return true;
 }
 
@@ -96,6 +134,7 @@ void Chat::hear(const Json& line) {
     if (!line.flag("end") || line.u64("re") == users_n_) return;
     if (unanswered_ > 0) --unanswered_;
     if (!line.str("error").empty()) note(safe(line.str("error")));
+    if (line.has("draft")) drafts_.insert(line.u64("draft"));
     return;
   }
   const std::string& ev = line.str("ev");
@@ -112,6 +151,15 @@ void Chat::hear(const Json& line) {
     on_handshake(line);
   } else if (ev == "presence" || ev == "removed") {
     on_presence(line);
+  } else if (ev == "post") {
+    on_post(line);
+  } else if (ev == "sync" || ev == "synced") {
+    news_ = true;
+  } else if (ev == "channel") {
+    if (line.flag("member")) channels_.insert(line.str("channel"));
+  } else if (ev == "left") {
+    channels_.erase(line.str("channel"));
+    note("You are not in #" + safe(line.str("channel")) + " any more.");
   } else if (ev == "notice" || ev == "store_failed") {
     note(safe(line.str("why")));
   }
@@ -140,7 +188,7 @@ void Chat::on_message(const Json& line) {
     if (connection_ == "connected") m.state = Client::State::sent;
   }
   print(message_line(m, self_, colour_));
-  if (m.from != self_ && raw_ && m.from == peer_) std::fputs("\a", stdout);
+  if (m.from != self_ && raw_ && '@' + m.from == target_) std::fputs("\a", stdout);
 }
 
 void Chat::on_state(const Json& line) {
@@ -155,6 +203,17 @@ void Chat::on_state(const Json& line) {
   }
 }
 
+// Committed ones are printed as the store has them; of ours until then only the number is shown.
+void Chat::on_post(const Json& line) {
+  const Client::Post p = get_post(line);
+  if (p.state == Client::State::committed) news_ = true;
+  const bool ended = p.state == Client::State::committed || p.state == Client::State::failed;
+  if (!ended || drafts_.erase(p.draft) == 0) return;
+  if (p.state == Client::State::failed)
+    note("Not taken by #" + safe(p.channel) + ": " + safe(p.error));
+  draw();
+}
+
 void Chat::on_handshake(const Json& line) {
   const std::string& user = line.str("user");
   if (!line.str("name").empty()) names_[user] = line.str("name");
@@ -162,7 +221,8 @@ void Chat::on_handshake(const Json& line) {
   const std::string& ev = line.str("ev");
   if (ev == "ready") note(who + " is ready.");
   if (ev == "asked") {
-    note(user == peer_ ? who + " is ready." : who + " wants to talk to you: /to @" + safe(user));
+    note('@' + user == target_ ? who + " is ready."
+                               : who + " wants to talk to you: /to @" + safe(user));
   }
   if (ev == "away") note(who + " is away, will be delivered.");
   if (ev == "silent") note(who + " is connected but does not answer, will be delivered.");
@@ -228,21 +288,35 @@ bool Chat::read_input() {
 void Chat::take(const std::string& line) {
   if (line.find_first_not_of(" \t\r") == std::string::npos) return;
   if (line[0] == '/' && !line.starts_with("//")) return command(line);
-  if (line[0] == '@') {
-    const std::size_t space = line.find(' ');
-    const std::string user = user_of(line.substr(0, space));
-    if (!user.empty()) {
-      if (space == std::string::npos) return open_conversation(user);
-      return send(user, line.substr(space + 1));
-    }
+  const std::size_t space = line.find(' ');
+  if (const std::string target = target_in(line.substr(0, space)); !target.empty()) {
+    if (space == std::string::npos) return open_target(target);
+    return send(target, line.substr(space + 1));
   }
-  if (peer_.empty()) return note("Say to whom: /to @NAME, or @NAME TEXT.");
-  send(peer_, line.starts_with("//") ? line.substr(1) : line);
+  if (target_.empty())
+    return note("Say to whom: /to @NAME or /to #NAME, or @NAME TEXT or #NAME TEXT.");
+  send(target_, line.starts_with("//") ? line.substr(1) : line);
 }
 
-void Chat::send(const std::string& to, const std::string& text) {
+// "@ada", or "#ops" where that is a channel of ours and not a word with a mark: as a target.
+std::string Chat::target_in(std::string_view text) const {
+  if (text.starts_with('@')) {
+    const std::string user = user_of(std::string(text));
+    return user.empty() ? user : '@' + user;
+  }
+  if (!text.starts_with('#')) return {};
+  const std::string name = channel_of(text);
+  return channels_.contains(name) ? '#' + name : std::string();
+}
+
+void Chat::send(const std::string& target, const std::string& text) {
+  const bool channel = target.starts_with('#');
   ++unanswered_;
-  seat_.send(Json().set("do", "send").set("n", next_n_++).set("to", to).set("text", text));
+  seat_.send(Json()
+                 .set("do", channel ? "post" : "send")
+                 .set("n", next_n_++)
+                 .set(channel ? "channel" : "to", target.substr(1))
+                 .set("text", text));
 }
 
 void Chat::command(const std::string& line) {
@@ -253,16 +327,18 @@ void Chat::command(const std::string& line) {
     quit_ = true;
   } else if (name == "help" || name == "?") {
     print(std::string(kHelp));
-  } else if (name == "to" && !user_of(rest).empty()) {
-    open_conversation(user_of(rest));
+  } else if (name == "to" && !target_in(rest).empty()) {
+    open_target(target_in(rest));
+  } else if (name == "to" && rest.starts_with('#')) {
+    note("You are not in " + safe(rest) + "; `moot enter` enters a channel.");
   } else if (name == "users") {
     const auto each = [this](const Json& u) {
       names_[u.str("user")] = u.str("name");
       print(fmt::format("  {:8} @{:16} {}", safe(u.str("status")), safe(u.str("user")),
                         safe(u.str("name"))));
     };
-    const auto done = seat_.ask(Json().set("do", "users"), each, std::chrono::seconds(5),
-                                [this](const Json& other) { hear(other); });
+    const auto done =
+        seat_.ask(Json().set("do", "users"), each, std::chrono::seconds(5), hearing());
     if (!done) note(safe(done.error().sentence));
   } else if (name == "nick" && !rest.empty()) {
     ++unanswered_;
@@ -280,8 +356,30 @@ void Chat::list_users() {
   seat_.send(Json().set("do", "users").set("n", users_n_));
 }
 
+void Chat::open_target(const std::string& target) {
+  target_ = target;
+  if (target.starts_with('#')) return open_channel(target.substr(1));
+  open_conversation(target.substr(1));
+}
+
+void Chat::open_channel(const std::string& name) {
+  std::uint64_t last = 0;
+  const auto each = [&](const Client::Post& p) {
+    last = std::max(last, p.seq);
+    if (p.seq <= last_post_) print(post_line(p, self_, colour_));
+  };
+  const auto done = each_post(seat_, {name, {}, kHistoryShown}, each, hearing());
+  if (!done) note(safe(done.error().sentence));
+  if (last == 0) return;
+  ++unanswered_;
+  seat_.send(Json()
+                 .set("do", "read_channel")
+                 .set("n", std::uint64_t{0})
+                 .set("channel", name)
+                 .set("seq", last));
+}
+
 void Chat::open_conversation(const std::string& user) {
-  peer_ = user;
   std::uint64_t last = 0;
   const auto each = [&](const Json& line) {
     const Client::Message m = get_message(line);
@@ -290,7 +388,7 @@ void Chat::open_conversation(const std::string& user) {
   };
   const auto done =
       seat_.ask(Json().set("do", "history").set("peer", user).set("count", kHistoryShown), each,
-                std::chrono::seconds(10), [this](const Json& line) { hear(line); });
+                std::chrono::seconds(10), hearing());
   if (!done) note(safe(done.error().sentence));
   if (last > 0)
     seat_.send(
@@ -321,9 +419,9 @@ void Chat::draw() {
 }
 
 std::string Chat::prompt() const {
-  std::string out = peer_.empty() ? "moot" : "@" + peer_;
+  std::string out = target_.empty() ? "moot" : target_;
   if (connection_ != "connected") out += " (" + connection_ + ')';
-  if (!waiting_.empty()) out += fmt::format(" ({} waiting)", waiting_.size());
+  if (waiting() > 0) out += fmt::format(" ({} waiting)", waiting());
   return out + "> ";
 }
 
@@ -342,6 +440,7 @@ std::vector<std::string> Chat::candidates(std::string_view word, bool first) con
     for (const auto& [user, name] : names_) {
       if (user != self_) out.push_back('@' + user);
     }
+    for (const std::string& channel : channels_) out.push_back('#' + channel);
   }
   return out;
 }

@@ -16,7 +16,8 @@ namespace moot::app {
 class Chat {
  public:
   // `ended_by`: readable when somebody outside wants it to end.
-  Chat(Seat seat, std::string peer, Fd ended_by);
+  // `target`: "@NAME", "#NAME" or nobody yet.
+  Chat(Seat seat, std::string target, Fd ended_by);
   int run();
 
  private:
@@ -27,12 +28,17 @@ class Chat {
   void on_state(const Json& line);
   void on_handshake(const Json& line);
   void on_presence(const Json& line);
+  void on_post(const Json& line);
 
+  bool begin();
+  bool print_arrivals();
   bool read_input();
   void take(const std::string& line);
   void command(const std::string& line);
+  void open_target(const std::string& target);
   void open_conversation(const std::string& user);
-  void send(const std::string& to, const std::string& text);
+  void open_channel(const std::string& name);
+  void send(const std::string& target, const std::string& text);
   void list_users();
   bool drain();
   bool again();
@@ -43,10 +49,15 @@ class Chat {
   std::string prompt() const;
   std::vector<std::string> candidates(std::string_view word, bool first) const;
   std::string shown_name(const std::string& user) const;
+  std::string target_in(std::string_view text) const;
+  std::size_t waiting() const { return waiting_.size() + drafts_.size(); }
+  Seat::Each hearing() {
+    return [this](const Json& line) { hear(line); };
+  }
 
   Seat seat_;
   Fd ended_by_;
-  std::string peer_;
+  std::string target_;
   std::string self_;
   const bool raw_;
   const bool colour_;
@@ -56,7 +67,11 @@ class Chat {
   bool input_open_ = true;
   bool quit_ = false;
   std::map<std::string, std::string> names_;  // user id to nickname
+  std::set<std::string> channels_;            // those this user is in
   std::set<std::string> waiting_;             // ids of ours that are not on the server yet
+  std::set<std::uint64_t> drafts_;            // ours to channels that are not committed yet
+  std::uint64_t last_post_ = 0;               // what was printed of the channels, by arrival
+  bool news_ = false;                         // there may be more
   std::size_t unanswered_ = 0;
   std::uint64_t next_n_ = 1'000'000;  // Seat counts from 1
   std::uint64_t users_n_ = 0;

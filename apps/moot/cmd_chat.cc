@@ -25,23 +25,19 @@ int chat(const Globals& globals, const std::string& target, bool line_mode) {
   Fd signals = full ? signals_of({SIGTERM, SIGHUP, SIGWINCH}) : signals_of({SIGTERM, SIGHUP});
   auto seat = Seat::take(globals, {.connect = true, .answers = true});
   if (!seat) return give_up(seat.error());
-  std::string peer;
   std::string opened;
   if (!target.empty()) {
     const auto found = targets_of(*seat, {target});
     if (!found) return give_up(found.error());
     const Target& t = found->front();
     opened = (t.channel ? '#' : '@') + t.name;
-    if (!t.channel) peer = t.name;
   }
   if (full) {
     // A terminal that cannot place its cursor gets the line mode.
     if (auto screen = tui::Screen::open())
       return tui::run(std::move(*seat), opened, std::move(screen), std::move(signals));
   }
-  if (peer.empty() && !opened.empty())
-    return give_up({"The line mode has no channels; use `moot send` and `moot tail -f`.", kUsage});
-  return Chat(std::move(*seat), peer, std::move(signals)).run();
+  return Chat(std::move(*seat), opened, std::move(signals)).run();
 }
 
 }  // namespace

@@ -36,6 +36,23 @@ std::expected<Known, Trouble> ask_known(Seat& seat, const Seat::Each& other) {
   return known;
 }
 
+// A new device hears of its channels from the server, one by one: a name that it does not know yet
+// may be one of them. Without a server it is decided by what is here.
+void ask_for_ours(Seat& seat, Known& known, const Seat::Each& other) {
+  const auto channel = [&](const Json& line) {
+    const std::string& name = line.str("channel");
+    if (line.flag("member") && !holds(known.channels, name)) known.channels.push_back(name);
+  };
+  static_cast<void>(
+      seat.ask_server(Json().set("do", "channels"), channel, Seat::kServerPatience, other));
+}
+
+bool knows(const Known& known, const std::string& text) {
+  const std::string channel = channel_of(text);
+  return (!channel.empty() && holds(known.channels, channel)) ||
+         std::ranges::find(known.peers, user_of(text)) != known.peers.end();
+}
+
 }  // namespace
 
 std::string channel_of(std::string_view target) {
@@ -90,6 +107,8 @@ std::expected<std::vector<Target>, Trouble> targets_of(Seat& seat,
     auto asked = ask_known(seat, other);
     if (!asked) return std::unexpected(asked.error());
     known = std::move(*asked);
+    const auto clear = [&](const std::string& t) { return has_sign(t) || knows(known, t); };
+    if (!std::ranges::all_of(texts, clear)) ask_for_ours(seat, known, other);
   }
   std::vector<Target> targets;
   for (const std::string& text : texts) {

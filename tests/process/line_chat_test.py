@@ -1,0 +1,53 @@
+"""moot chat on a pipe: a line is a message, what the others say is printed."""
+
+import subprocess
+import unittest
+
+from support import PATIENCE, Home, ServerCase
+
+
+class LineChat(ServerCase):
+    def homes(self, *names):
+        type(self)._users += 1
+        return [Home(self, f"{n}{self._users}").join(self.server.invite()) for n in names]
+
+    def chat(self, home, text, *target):
+        return subprocess.run(home.args("chat", "--line", *target), input=text, text=True,
+                              capture_output=True, timeout=2 * PATIENCE)
+
+    def test_lines_go_to_the_channel_and_to_people(self):
+        ada, bob = self.homes("ada", "bob")
+        # The device has just joined: that lobby is a channel, only the server knows.
+        done = self.chat(ada, f"all of you\n#lobby you too\n@{bob.name} just you\n#hash is a word\n",
+                         "lobby")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        said = [line.split("  ")[1:] for line in done.stdout.splitlines() if "  #lobby  " in line]
+        self.assertEqual(said, [["#lobby", f"@{ada.name}", text]
+                                for text in ("all of you", "you too", "#hash is a word")])
+        self.assertIn(f"@{ada.name} -> @{bob.name}  just you", done.stdout)
+        bob.run("pull", "lobby")
+        here = bob.run("tail", "lobby", "--json").stdout
+        for text in ("all of you", "you too", "#hash is a word"):
+            self.assertIn(text, here)
+        self.assertNotIn("just you", here)
+
+    def test_opening_a_channel_shows_what_was_said_there(self):
+        ada, bob = self.homes("ada", "bob")
+        self.assertEqual(ada.run("send", "lobby", "before you came").returncode, 0)
+        self.assertEqual(bob.run("pull", "lobby").returncode, 0)
+        done = self.chat(bob, "/to #lobby\n/to #nowhere\n")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stdout.count("before you came"), 1)
+        self.assertIn("You are not in #nowhere", done.stdout)
+
+    def test_a_channel_that_cannot_take_it_is_told(self):
+        (ada,) = self.homes("ada")
+        name = f"few{self._users}"
+        self.assertEqual(ada.run("create", name, "--keeper", "members").returncode, 0)
+        done = self.chat(ada, "anybody?\n/quit\n", name)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("1 message is not committed yet; in the outbox", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
