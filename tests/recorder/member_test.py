@@ -20,7 +20,7 @@ import moot_wire  # noqa: E402
 MOOTD, MOOT, RECORDER = sys.argv[1:4]
 sys.argv[1:4] = [MOOTD, RECORDER]  # recorder_test takes its own from there
 sys.path.insert(0, str(HERE))
-from recorder_test import LOG_FILE, SLOW_MS, Violation  # noqa: E402
+from recorder_test import LOG_FILE, SLOW_MS, Violation, late_until, told  # noqa: E402
 
 PATIENCE = 60
 CHANNEL = "log"
@@ -37,19 +37,13 @@ def count(cmd, frames):
 def judge(lines, cmd, begin):
     """The first `cmd` after line `begin` leaves behind a sync of the log that came behind the write
     of what it is about. What else the store writes meanwhile does not matter."""
-    streams, written, durable = {}, False, False
-    for i, line in enumerate(lines):
-        kind, _, rest = line.partition(" ")
+    written = durable = False
+    for i, kind, rest, frames in told(lines):
         if kind == "M" and i >= begin:
             written = True
         elif kind == "S" and rest.endswith("/" + LOG_FILE):
             durable = durable or written
-        elif kind == "N":
-            fd, octets = rest.split()
-            frames, streams[fd] = moot_wire.split_frames(
-                streams.get(fd, b"") + bytes.fromhex(octets))
-            if i < begin or count(cmd, frames) == 0:
-                continue
+        elif i >= begin and count(cmd, frames):
             if not written:
                 raise Violation(f"{cmd} left and nothing had been written")
             if not durable:
@@ -60,18 +54,12 @@ def judge(lines, cmd, begin):
 
 def bursts(lines, cmd, begin):
     """Of every send after `begin` with commands `cmd`, how many; and the syncs of the store's log."""
-    streams, counts, syncs = {}, [], 0
-    for i, line in enumerate(lines):
-        kind, _, rest = line.partition(" ")
+    counts, syncs = [], 0
+    for i, kind, rest, frames in told(lines):
         if kind == "S" and rest.endswith("/" + LOG_FILE):
             syncs += i >= begin
-        elif kind == "N":
-            fd, octets = rest.split()
-            frames, streams[fd] = moot_wire.split_frames(
-                streams.get(fd, b"") + bytes.fromhex(octets))
-            found = count(cmd, frames)
-            if i >= begin and found:
-                counts.append(found)
+        elif i >= begin and count(cmd, frames):
+            counts.append(count(cmd, frames))
     return counts, syncs
 
 
@@ -154,26 +142,27 @@ class Channel:
     def lines(self):
         return self._log.read_text().splitlines()
 
-    # What leaves ada, each from a mark on: (frame, where its story begins).
+    # What STORIES are about, each from a mark on: where it begins.
 
     def somebody_elses_message(self):
         begin = len(self.lines())
         self.bob.run("send", f"#{CHANNEL}", TEXT)
-        return "ACK_CH_MSG", begin
+        return begin
 
     def own_message(self):
         begin = len(self.lines())
         self.ada.run("send", f"#{CHANNEL}", TEXT)
-        return "CH_MSG", begin
+        return begin
 
     def story_told(self, story):
         """The lines until what the story is about has left."""
-        cmd, begin = getattr(self, story)()
+        begin = getattr(self, story)()
         self.ada.wait_for_commits(1)
-        return self.lines(), cmd, begin
+        return self.lines(), STORIES[story], begin
 
 
-STORIES = ("somebody_elses_message", "own_message")
+# A method of Channel, and the frame that leaves ada.
+STORIES = {"somebody_elses_message": "ACK_CH_MSG", "own_message": "CH_MSG"}
 
 
 class MemberTest(unittest.TestCase):
@@ -193,10 +182,21 @@ class MemberTest(unittest.TestCase):
                 self.check(story, MOOT_RECORDER_SLOW_MS=SLOW_MS)
 
     def test_finds_a_disk_that_says_synced_before_it_is(self):
-        # An own message is followed by another write at once, which ends the lie before the frame
-        # has left: there it is seen only where the machine is slow.
-        with self.assertRaisesRegex(Violation, "before .* synced"):
-            self.check("somebody_elses_message", MOOT_RECORDER_LATE="1")
+        for story, cmd in STORIES.items():
+            with self.subTest(story), self.assertRaisesRegex(Violation, "before .* synced"):
+                self.check(story, **late_until(cmd))
+
+    def test_finds_a_swapped_pair_and_a_missing_write(self):
+        write, sync = "M /d/store.db-wal", "S /d/store.db-wal"
+        alone = moot_wire.frame("CH_MSG", b"\x80", b"k").hex()
+        batch = moot_wire.frame("BATCH", moot_wire.pack([{"cmd": "CH_MSG"}]), b"k").hex()
+        for send in (f"N 7 {alone}", f"N 7 {batch}"):
+            judge([write, sync, send], "CH_MSG", 0)
+            for lines, begin in (([write, send, sync], 0), ([sync, write, send, sync], 0),
+                                 ([write, "S /d/store.db", send], 0), ([send, write, sync], 0),
+                                 ([write, sync, send], 1)):
+                with self.assertRaises(Violation):
+                    judge(lines, "CH_MSG", begin)
 
     def test_acknowledgements_of_one_commit_leave_together(self):
         with Channel(MOOT_RECORDER_SLOW_MS=SLOW_MS) as channel:

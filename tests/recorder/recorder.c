@@ -9,8 +9,9 @@
  *
  * A write is told before it happens, a sync after it did: the order in the log never flatters.
  * $MOOT_RECORDER_SLOW_MS makes every sync take that much longer, so that who does not wait for it is
- * seen. $MOOT_RECORDER_LATE=1 makes syncs lie: they return at once and happen before the next
- * write, which is what the test must find. */
+ * seen. $MOOT_RECORDER_LATE makes syncs lie: they return at once, and happen when the next send that
+ * holds these octets has been told, which is what the test must find. Nothing else ends the lie,
+ * neither time nor what the program writes meanwhile. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -28,7 +29,7 @@
 
 static int log_fd = -1;
 static long slow_ms;
-static int late;
+static const char* late;
 static const char* mark;
 
 static pthread_mutex_t late_mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -45,7 +46,7 @@ __attribute__((constructor)) static void begin(void) {
   log_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   const char* slow = getenv("MOOT_RECORDER_SLOW_MS");
   slow_ms = slow == NULL ? 0 : strtol(slow, NULL, 10);
-  late = getenv("MOOT_RECORDER_LATE") != NULL;
+  late = getenv("MOOT_RECORDER_LATE");
   mark = getenv("MOOT_RECORDER_MARK");
 }
 
@@ -74,11 +75,25 @@ static int is_inet(int fd) {
          (domain == AF_INET || domain == AF_INET6);
 }
 
-static void told_sync(int fd, const char* path) {
-  (void)fd;
+static void told_sync(const char* path) {
   char line[4200];
   const int n = snprintf(line, sizeof line, "S %s\n", path);
   put(line, (size_t)n);
+}
+
+static int holds(const void* p, size_t n, const char* octets) {
+  return octets != NULL && memmem(p, n, octets, strlen(octets)) != NULL;
+}
+
+/* A file whose number does not fit stays a lie for good, as does one that is closed meanwhile. */
+static void sync_later(int fd) {
+  pthread_mutex_lock(&late_mutex);
+  int i = 0;
+  while (i < late_count && late_fds[i] != fd) ++i;
+  if (i == late_count && i < (int)(sizeof late_fds / sizeof late_fds[0])) {
+    late_fds[late_count++] = fd;
+  }
+  pthread_mutex_unlock(&late_mutex);
 }
 
 static void settle_late(void) {
@@ -86,7 +101,7 @@ static void settle_late(void) {
   for (int i = 0; i < late_count; ++i) {
     char path[4096];
     path_of(late_fds[i], path, sizeof path);
-    if (path[0] != '\0' && syscall(SYS_fdatasync, late_fds[i]) == 0) told_sync(late_fds[i], path);
+    if (path[0] != '\0' && syscall(SYS_fdatasync, late_fds[i]) == 0) told_sync(path);
   }
   late_count = 0;
   pthread_mutex_unlock(&late_mutex);
@@ -97,7 +112,6 @@ static void told_write(int fd, long long offset, size_t length) {
   char path[4096];
   path_of(fd, path, sizeof path);
   if (path[0] != '\0') {
-    if (late) settle_late();
     char line[4300];
     const int n = snprintf(line, sizeof line, "W %lld %zu %s\n", offset, length, path);
     put(line, (size_t)n);
@@ -106,7 +120,7 @@ static void told_write(int fd, long long offset, size_t length) {
 }
 
 static void told_mark(int fd, const void* p, size_t n) {
-  if (mark == NULL || memmem(p, n, mark, strlen(mark)) == NULL) return;
+  if (!holds(p, n, mark)) return;
   const int keep = errno;
   char path[4096];
   path_of(fd, path, sizeof path);
@@ -123,8 +137,10 @@ static void told_send(int fd, const struct iovec* v, size_t count) {
     char* line = malloc(2 * length + 32);
     if (line == NULL) _exit(99);
     size_t at = (size_t)sprintf(line, "N %d ", fd);
+    int ends_the_lie = 0;
     for (size_t i = 0; i < count; ++i) {
       const unsigned char* p = v[i].iov_base;
+      ends_the_lie |= holds(p, v[i].iov_len, late);
       for (size_t k = 0; k < v[i].iov_len; ++k) {
         line[at++] = "0123456789abcdef"[p[k] >> 4];
         line[at++] = "0123456789abcdef"[p[k] & 15];
@@ -133,6 +149,7 @@ static void told_send(int fd, const struct iovec* v, size_t count) {
     line[at++] = '\n';
     put(line, at);
     free(line);
+    if (ends_the_lie) settle_late();
   }
   errno = keep;
 }
@@ -215,10 +232,8 @@ static int sync_with(int fd, int (*real)(int)) {
   char path[4096];
   path_of(fd, path, sizeof path);
   if (path[0] == '\0') return real(fd);
-  if (late) {
-    pthread_mutex_lock(&late_mutex);
-    if (late_count < (int)(sizeof late_fds / sizeof late_fds[0])) late_fds[late_count++] = fd;
-    pthread_mutex_unlock(&late_mutex);
+  if (late != NULL) {
+    sync_later(fd);
     return 0;
   }
   if (slow_ms > 0) {
@@ -226,7 +241,7 @@ static int sync_with(int fd, int (*real)(int)) {
     nanosleep(&t, NULL);
   }
   const int result = real(fd);
-  if (result == 0) told_sync(fd, path);
+  if (result == 0) told_sync(path);
   return result;
 }
 int fsync(int fd) {

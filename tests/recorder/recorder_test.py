@@ -5,6 +5,7 @@ So the real mootd runs with recorder.c preloaded, and the order of its writes, s
 read back. recorder_test.py MOOTD RECORDER.so
 """
 
+import os
 import pathlib
 import subprocess
 import sys
@@ -24,19 +25,13 @@ class Violation(AssertionError):
     pass
 
 
-def judge(lines, cmd, begin=0):
-    """Checks the first frame `cmd` that leaves after line `begin`: something was written to the log
-    of the store since then, and all that was ever written to it is synced. The number of writes."""
-    unsynced = writes = 0
+def told(lines):
+    """Of every line its number, kind and rest, and the frames that it completes when it is a send."""
     streams = {}
     for i, line in enumerate(lines):
         kind, _, rest = line.partition(" ")
-        if kind == "W" and rest.endswith("/" + LOG_FILE):
-            unsynced += 1
-            writes += i >= begin
-        elif kind == "S" and rest.endswith("/" + LOG_FILE):
-            unsynced = 0
-        elif kind == "P":
+        frames = []
+        if kind == "P":
             fd, taken = rest.split()
             # Told behind the send it cuts short: the octets that were not taken come again.
             before, last = streams[fd]
@@ -44,16 +39,35 @@ def judge(lines, cmd, begin=0):
         elif kind == "N":
             fd, octets = rest.split()
             before, last = streams.get(fd, (b"", b""))
-            frames, before = moot_wire.split_frames(before + last)
+            _, before = moot_wire.split_frames(before + last)
             streams[fd] = (before, bytes.fromhex(octets))
             frames, _ = moot_wire.split_frames(before + streams[fd][1])
-            if i >= begin and any(name == cmd for name, _, _ in frames):
-                if writes == 0:
-                    raise Violation(f"{cmd} left and nothing had been written")
-                if unsynced:
-                    raise Violation(f"{cmd} left before {unsynced} of {writes} writes were synced")
-                return writes
+        yield i, kind, rest, frames
+
+
+def judge(lines, cmd, begin=0):
+    """Checks the first frame `cmd` that leaves after line `begin`: something was written to the log
+    of the store since then, and all that was ever written to it is synced. The number of writes."""
+    unsynced = writes = 0
+    for i, kind, rest, frames in told(lines):
+        if kind == "W" and rest.endswith("/" + LOG_FILE):
+            unsynced += 1
+            writes += i >= begin
+        elif kind == "S" and rest.endswith("/" + LOG_FILE):
+            unsynced = 0
+        elif i >= begin and any(name == cmd for name, _, _ in frames):
+            if writes == 0:
+                raise Violation(f"{cmd} left and nothing had been written")
+            if unsynced:
+                raise Violation(f"{cmd} left before {unsynced} of {writes} writes were synced")
+            return writes
     raise AssertionError(f"no {cmd} left")
+
+
+def late_until(cmd):
+    """The environment of a disk that says synced, and is so when the next `cmd` has left: every
+    payload names its command, alone and in a BATCH."""
+    return {"MOOT_RECORDER_LATE": os.fsdecode(moot_wire.pack(cmd))}
 
 
 class Recording:
@@ -100,21 +114,21 @@ class Recording:
         self.ada.barrier()
         return len(self.lines())
 
-    # What is acknowledged, each from a mark on: (frame, where its story begins).
+    # What STORIES are about, each from a mark on: where it begins.
 
     def message_to_somebody_away(self):
         begin = self.mark()
         self.ada.send("PV_MSG", to="bob", msg_id=moot_wire.new_ulid(),
                       msg=moot_wire.text_content("until you are back"))
         self.ada.barrier()
-        return "SINFO", begin
+        return begin
 
     def enrolment(self):
         newcomer = self.connect(moot_wire.Key.of_link(self.server.invite()))
         begin = self.mark()
         newcomer.send("ENROL", id="cyd")
         newcomer.wait_for("ENROLLED", id="cyd")
-        return "ENROLLED", begin
+        return begin
 
     def message_that_another_device_has_to_get(self):
         bob = self.connect(self.bob_key)
@@ -124,17 +138,19 @@ class Recording:
         bob.wait_for("MSG", msg_id=msg_id)
         bob.send("ACK_MSG", **{"from": "ada", "msg_id": msg_id})
         self.ada.wait_for("MSG_ACK", msg_id=msg_id)
-        return "MSG_ACK", begin
+        return begin
 
 
-STORIES = ("message_to_somebody_away", "enrolment", "message_that_another_device_has_to_get")
+# A method of Recording, and the frame that acknowledges.
+STORIES = {"message_to_somebody_away": "SINFO", "enrolment": "ENROLLED",
+           "message_that_another_device_has_to_get": "MSG_ACK"}
 
 
 class RecorderTest(unittest.TestCase):
     def check(self, story, **env):
         with Recording(**env) as recording:
-            cmd, begin = getattr(recording, story)()
-            return judge(recording.lines(), cmd, begin)
+            begin = getattr(recording, story)()
+            return judge(recording.lines(), STORIES[story], begin)
 
     def test_the_barrier_behind_a_message_to_somebody_away_waits_for_the_disk(self):
         self.check("message_to_somebody_away")
@@ -153,9 +169,9 @@ class RecorderTest(unittest.TestCase):
     # That the test can fail: syncs that come too late are found, in the recording and in a story.
 
     def test_finds_a_disk_that_says_synced_before_it_is(self):
-        for story in STORIES:
+        for story, cmd in STORIES.items():
             with self.subTest(story), self.assertRaisesRegex(Violation, "before .* synced"):
-                self.check(story, MOOT_RECORDER_LATE="1")
+                self.check(story, **late_until(cmd))
 
     def test_finds_a_swapped_pair_and_a_missing_write(self):
         sent = moot_wire.frame("ENROLLED", b"\x80", b"k").hex()
@@ -167,22 +183,34 @@ class RecorderTest(unittest.TestCase):
             with self.assertRaises(Violation):
                 judge(lines, "ENROLLED", begin)
 
-    def test_a_program_that_writes_syncs_and_sends_is_recorded_in_that_order(self):
+    def record(self, steps, **env):
+        """What a program told that has a file f and a socket c: the lines, with FILE for its path."""
         program = ("import os, socket, sys\n"
                    "a, b = socket.socketpair()\n"
                    "s = socket.create_server(('127.0.0.1', 0)); c = socket.create_connection(s.getsockname())\n"
-                   "f = os.open(sys.argv[1], os.O_CREAT | os.O_WRONLY)\n"
-                   "os.pwrite(f, b'one', 5); os.fdatasync(f); c.send(b'two'); a.send(b'three')\n"
-                   "os.write(f, b'four'); os.fsync(f)\n")
+                   "f = os.open(sys.argv[1], os.O_CREAT | os.O_WRONLY)\n" + steps)
         with tempfile.TemporaryDirectory() as place:
             log, file = pathlib.Path(place) / "log", pathlib.Path(place) / "file"
             subprocess.run([sys.executable, "-c", program, file], check=True, timeout=60,
-                           env={"LD_PRELOAD": RECORDER, "MOOT_RECORDER_LOG": str(log)})
-            kept = [line for line in log.read_text().splitlines()
+                           env={"LD_PRELOAD": RECORDER, "MOOT_RECORDER_LOG": str(log), **env})
+            return [line.replace(str(file), "FILE") for line in log.read_text().splitlines()
                     if line.endswith(str(file)) or line.startswith("N ")]
+
+    def test_a_program_that_writes_syncs_and_sends_is_recorded_in_that_order(self):
+        kept = self.record("os.pwrite(f, b'one', 5); os.fdatasync(f); c.send(b'two')\n"
+                           "a.send(b'three'); os.write(f, b'four'); os.fsync(f)\n")
         self.assertEqual([k.split()[0] for k in kept], ["W", "S", "N", "W", "S"])
-        self.assertEqual(kept[0], f"W 5 3 {file}")
+        self.assertEqual(kept[0], "W 5 3 FILE")
         self.assertEqual(kept[2].split()[2], b"two".hex())
+
+    def test_a_late_sync_comes_behind_the_send_it_is_late_for(self):
+        one, other = moot_wire.pack("CH_MSG"), moot_wire.pack("ACK_CH_MSG")
+        kept = self.record("os.pwrite(f, b'one', 0); os.fdatasync(f); os.pwrite(f, b'two', 3)\n"
+                           f"os.fsync(f); c.send({other!r}); c.sendmsg([b'a', {one!r}])\n"
+                           f"c.send({one!r}); os.write(f, b'three'); os.fsync(f)\n",
+                           **late_until("CH_MSG"))
+        self.assertEqual([k.split()[0] for k in kept], ["W", "W", "N", "N", "S", "N", "W"])
+        self.assertEqual(kept[4], "S FILE")
 
 
 if __name__ == "__main__":
