@@ -172,6 +172,14 @@ std::vector<ConnId> Channels::Impl::conns_of_members(const Roster& roster) const
   return all;
 }
 
+std::size_t Channels::Impl::pulls_of(ConnId conn) const {
+  std::size_t n = 0;
+  for (const ChannelId& id : membership.of(user_of(conn))) {
+    if (const auto* c = std::get_if<Coordinator>(&live.at(id).rules)) n += c->pulls_of(conn);
+  }
+  return n;
+}
+
 void Channels::connected(Now now, ConnId conn, const UserId& user, ChannelEffects& fx) {
   Impl& d = *impl_;
   MOOT_CHECK(d.conns.emplace(conn, Connection{.user = user}).second);
@@ -340,7 +348,14 @@ void Channels::step(Now now, ConnId conn, const c::ChPull& cmd, ChannelEffects& 
   const auto a = impl_->admit(conn, cmd.id, Impl::Needs::membership, std::nullopt, fx);
   if (!a) return;
   const Turn t = impl_->turn(now, cmd.id, fx);
-  if (Coordinator* c = a->live.coordinator()) c->pull(t, conn, a->user, cmd);
+  if (Coordinator* c = a->live.coordinator()) {
+    if (!c->has_routed(conn, cmd.req) && impl_->pulls_of(conn) >= limits::kPullsPerConn) {
+      t.err(conn, Errc::busy, "Too many pulls of this connection wait; finish one first.",
+            {.retry_ms = 1'000});
+    } else {
+      c->pull(t, conn, a->user, cmd);
+    }
+  }
   if (ServerKeeper* k = a->live.keeper()) k->pull(t, conn, a->user, cmd);
   impl_->settle(t);
 }

@@ -66,6 +66,7 @@ struct Channels::Impl {
   const UserId& user_of(ConnId conn) const;
   std::vector<ConnId> conns_of(const UserId& user) const;
   std::vector<ConnId> conns_of_members(const Roster& roster) const;
+  std::size_t pulls_of(ConnId conn) const;  // routed to leaders and not answered
   void detach(const Turn& turn, ConnId conn);
   void detach_everywhere(Now now, ConnId conn, ChannelEffects& fx);
   void attach(Now now, ConnId conn, const c::ChAttach& cmd, ChannelEffects& fx);

@@ -58,6 +58,11 @@ class Coordinator {
   bool standing() const { return elections_.candidate().has_value(); }
   std::size_t in_flight() const { return inflight_.size(); }
   std::uint64_t epoch() const { return epoch_; }
+  // Pulls of the connection that wait for their page.
+  std::size_t pulls_of(ConnId conn) const { return routes_.pulls_of(conn); }
+  bool has_routed(ConnId conn, std::uint64_t req) const {
+    return routes_.pulls().contains({conn, req});
+  }
   void check_invariants(const Roster& roster, const Attendance& here) const;
 
  private:

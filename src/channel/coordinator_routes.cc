@@ -20,10 +20,7 @@ void Coordinator::pull(const Turn& turn, ConnId conn, const UserId& user, const 
                     {.retry_ms = kBusyRetryMs});
   }
   if (leads(conn)) return;
-  if (!routes_.pull(conn, cmd.req, user, turn.now.tick)) {
-    return turn.err(conn, Errc::busy, "Too many pulls of this connection wait; finish one first.",
-                    {.retry_ms = kBusyRetryMs});
-  }
+  routes_.pull(conn, cmd.req, user, turn.now.tick);
   const Tick due =
       turn.now.tick + LeaderWatch::pull_patience(turn.here.find(leader_->conn)->round_trip);
   if (!check_at_ || due < *check_at_) check_at_ = due;

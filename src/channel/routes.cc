@@ -12,13 +12,13 @@ bool Merge::may_confirm(const UserId& user, bool leads) const {
   return leads || record.acks.lists(user) || record.acks.n > limits::kAcksListedMax;
 }
 
-bool Routes::pull(ConnId conn, std::uint64_t req, const UserId& user, Tick now) {
-  if (pulls_.contains({conn, req})) return true;
-  const auto first = pulls_.lower_bound({conn, 0});
-  const auto last = pulls_.lower_bound({ConnId{conn.n + 1}, 0});
-  if (static_cast<std::size_t>(std::distance(first, last)) >= limits::kPullsPerConn) return false;
+void Routes::pull(ConnId conn, std::uint64_t req, const UserId& user, Tick now) {
   pulls_.emplace(PullKey{conn, req}, Pull{user, now});
-  return true;
+}
+
+std::size_t Routes::pulls_of(ConnId conn) const {
+  return static_cast<std::size_t>(
+      std::distance(pulls_.lower_bound({conn, 0}), pulls_.lower_bound({ConnId{conn.n + 1}, 0})));
 }
 
 std::optional<Pull> Routes::take_pull(ConnId conn, std::uint64_t req) {

@@ -39,9 +39,10 @@ class Routes {
  public:
   using PullKey = std::pair<ConnId, std::uint64_t>;
 
-  // False: the connection has too many. A repeated one keeps its time.
-  bool pull(ConnId conn, std::uint64_t req, const UserId& user, Tick now);
+  // A repeated one keeps its time.
+  void pull(ConnId conn, std::uint64_t req, const UserId& user, Tick now);
   std::optional<Pull> take_pull(ConnId conn, std::uint64_t req);
+  std::size_t pulls_of(ConnId conn) const;
   const std::map<PullKey, Pull>& pulls() const { return pulls_; }
   void restart_watches(Tick now);
   void forget(ConnId conn);  // its pulls

@@ -72,11 +72,17 @@ inline constexpr std::uint64_t kFramesPerConnectionMax = 1ull << 32;  // R5; ove
 inline constexpr unsigned kSenselessPerMinuteMax = 20;  // protocol.md 7; the 20th: DCNN proto
 inline constexpr seconds kWriteStall{30};
 
-// Send queue of a connection. Soft: no bulk pages. Hard: DCNN sendq.
+// Send queue of a connection (protocol.md 10). Above soft: bulk waits until it is drained. Hard, or
+// so many frames: DCNN sendq.
 inline constexpr std::size_t kSendQueueSoftBytes = 256 * 1024;
 inline constexpr std::size_t kSendQueueHardBytes = 1024 * 1024;
 inline constexpr std::size_t kSendQueueReplicaBytes = 4 * 1024 * 1024;
 inline constexpr std::size_t kSendQueueReplicaFrames = 10'000;
+// Questions with long answers that wait for it, and barriers behind them; over: DCNN sendq.
+inline constexpr std::size_t kHeldQuestions = 256;
+inline constexpr std::size_t kHeldQuestionBytes = 1024 * 1024;
+// Users of whom a connection is told later; over: told at once.
+inline constexpr std::size_t kPresenceHeld = 1'024;
 
 // Accounts.
 inline constexpr std::size_t kCredentialsPerUser = 8;
@@ -145,7 +151,8 @@ inline constexpr std::size_t kInflightPerChannel = 4'096;  // over: ERR busy
 inline constexpr std::size_t kInflightBytesPerChannel = 16 * 1024 * 1024;
 inline constexpr std::size_t kMergeBytesPerChannel = 8 * 1024 * 1024;  // over: ERR busy
 inline constexpr std::size_t kMergesPerChannel = 16'384;
-inline constexpr std::size_t kPullsPerConn = 16;          // of one channel; over: ERR busy
+// Routed to leaders and not answered: so many pages fit between the bounds of the send queue.
+inline constexpr std::size_t kPullsPerConn = 12;          // over: ERR busy
 inline constexpr std::size_t kInvitedPerChannel = 1'000;  // and barred; over: ERR limit
 
 // Rates of what a client starts (protocol.md 9). Bucket empty: stop reading; 60 s: DCNN limit.

@@ -32,9 +32,11 @@ struct Connection {
   Phase phase = Phase::handshake;
   bool readable = true;  // whether the poller is asked for it
   bool writable = false;
-  bool touched = false;   // has something to send this turn
-  bool resumed = false;   // octets are here that no readiness will tell
-  bool was_read = false;  // in this turn: frames of it may lie in `in`, which must not grow
+  bool touched = false;      // has something to send this turn
+  bool resumed = false;      // octets are here that no readiness will tell
+  bool behind = false;       // the hub was told that `out` is above the soft bound
+  bool drain_asked = false;  // the hub wants to know when it is not
+  bool was_read = false;     // in this turn: frames of it may lie in `in`, which must not grow
   std::uint32_t slot = 0;
   std::uint32_t key = KeySlab::kNone;
   std::uint32_t first = kNone;  // this turn's commands, a list in Worker::refs_
@@ -58,6 +60,18 @@ struct Connection {
     std::vector<std::uint64_t> fresh;  // of this turn
   };
   std::unique_ptr<Marks> marks;
+
+  // How many frames `out` holds, while it is not empty: the frames of a turn count until the last
+  // of its octets is sent.
+  struct Queued {
+    struct Turn {
+      std::size_t octets = 0;
+      std::size_t frames = 0;
+    };
+    std::deque<Turn> turns;
+    std::size_t frames = 0;
+  };
+  std::unique_ptr<Queued> queued;
 };
 
 }  // namespace moot::net

@@ -90,6 +90,10 @@ void FanOut::mark(ConnId conn, std::uint64_t token) {
 void FanOut::seen(ConnId conn, std::uint64_t nonce) {
   emit({.kind = Out::Kind::seen, .conn = conn, .value = nonce});
 }
+void FanOut::when_drained(ConnId conn, Ticket after) {
+  const Out out{.kind = Out::Kind::drained, .conn = conn};
+  now(after) ? emit(out) : held(after).box.outs.push_back(out);
+}
 void FanOut::pause(ConnId conn, Tick until) {
   emit({.kind = Out::Kind::pause, .conn = conn, .value = static_cast<std::uint64_t>(until.ms)});
 }

@@ -41,6 +41,7 @@ class FanOut : public server::Effects {
   void need_key(ConnId conn, const UserId& account, const std::optional<Kid>& existing) override;
   void mark(ConnId conn, std::uint64_t token) override;
   void seen(ConnId conn, std::uint64_t nonce) override;
+  void when_drained(ConnId conn, Ticket after) override;
   void pause(ConnId conn, Tick until) override;
 
   // Whose frame is handled: what is sent to it from now on is an answer of this turn.

@@ -185,6 +185,12 @@ void Hub::gone(ConnId conn) {
 void Hub::reached(ConnId conn, std::uint64_t token) {
   guarded([&] { core_->reached(now_, conn, token, fx_); });
 }
+void Hub::behind(ConnId conn) {
+  guarded([&] { core_->behind(now_, conn, fx_); });
+}
+void Hub::drained(ConnId conn) {
+  guarded([&] { core_->drained(now_, conn, fx_); });
+}
 void Hub::settled(const Address& from, SourceLimits::Fault fault) {
   sources_.settled(from, now_.tick, fault);
 }

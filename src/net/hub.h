@@ -59,6 +59,8 @@ class Hub : public HubPort {
   void frame(const server::Incoming& in) override;
   void gone(ConnId conn) override;
   void reached(ConnId conn, std::uint64_t token) override;
+  void behind(ConnId conn) override;
+  void drained(ConnId conn) override;
   void settled(const Address& from, SourceLimits::Fault fault) override;
 
   // ---- a turn ----

@@ -31,6 +31,8 @@ class HubPort {
   virtual void frame(const server::Incoming& in) = 0;
   virtual void gone(ConnId conn) = 0;
   virtual void reached(ConnId conn, std::uint64_t token) = 0;
+  virtual void behind(ConnId conn) = 0;   // its send queue went above the soft bound
+  virtual void drained(ConnId conn) = 0;  // what Out::drained asked for
   virtual void settled(const Address& from, SourceLimits::Fault fault) = 0;
 };
 
@@ -55,11 +57,15 @@ struct InBatch {
     ConnId conn;
     std::uint64_t token = 0;
   };
+  struct Queue {
+    ConnId conn;
+    bool drained = false;  // else behind
+  };
   struct Settled {
     Address from;
     SourceLimits::Fault fault = SourceLimits::Fault::none;
   };
-  using Call = std::variant<Frame, CnnName, Admit, Gone, Reached, Settled>;
+  using Call = std::variant<Frame, CnnName, Admit, Gone, Reached, Queue, Settled>;
   std::vector<Call> calls;
   Buffer octets;
 };
@@ -82,6 +88,8 @@ class QueuePort : public HubPort {
   void reached(ConnId conn, std::uint64_t token) override {
     batch_.calls.emplace_back(InBatch::Reached{conn, token});
   }
+  void behind(ConnId conn) override { batch_.calls.emplace_back(InBatch::Queue{conn, false}); }
+  void drained(ConnId conn) override { batch_.calls.emplace_back(InBatch::Queue{conn, true}); }
   void settled(const Address& from, SourceLimits::Fault fault) override {
     batch_.calls.emplace_back(InBatch::Settled{from, fault});
   }
@@ -107,6 +115,8 @@ inline void replay(const InBatch& batch, HubPort& to) {
       to.gone(g->conn);
     } else if (const auto* r = std::get_if<InBatch::Reached>(&call)) {
       to.reached(r->conn, r->token);
+    } else if (const auto* q = std::get_if<InBatch::Queue>(&call)) {
+      q->drained ? to.drained(q->conn) : to.behind(q->conn);
     } else if (const auto* s = std::get_if<InBatch::Settled>(&call)) {
       to.settled(s->from, s->fault);
     }

@@ -35,6 +35,7 @@ struct Out {
     pause,      // `value`: tick in ms
     keys,       // `value`: index into `answers`
     queue_max,  // `value`: octets
+    drained,    // tell when the send queue is within the soft bound
   };
   Kind kind = Kind::send;
   bool has_ref = false;

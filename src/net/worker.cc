@@ -55,7 +55,7 @@ Tick Worker::next_timer() const { return wheel_.next(); }
 
 void Worker::wait(Tick until) {
   poller_.arm();
-  if (poller_.pending() || !resumed_.empty()) {
+  if (poller_.pending() || !resumed_.empty() || !queues_.empty()) {
     ctx_.poll();
   } else {
     const Millis most{60'000};
@@ -72,6 +72,7 @@ void Worker::receive() {
   run_timers();
   ready();
   process();
+  tell_queues();
 }
 
 void Worker::take_orders() {
@@ -169,7 +170,7 @@ void Worker::greet(Connection& c) {
   c.phase = Phase::greeted;
   tx_.clear();
   c.session->greet(tx_, now_);
-  send(c, tx_.bytes());
+  send(c, tx_.bytes(), 1);
   tx_.clear();
 }
 

@@ -81,6 +81,7 @@ class Worker {
     ConnId conn;
     std::size_t begin = 0;
     std::size_t end = 0;
+    std::size_t frames = 0;
   };
   struct Check {
     ConnId conn;
@@ -130,8 +131,10 @@ class Worker {
   void on_seen(Connection& c, std::uint64_t nonce);
   void build(Connection& c);
   void sign_and_send();
-  void send(Connection& c, Bytes octets);
+  void send(Connection& c, Bytes octets, std::size_t frames);
   void send_backlog(Connection& c);
+  void watch_queue(Connection& c);
+  void tell_queues();
 
   const unsigned index_;
   session::ServerInfo info_;
@@ -167,6 +170,7 @@ class Worker {
   std::vector<ConnId> read_;  // connections read in this turn
   std::vector<ConnId> resumed_;
   std::vector<Check> checks_;
+  std::vector<ConnId> queues_;                  // went above the soft bound or below it, to be told
   std::vector<std::unique_ptr<Outbox>> taken_;  // alive until `flush`: refs_ point into them
   Outbox local_;
   std::vector<Ref> refs_;

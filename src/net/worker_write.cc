@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "net/log.h"
 #include "net/worker.h"
@@ -67,6 +68,10 @@ void Worker::apply(Outbox& box, const Out& out) {
     case Out::Kind::queue_max:
       c->queue_max = static_cast<std::uint32_t>(out.value);
       break;
+    case Out::Kind::drained:
+      c->drain_asked = true;
+      touch(*c);
+      break;
     case Out::Kind::keys:
       break;
   }
@@ -132,9 +137,11 @@ void Worker::build(Connection& c) {
   }
   c.first = c.last = Connection::kNone;
   Outbox last_word;
-  if (!c.out.empty() && octets > c.queue_max && c.phase == Phase::open) {
-    // protocol.md 9: what is queued stays queued, nothing is added but the reason.
-    log::info("conn.sendq", {{"conn", c.id.n}, {"octets", octets}});
+  const std::size_t frames = c.queued ? c.queued->frames : 0;
+  if (!c.out.empty() && c.phase == Phase::open &&
+      (octets > c.queue_max || frames > limits::kSendQueueReplicaFrames)) {
+    // protocol.md 10: what is queued stays queued, nothing is added but the reason.
+    log::info("conn.sendq", {{"conn", c.id.n}, {"octets", octets}, {"frames", frames}});
     const std::uint32_t piece = last_word.add(
         s::Dcnn{.code = text(DcnnCode::sendq),
                 .message = "This connection reads too slowly; connect again and catch up."});
@@ -144,6 +151,7 @@ void Worker::build(Connection& c) {
     c.touched = false;
   }
   const std::size_t begin = tx_.size();
+  const std::uint64_t frames_before = c.session->outgoing().frames();
   if (!bodies_.empty()) c.session->outgoing().put(tx_, now_.wall.seconds(), bodies_, unsigned_);
   unsigned_slot_.resize(unsigned_.size(), c.slot);
   if (c.marks && !c.marks->fresh.empty()) {
@@ -155,7 +163,8 @@ void Worker::build(Connection& c) {
     c.marks->fresh.clear();
     c.marks->fresh.shrink_to_fit();
   }
-  built_.push_back({c.id, begin, tx_.size()});
+  const auto added = static_cast<std::size_t>(c.session->outgoing().frames() - frames_before);
+  built_.push_back({c.id, begin, tx_.size(), added});
 }
 
 void Worker::sign_and_send() {
@@ -173,7 +182,8 @@ void Worker::sign_and_send() {
     wire::put_signature(tx_, unsigned_[i].slot, macs_[i]);
   }
   for (const Built& b : built_) {
-    if (Connection* c = find(b.conn)) send(*c, tx_.bytes().subspan(b.begin, b.end - b.begin));
+    if (Connection* c = find(b.conn))
+      send(*c, tx_.bytes().subspan(b.begin, b.end - b.begin), b.frames);
   }
   built_.clear();
   unsigned_.clear();
@@ -181,7 +191,7 @@ void Worker::sign_and_send() {
   tx_.clear();
 }
 
-void Worker::send(Connection& c, Bytes octets) {
+void Worker::send(Connection& c, Bytes octets, std::size_t frames) {
   std::size_t sent = 0;
   if (c.out.empty() && !octets.empty()) {
     if (c.transport.write(octets, sent) == Io::closed) {
@@ -191,6 +201,12 @@ void Worker::send(Connection& c, Bytes octets) {
     c.stalled_since = now_.tick;
   }
   c.out.put(octets.subspan(sent));
+  if (sent < octets.size()) {
+    if (!c.queued) c.queued = std::make_unique<Connection::Queued>();
+    c.queued->turns.push_back({octets.size() - sent, frames});
+    c.queued->frames += frames;
+  }
+  watch_queue(c);
   if (c.out.empty()) {
     if (c.phase == Phase::closing) sent_all(c);
     return;
@@ -208,10 +224,39 @@ void Worker::send_backlog(Connection& c) {
   }
   if (sent > 0) c.stalled_since = now_.tick;
   c.out.drop_front(sent);
+  for (auto& turns = c.queued->turns; sent > 0;) {
+    const std::size_t n = std::min(sent, turns.front().octets);
+    turns.front().octets -= n;
+    sent -= n;
+    if (turns.front().octets > 0) continue;
+    c.queued->frames -= turns.front().frames;
+    turns.pop_front();
+  }
+  watch_queue(c);
   if (!c.out.empty()) return;
   c.out.release();
+  c.queued.reset();
   ask(c, c.readable, c.transport.tls() && c.transport.wants_write());
   if (c.phase == Phase::closing) sent_all(c);
+}
+
+// The hub is told in the next turn: steps of the core belong to its beginning.
+void Worker::watch_queue(Connection& c) {
+  const bool above = c.out.size() > limits::kSendQueueSoftBytes;
+  if (above != c.behind || (!above && c.drain_asked)) queues_.push_back(c.id);
+}
+
+void Worker::tell_queues() {
+  for (const ConnId id : queues_) {
+    Connection* c = find(id);
+    if (c == nullptr || c->phase != Phase::open) continue;
+    const bool above = c->out.size() > limits::kSendQueueSoftBytes;
+    if (above && !std::exchange(c->behind, true)) hub_.behind(id);
+    if (above) continue;
+    c->behind = false;
+    if (std::exchange(c->drain_asked, false)) hub_.drained(id);
+  }
+  queues_.clear();
 }
 
 }  // namespace moot::net

@@ -8,7 +8,7 @@ constexpr std::size_t kBacklogLow = 128;
 
 }  // namespace
 
-void Backlogs::begin(const Step& step, const Conn& conn) {
+void Backlogs::begin(const Step& step, Conn& conn) {
   Backlog& b = backlogs_[conn.id];
   b.more = true;
   fetch_more(step, conn, b);
@@ -21,12 +21,13 @@ void Backlogs::fetch_more(const Step& step, const Conn& conn, Backlog& b) {
     backlogs_.erase(conn.id);
     return;
   }
+  if (conn.behind) return;
   b.fetching = true;
   b.more = false;
   step.fx.fetch_offline(conn.id, conn.kid, b.last_seq);
 }
 
-void Backlogs::page(const Step& step, const Conn& conn, const OfflinePage& page,
+void Backlogs::page(const Step& step, Conn& conn, const OfflinePage& page,
                     const std::function<bool(const OfflineCopy&)>& wanted) {
   const auto it = backlogs_.find(conn.id);
   if (it == backlogs_.end()) return;
@@ -39,7 +40,7 @@ void Backlogs::page(const Step& step, const Conn& conn, const OfflinePage& page,
     if (!wanted(c)) continue;
     s::Msg msg{.from = c.author, .msg_id = c.msg_id, .msg = c.msg, .sent = c.msg_id.time().ms};
     if (c.own) msg.to = c.recipient;
-    step.send(conn.id, msg);
+    step.send_bulk(conn, msg);
     ++b.unacknowledged;
   }
   fetch_more(step, conn, b);
@@ -50,6 +51,11 @@ void Backlogs::acknowledged(const Step& step, const Conn& conn) {
   if (it == backlogs_.end()) return;
   if (it->second.unacknowledged > 0) --it->second.unacknowledged;
   fetch_more(step, conn, it->second);
+}
+
+void Backlogs::drained(const Step& step, const Conn& conn) {
+  const auto it = backlogs_.find(conn.id);
+  if (it != backlogs_.end()) fetch_more(step, conn, it->second);
 }
 
 void Backlogs::grew(ConnId conn) {

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "base/buffer.h"
 #include "base/check.h"
+#include "wire/commands.h"
 
 namespace moot::server {
 namespace {
@@ -42,6 +44,25 @@ const std::vector<ConnId>& ConnTable::of(const UserId& user) const {
 Conn* ConnTable::of_credential(const Kid& kid) {
   const auto it = by_kid_.find(kid);
   return it == by_kid_.end() ? nullptr : find(it->second.back());
+}
+
+void Step::send_bulk(Conn& to, const s::Any& cmd, Ticket after) const {
+  send(to.id, cmd, after);
+  count_bulk(to, cmd, after);
+}
+
+void Step::count_bulk(Conn& to, const s::Any& cmd, Ticket after) const {
+  Buffer octets;
+  wire::encode_fields(octets, cmd);
+  to.bulk += octets.size();
+  to.bulk_after = std::max(to.bulk_after, after);
+  if (to.bulk > limits::kSendQueueSoftBytes) behind(to);
+}
+
+void Step::behind(Conn& conn) const {
+  if (conn.behind || conn.closing) return;
+  conn.behind = true;
+  fx.when_drained(conn.id, conn.bulk_after);
 }
 
 }  // namespace moot::server

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -14,6 +15,7 @@
 #include "model/store_ops.h"
 #include "server/causes.h"
 #include "server/effects.h"
+#include "server/held_questions.h"
 #include "server/rates.h"
 
 namespace moot::server {
@@ -32,6 +34,12 @@ struct Conn {
   Causes causes;
   Tick senseless_since;
   unsigned senseless = 0;
+  // Its send queue is above the soft bound, or may be by what we put there: bulk waits until the
+  // shell says that it is drained (protocol.md 10).
+  bool behind = false;
+  std::size_t bulk = 0;  // octets of bulk since it last was
+  Ticket bulk_after;     // what they leave after
+  std::unique_ptr<HeldQuestions> held;
 };
 
 // Who is connected, by connection, by user and by credential. Iterates in id order.
@@ -95,6 +103,12 @@ struct Step {
                        .ref_index = ref.index});
   }
   Ticket persist(op::Any op) const { return fx.persist(std::move(op)); }
+
+  // A page: after so many that the queue may be above its soft bound the next one waits.
+  void send_bulk(Conn& to, const s::Any& cmd, Ticket after = {}) const;
+  void count_bulk(Conn& to, const s::Any& cmd, Ticket after) const;
+  // From now on bulk for the connection waits.
+  void behind(Conn& conn) const;
 };
 
 }  // namespace moot::server

@@ -121,6 +121,7 @@ void Core::gone(Now now, ConnId id, Effects& fx) {
   }
   impl_->conns.remove(id);
   impl_->keys_wanted.erase(id);
+  impl_->presence.gone(id);
   if (!invite && !impl_->conns.online(user)) impl_->presence.went(user);
   impl_->presence.tick(step);
 }
@@ -140,6 +141,25 @@ void Core::offline_page(Now now, ConnId id, OfflinePage page, Effects& fx) {
 void Core::reached(Now now, ConnId id, std::uint64_t token, Effects& fx) {
   if (const Conn* conn = impl_->conns.find(id))
     impl_->messages.reached({now, fx}, conn->user, token);
+}
+
+void Core::behind(Now now, ConnId id, Effects& fx) {
+  if (Conn* conn = impl_->conns.find(id)) Step{now, fx}.behind(*conn);
+}
+
+void Core::drained(Now now, ConnId id, Effects& fx) {
+  const Step step{now, fx};
+  impl_->wall = now.wall;
+  Conn* conn = impl_->conns.find(id);
+  if (conn == nullptr || conn->closing) return;
+  conn->behind = false;
+  conn->bulk = 0;
+  conn->bulk_after = {};
+  impl_->answer_held(step, *conn);
+  if (conn->closing || conn->behind) return;
+  impl_->messages.drained(step, *conn);
+  impl_->presence.drained(id);
+  impl_->presence.tick(step);
 }
 
 Tick Core::next_deadline() const {

@@ -97,6 +97,10 @@ class Core {
   void offline_page(Now now, ConnId conn, OfflinePage page, Effects& fx);
   void key_ready(Now now, ConnId conn, const MadeKey& key, Effects& fx);
   void reached(Now now, ConnId conn, std::uint64_t token, Effects& fx);
+  // The send queue of the connection went above the soft bound (protocol.md 10): bulk waits.
+  void behind(Now now, ConnId conn, Effects& fx);
+  // What Effects::when_drained asked for: what waited goes on.
+  void drained(Now now, ConnId conn, Effects& fx);
 
   // ---- time ----
   Tick next_deadline() const;

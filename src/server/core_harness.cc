@@ -135,6 +135,7 @@ void Harness::restart() {
   held_.clear();
   lines_.clear();
   fetches_.clear();
+  to_drain_.clear();
   nonces_.clear();
   core_ = std::make_unique<Core>(config_, kText, on_disk(), records_, now_);
   core_->start(now_, *this);
@@ -191,6 +192,19 @@ void Harness::gone(ConnId conn) {
   check();
 }
 
+void Harness::stall(ConnId conn) {
+  read_nothing(conn);
+  core_->behind(now_, conn, *this);
+  answer();
+  check();
+}
+
+void Harness::drain(ConnId conn) {
+  stalled_.erase(conn);
+  answer();
+  check();
+}
+
 void Harness::pass(Millis d) {
   const Tick end = now_.tick + d;
   while (core_->next_deadline() <= end) {
@@ -223,7 +237,15 @@ void Harness::sync() {
 }
 
 void Harness::answer() {
-  while (!fetches_.empty() || !wants_.empty() || !seen_.empty()) {
+  const auto drains = [this] {
+    return std::ranges::find_if(to_drain_, [&](ConnId c) { return !stalled_.contains(c); });
+  };
+  while (!fetches_.empty() || !wants_.empty() || !seen_.empty() || drains() != to_drain_.end()) {
+    if (const auto it = drains(); it != to_drain_.end()) {
+      const ConnId conn = *it;
+      to_drain_.erase(it);
+      core_->drained(now_, conn, *this);
+    }
     // The harness numbers its frames so that `seen` is the token that was marked.
     for (const auto& [conn, nonce] : std::exchange(seen_, {}))
       core_->reached(now_, conn, nonce, *this);
@@ -310,6 +332,9 @@ void Harness::need_key(ConnId conn, const UserId& account, const std::optional<K
 }
 void Harness::mark(ConnId conn, std::uint64_t token) { put(conn, "mark " + std::to_string(token)); }
 void Harness::seen(ConnId conn, std::uint64_t nonce) { seen_.emplace_back(conn, nonce); }
+void Harness::when_drained(ConnId conn, Ticket) {
+  MOOT_CHECK(to_drain_.insert(conn).second);  // one question at a time
+}
 void Harness::pause(ConnId conn, Tick until) {
   put(conn, "pause " + std::to_string((until - now_.tick).count()) + " ms");
 }

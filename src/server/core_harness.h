@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,10 @@ class Harness : public Effects {
   void say(ConnId conn, const c::Any& cmd);
   void say_batch(ConnId conn, const std::vector<c::Any>& cmds);
   void gone(ConnId conn);
+  // Its send queue is not drained any more until `drain`; `stall`: and above the soft bound now.
+  void read_nothing(ConnId conn) { stalled_.insert(conn); }
+  void stall(ConnId conn);
+  void drain(ConnId conn);
   void pass(Millis d);  // time goes by, deadlines are met
   void sync();          // everything persisted so far is on disk
   void restart();       // a new core on what is on disk
@@ -62,6 +67,7 @@ class Harness : public Effects {
   void need_key(ConnId conn, const UserId& account, const std::optional<Kid>& existing) override;
   void mark(ConnId conn, std::uint64_t token) override;
   void seen(ConnId conn, std::uint64_t nonce) override;
+  void when_drained(ConnId conn, Ticket after) override;
   void pause(ConnId conn, Tick until) override;
 
  private:
@@ -101,6 +107,8 @@ class Harness : public Effects {
   };
   std::vector<Want> wants_;
   std::vector<std::pair<ConnId, std::uint64_t>> seen_;
+  std::set<ConnId> stalled_;
+  std::set<ConnId> to_drain_;  // who asked for it
   unsigned next_key_ = 1000;
   std::optional<ConnId> only_;
 };

@@ -63,8 +63,12 @@ struct Core::Impl {
     return {conns, config.rates, step, last};
   }
 
-  // One command of a frame, or of a BATCH; none: it made no sense and was told so.
+  // One command of a frame, or of a BATCH.
   void command(const Step& step, Conn& conn, const Ref& ref, const c::Any& cmd, std::size_t octets);
+  void charge(const Step& step, Conn& conn, const c::Any& cmd, std::size_t octets);
+  // Keeps a question for later where its answer has to wait. True: it did, or ended the connection.
+  bool held_back(const Step& step, Conn& conn, const Ref& ref, const c::Any& cmd, Bytes map);
+  void answer_held(const Step& step, Conn& conn);
   void decode(const Step& step, Conn& conn, const Ref& ref, Bytes map, std::size_t octets);
   void batch(const Step& step, Conn& conn, const Ref& ref, const c::Batch& cmd, std::size_t octets);
   void senseless(const Step& step, Conn& conn, const Ref& ref, Errc code,

@@ -65,6 +65,15 @@ template <class T>
 inline constexpr bool kForInvite = std::same_as<T, c::Enrol> || std::same_as<T, c::Info> ||
                                    std::same_as<T, c::Kalive> || std::same_as<T, c::Dcnn>;
 
+// Whose answers are bulk (protocol.md 10).
+template <class T>
+inline constexpr bool kAsksForBulk = std::same_as<T, c::ChPull> || std::same_as<T, c::LstUsr> ||
+                                     std::same_as<T, c::ChLst> || std::same_as<T, c::ChMembers>;
+bool is_bulk(const s::Any& cmd) {
+  return std::holds_alternative<s::ChAppend>(cmd) || std::holds_alternative<s::LstCh>(cmd) ||
+         std::holds_alternative<s::ChMembers>(cmd);
+}
+
 template <class T>
 inline constexpr bool kOfChannels =
     requires(Channels ch, const T& cmd, ChannelEffects& fx) { ch.step(Now{}, ConnId{}, cmd, fx); };
@@ -78,6 +87,11 @@ void ChannelSink::send_after(Ticket after, Conns to, const s::Any& cmd) {
     }
   }
   step_.fx.send(to, cmd, after);
+  if (is_bulk(cmd)) {
+    for (const ConnId id : to) {
+      if (Conn* conn = conns_.find(id)) step_.count_bulk(*conn, cmd, after);
+    }
+  }
   // The next barrier of this connection is not past what it is still to hear.
   if (conn_ != nullptr && std::ranges::binary_search(to, conn_->id))
     conn_->barrier = std::max(conn_->barrier, after);
@@ -143,7 +157,52 @@ void Core::Impl::decode(const Step& step, Conn& conn, const Ref& ref, Bytes map,
               "`max_frame` and at 12,000 nodes.");
     return;
   }
-  command(step, conn, ref, *cmd, octets);
+  charge(step, conn, *cmd, octets);
+  if (!held_back(step, conn, ref, *cmd, map)) command(step, conn, ref, *cmd, octets);
+}
+
+void Core::Impl::charge(const Step& step, Conn& conn, const c::Any& any, std::size_t octets) {
+  std::visit(
+      [&]<class T>(const T& cmd) {
+        if constexpr (requires { conn.causes.weigh(cmd); }) {
+          const Causes::Cost cost = conn.causes.weigh(cmd);
+          if (cost.weight > 0) {
+            conn.meter.charge(step.now.tick, config.rates, cost.what, cost.weight,
+                              cost.weight * octets);
+          }
+        } else if constexpr (!std::same_as<T, c::AckMsg> && !std::same_as<T, c::Batch>) {
+          conn.meter.charge(step.now.tick, config.rates, rate_class<T>(), 1, octets);
+        }
+      },
+      any);
+}
+
+bool Core::Impl::held_back(const Step& step, Conn& conn, const Ref& ref, const c::Any& any,
+                           Bytes map) {
+  const bool others_wait = conn.held != nullptr;
+  if (!conn.behind && !others_wait) return false;
+  return std::visit(
+      [&]<class T>(const T&) {
+        if (!kAsksForBulk<T> && !(std::same_as<T, c::Info> && others_wait)) return false;
+        if (!conn.held) conn.held = std::make_unique<HeldQuestions>();
+        if (!conn.held->put({ref.nonce, T::kTable.name, ref.index, {map.begin(), map.end()}})) {
+          end(step, conn, DcnnCode::sendq,
+              "Too much was asked for at once; connect again and wait for answers.");
+        }
+        return true;
+      },
+      any);
+}
+
+void Core::Impl::answer_held(const Step& step, Conn& conn) {
+  while (conn.held && !conn.behind && !conn.closing) {
+    const HeldQuestions::Question q = conn.held->take();
+    if (conn.held->empty()) conn.held.reset();
+    arena.reset();
+    const auto cmd = wire::decode_client(q.cmd, q.map, arena);
+    MOOT_CHECK(cmd.has_value());  // it was, when it came
+    command(step, conn, {q.nonce, q.cmd, q.index}, *cmd, q.map.size());
+  }
 }
 
 void Core::Impl::senseless(const Step& step, Conn& conn, const Ref& ref, Errc code,
@@ -166,15 +225,6 @@ void Core::Impl::command(const Step& step, Conn& conn, const Ref& ref, const c::
                          std::size_t octets) {
   std::visit(
       [&]<class T>(const T& cmd) {
-        if constexpr (requires { conn.causes.weigh(cmd); }) {
-          const Causes::Cost cost = conn.causes.weigh(cmd);
-          if (cost.weight > 0) {
-            conn.meter.charge(step.now.tick, config.rates, cost.what, cost.weight,
-                              cost.weight * octets);
-          }
-        } else if constexpr (!std::same_as<T, c::AckMsg> && !std::same_as<T, c::Batch>) {
-          conn.meter.charge(step.now.tick, config.rates, rate_class<T>(), 1, octets);
-        }
         if (conn.user == invite_user() && !kForInvite<T> && !std::same_as<T, c::Batch>) {
           step.err(conn, ref, Errc::not_allowed,
                    "An invitation only enrols: send ENROL, then connect with the new key.");

@@ -40,6 +40,9 @@ class Effects {
   // client's `seen` is at or past it.
   virtual void mark(ConnId conn, std::uint64_t token) = 0;
   virtual void seen(ConnId conn, std::uint64_t nonce) = 0;
+  // -> Core::drained, once, as soon as the send queue of the connection is within the soft bound
+  // with all in it that was put before this, what waits for `after` included.
+  virtual void when_drained(ConnId conn, Ticket after) = 0;
   // Rates (protocol.md 9): stop reading until then.
   virtual void pause(ConnId conn, Tick until) = 0;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "channel/ranges.h"
 
@@ -46,7 +47,7 @@ constexpr std::size_t kUserEntryOctets = 48;
 constexpr std::size_t kUserEntryNodes = 1 + 2 * 4;
 }  // namespace
 
-void Presence::list(const Step& step, const Conn& to, const c::LstUsr& cmd,
+void Presence::list(const Step& step, Conn& to, const c::LstUsr& cmd,
                     std::uint32_t frame_bytes_max) {
   std::vector<UserEntry> page;
   PageBudget room = page_budget(frame_bytes_max);
@@ -68,19 +69,20 @@ void Presence::list(const Step& step, const Conn& to, const c::LstUsr& cmd,
     page.push_back(e);
     seen(a.id, std::array{to.id});
   }
-  step.send(to.id, s::UsrLst{page, more});
+  step.send_bulk(to, s::UsrLst{page, more});
 }
 
 std::optional<Tick> Presence::next_deadline() const {
-  if (order_.empty()) return std::nullopt;
+  if (order_.empty() && drained_.empty()) return std::nullopt;
   return next_burst_;
 }
 
 void Presence::tick(const Step& step) {
-  if (order_.empty() || step.now.tick < next_burst_) return;
+  if (!next_deadline() || step.now.tick < next_burst_) return;
   // A burst is at most one BATCH for each connection: two commands a user.
   std::size_t room = limits::kBatchCommandsMax / 2;
-  bool told = false;
+  bool told = !drained_.empty();
+  for (const ConnId conn : std::exchange(drained_, {})) tell_held(step, conn);
   for (; room > 0 && !order_.empty(); --room) {
     const UserId user = order_.front();
     order_.pop_front();
@@ -116,7 +118,7 @@ void Presence::correct(const Step& step, const UserId& about, const Change& c) c
   }
 }
 
-void Presence::tell(const Step& step, const UserId& about, const Change& c) const {
+void Presence::tell(const Step& step, const UserId& about, const Change& c) {
   const PresenceMode mode = mode_in_force();
   std::vector<ConnId> others;
   if (mode == PresenceMode::shared && !c.removed) {
@@ -129,6 +131,49 @@ void Presence::tell(const Step& step, const UserId& about, const Change& c) cons
       if (user != about) others.insert(others.end(), conns.begin(), conns.end());
     }
   }
+  std::vector<ConnId> own;
+  if (c.account) own = conns_.of(about);
+  hold_back(others, about, c);
+  hold_back(own, about, c);
+  say(step, others, own, about, c);
+}
+
+void Presence::hold_back(std::vector<ConnId>& to, const UserId& about, const Change& c) {
+  std::erase_if(to, [&](const ConnId id) {
+    if (!conns_.find(id)->behind) return false;
+    auto& waits = held_[id];
+    if (waits.size() >= limits::kPresenceHeld && !waits.contains(about)) return false;
+    Change& all = waits.try_emplace(about, c).first->second;
+    // Coming and going do not cancel out: something else may have shown it in between.
+    if (c.was_online != c.online_now) all.was_online = c.was_online;
+    all.online_now = c.online_now;
+    all.account = all.account || c.account;
+    all.removed = all.removed || c.removed;
+    return true;
+  });
+}
+
+void Presence::drained(ConnId conn) {
+  if (held_.contains(conn)) drained_.push_back(conn);
+}
+
+void Presence::tell_held(const Step& step, ConnId id) {
+  const auto it = held_.find(id);
+  // Gone, or behind again: then it is told another time.
+  if (it == held_.end() || conns_.find(id)->behind) return;
+  const std::map<UserId, Change> waits = std::move(it->second);
+  held_.erase(it);
+  const UserId& user = conns_.find(id)->user;
+  for (const auto& [about, c] : waits) {
+    const bool own = about == user;
+    if (!c.removed && !visible(about, user)) continue;
+    say(step, own ? std::vector<ConnId>{} : std::vector{id},
+        own ? std::vector{id} : std::vector<ConnId>{}, about, c);
+  }
+}
+
+void Presence::say(const Step& step, const std::vector<ConnId>& others,
+                   const std::vector<ConnId>& own, const UserId& about, const Change& c) const {
   if (c.removed) {
     step.send(others, s::UsrRmd{.id = about});
     return;
@@ -137,10 +182,9 @@ void Presence::tell(const Step& step, const UserId& about, const Change& c) cons
   if (a == nullptr) return;
   if (c.account) {
     step.send(others, s::UsrAdd{.id = about, .status = status_of(*a, {}), .name = {a->name}});
-    step.send(conns_.of(about),
-              s::UsrAdd{.id = about, .status = status_of(*a, about), .name = {a->name}});
+    step.send(own, s::UsrAdd{.id = about, .status = status_of(*a, about), .name = {a->name}});
   }
-  if (mode == PresenceMode::off || c.was_online == c.online_now) return;
+  if (mode_in_force() == PresenceMode::off || c.was_online == c.online_now) return;
   if (c.online_now) {
     step.send(others, s::Ucnn{.id = about, .name = {a->name}});
   } else {

@@ -16,7 +16,8 @@
 namespace moot::server {
 
 // Who is there, and who is told of it (protocol.md 6.1). Changes of a quarter of a second leave as
-// one burst; who came and went inside it is told only to those who saw it.
+// one burst; who came and went inside it is told only to those who saw it. For a connection that is
+// behind with reading they wait together until its queue is drained.
 class Presence {
  public:
   Presence(PresenceMode mode, const Accounts& accounts, const ConnTable& conns,
@@ -35,7 +36,11 @@ class Presence {
   void seen(const UserId& of, std::span<const ConnId> by);
 
   // USR_LST, one page, which fits into a frame.
-  void list(const Step& step, const Conn& to, const c::LstUsr& cmd, std::uint32_t frame_bytes_max);
+  void list(const Step& step, Conn& to, const c::LstUsr& cmd, std::uint32_t frame_bytes_max);
+
+  // The connection may be told again what waited for it; or is no more.
+  void drained(ConnId conn);
+  void gone(ConnId conn) { held_.erase(conn); }
 
   std::optional<Tick> next_deadline() const;
   void tick(const Step& step);
@@ -51,7 +56,12 @@ class Presence {
   Change& change(const UserId& user, bool online_before);
   PresenceMode mode_in_force() const;
   UserStatus status_of(const Account& a, const UserId& asker) const;
-  void tell(const Step& step, const UserId& about, const Change& c) const;
+  void tell(const Step& step, const UserId& about, const Change& c);
+  // Takes those out who are told later.
+  void hold_back(std::vector<ConnId>& to, const UserId& about, const Change& c);
+  void tell_held(const Step& step, ConnId conn);
+  void say(const Step& step, const std::vector<ConnId>& others, const std::vector<ConnId>& own,
+           const UserId& about, const Change& c) const;
   void correct(const Step& step, const UserId& about, const Change& c) const;
   bool visible(const UserId& about, const UserId& to) const;
 
@@ -62,6 +72,8 @@ class Presence {
   std::map<UserId, Change> changes_;
   std::deque<UserId> order_;  // of the changes, oldest first
   std::set<ConnId> seers_;    // of any of the changes
+  std::map<ConnId, std::map<UserId, Change>> held_;
+  std::vector<ConnId> drained_;  // of those in held_
   Tick next_burst_{INT64_MIN / 2};
 };
 

@@ -312,12 +312,12 @@ void PrivateMessages::confirm(const Step& step, const UserId& author, const MsgI
   notices_.put(step, {.author = author, .msg_id = id, .from = by});
 }
 
-void PrivateMessages::connected(const Step& step, const Conn& conn) {
+void PrivateMessages::connected(const Step& step, Conn& conn) {
   notices_.connected(step, conn);
   if (stored_for_.contains(conn.kid)) backlogs_.begin(step, conn);
 }
 
-void PrivateMessages::page(const Step& step, const Conn& conn, const OfflinePage& page) {
+void PrivateMessages::page(const Step& step, Conn& conn, const OfflinePage& page) {
   backlogs_.page(step, conn, page, [&](const OfflineCopy& c) {
     const auto m = messages_.find({c.author, c.msg_id});
     return m != messages_.end() && has_copy(m->second, conn.kid);

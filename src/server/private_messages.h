@@ -41,8 +41,9 @@ class PrivateMessages {
   void pv_msg(const Step& step, Conn& from, const Ref& ref, const c::PvMsg& cmd);
 
   // After its SINFO: notices, then what was kept.
-  void connected(const Step& step, const Conn& conn);
-  void page(const Step& step, const Conn& conn, const OfflinePage& page);
+  void connected(const Step& step, Conn& conn);
+  void page(const Step& step, Conn& conn, const OfflinePage& page);
+  void drained(const Step& step, const Conn& conn) { backlogs_.drained(step, conn); }
   void reached(const Step& step, const UserId& author, std::uint64_t token) {
     notices_.reached(step, author, token);
   }

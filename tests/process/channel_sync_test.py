@@ -80,13 +80,13 @@ class Pulling(ChannelCase):
         world = self.new_led_channel()
         dan = self.member("dan", world.channel)
         dan.send("CH_JOIN", id=world.channel)
-        for req in range(16):
+        for req in range(12):
             self.assert_done(dan, "CH_PULL", id=world.channel, anchor=None, req=req)
         self.assert_done(dan, "CH_PULL", id=world.channel, anchor=None, req=3)  # the same again
-        self.assert_refused(dan, "busy", "CH_PULL", id=world.channel, anchor=None, req=16)
+        self.assert_refused(dan, "busy", "CH_PULL", id=world.channel, anchor=None, req=12)
         world.ada.append(world.ada.wait("CH_PULL", req=3), [])
         dan.wait("CH_APPEND", req=3)
-        self.assert_done(dan, "CH_PULL", id=world.channel, anchor=None, req=16)
+        self.assert_done(dan, "CH_PULL", id=world.channel, anchor=None, req=12)
 
 
 class Appending(ChannelCase):
