@@ -76,6 +76,7 @@ class FakeOwner:
         self.connection, _ = self.listener.accept()
         self.connection.settimeout(PATIENCE)
         self.lines = self.connection.makefile("r", encoding="utf-8")
+        self.say(re=self.hear("hello")["n"], end=True)
 
     def hear(self, what):
         """The next line, which must ask for `what`."""
