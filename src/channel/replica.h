@@ -37,6 +37,9 @@ class Replica {
   // Looks for what the leader has and this replica lacks, and the reverse, without a cause.
   void sync_now(Now now, ReplicaEffects& fx);
 
+  // Whoever sends for it kept its last CH_PULL until now; or keeps it still, told again in time.
+  void pull_left(Now now) { sync_.left(now.tick); }
+
   std::optional<Tick> next_deadline() const;
   void tick(Now now, ReplicaEffects& fx);
 

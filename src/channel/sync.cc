@@ -52,11 +52,23 @@ void Sync::forget() {
   merging_.clear();
 }
 
+Millis Sync::patience() const {
+  return std::min<Millis>(limits::kPullTimeout * (1 << std::min(timeouts_, 4u)),
+                          limits::kPullTimeoutMax);
+}
+
+bool Sync::asking() const {
+  return phase_ == Phase::prefix || phase_ == Phase::page || phase_ == Phase::ranges ||
+         phase_ == Phase::want;
+}
+
+void Sync::left(Tick now) {
+  if (asking()) deadline_ = now + patience();
+}
+
 std::uint64_t Sync::ask(Desk& desk, Phase phase) {
   phase_ = phase;
-  const Millis patience = std::min<Millis>(limits::kPullTimeout * (1 << std::min(timeouts_, 4u)),
-                                           limits::kPullTimeoutMax);
-  deadline_ = desk.now.tick + patience;
+  deadline_ = desk.now.tick + patience();
   ++costs_.questions;
   return ++req_;
 }
@@ -130,10 +142,7 @@ void Sync::ask_wanted(Desk& desk) {
 void Sync::on_append(Desk& desk, const s::ChAppend& answer) {
   if (answer.req != req_) return;
   const Phase asked = phase_;
-  if (asked != Phase::prefix && asked != Phase::page && asked != Phase::ranges &&
-      asked != Phase::want) {
-    return;
-  }
+  if (!asking()) return;
   deadline_.reset();
   if (answer.ranges) {
     // Only a comparison is answered with ranges; the first one clears what an earlier left.

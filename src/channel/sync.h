@@ -36,6 +36,8 @@ class Sync {
   void on_committed(Desk& desk, const RecordKey& key);  // by a broadcast
   void on_refused(Desk& desk, const s::Err& err);       // of CH_PULL or CH_MERGE
   void on_durable(Desk& desk);
+  // The question in flight only left now: its answer has its time from here on.
+  void left(Tick now);
   void tick(Desk& desk);
   std::optional<Tick> deadline() const { return deadline_; }
 
@@ -59,6 +61,8 @@ class Sync {
     std::vector<Element> theirs;  // ascending
   };
 
+  bool asking() const;
+  Millis patience() const;
   std::uint64_t ask(Desk& desk, Phase phase);
   void ask_prefix(Desk& desk);
   void ask_page(Desk& desk);

@@ -56,6 +56,11 @@ void Channels::load(std::vector<StoredChannel> stored, std::vector<WaitingText> 
 
 // ---- the connection ---------------------------------------------------------------------------
 
+void Channels::opened() {
+  cx_->lists.restart();
+  lists_.opened();
+}
+
 void Channels::lost() {
   lists_.lost();
   invitations_.clear();
@@ -188,12 +193,31 @@ Tick Channels::next_tick() const {
   Tick next{std::numeric_limits<std::int64_t>::max()};
   for (const auto& [id, channel] : channels_) next = std::min(next, channel->next_tick());
   for (const Pull& pull : pulls_) next = std::min(next, pull.until);
+  if (next_pull() != nullptr) next = std::min(next, cx_->lists.next());
   return next;
 }
 
 void Channels::end_step(bool flush) {
   look_after_pulls();
   for (const auto& [id, channel] : channels_) channel->end_step(flush);
+  send_pulls();
+}
+
+LocalChannel* Channels::next_pull() const {
+  LocalChannel* next = nullptr;
+  for (const auto& [id, channel] : channels_) {
+    if (!channel->pull_waits()) continue;
+    if (next == nullptr || channel->goes_before(*next)) next = channel.get();
+  }
+  return next;
+}
+
+void Channels::send_pulls() {
+  while (cx_->open && cx_->lists.next() <= cx_->now.tick) {
+    LocalChannel* channel = next_pull();
+    if (channel == nullptr) return;
+    channel->send_pull();
+  }
 }
 
 // ---- the user ---------------------------------------------------------------------------------
@@ -237,6 +261,7 @@ LocalChannel* Channels::mine(RequestId request, std::string_view name) {
 Status Channels::attach(std::string_view name) {
   LocalChannel* channel = find(name);
   if (channel == nullptr || !channel->known().member) return moot::fail(none_of_yours(name));
+  channel->used();
   channel->want();
   return {};
 }
@@ -343,6 +368,7 @@ void Channels::pull(RequestId request, std::string_view name) {
   if (channel == nullptr) return;
   pulls_.push_back(
       {request, channel->known().id, channel->syncs(), cx_->now.tick + limits::kLeaderPatience});
+  channel->used();
   channel->want();
   // What it finds on attaching by itself is the same question.
   if (channel->attached() && !channel->replica().sync().running()) channel->sync_now();

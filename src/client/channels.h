@@ -25,7 +25,7 @@ class Channels {
   void load(std::vector<StoredChannel> stored, std::vector<WaitingText> waiting);
 
   // ---- the connection ----
-  void opened() { lists_.opened(); }
+  void opened();
   void lost();
   // False: it is not about channels.
   bool deliver(const s::Any& cmd);
@@ -95,6 +95,9 @@ class Channels {
   void on(const s::ChUleave& gone);
   void on(const s::LstCh& page);
   void look_after_pulls();
+  // CH_PULLs that the server counts, as its rate allows.
+  void send_pulls();
+  LocalChannel* next_pull() const;
 
   Context* cx_;
   Asks* asks_;

@@ -1,14 +1,17 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "base/result.h"
 #include "base/time.h"
 #include "channel/rng.h"
 #include "client/effects.h"
+#include "client/pace.h"
 #include "model/text_rules.h"
 
 namespace moot::client {
@@ -35,6 +38,10 @@ class Context {
 
   SentId send(const c::Any& cmd) {
     last_sent = now.tick;
+    if (std::holds_alternative<c::LstUsr>(cmd) || std::holds_alternative<c::ChLst>(cmd) ||
+        std::holds_alternative<c::ChMembers>(cmd)) {
+      lists.spend(now.tick);
+    }
     return fx->send(cmd);
   }
   UnixMs server_now() const {
@@ -55,6 +62,8 @@ class Context {
   std::uint32_t max_msg = limits::kMsgBytesMax;
   std::int64_t clock_offset_ms = 0;
   Tick last_sent;
+  Pace lists;
+  std::uint64_t uses = 0;  // of channels, so that they can be told apart by who was used last
 
  private:
   std::vector<cop::Any> ops_;

@@ -92,6 +92,9 @@ void LocalChannel::on(const s::ChStatus& status) {
 }
 
 void LocalChannel::give(const s::Any& cmd) {
+  if (std::holds_alternative<s::ChAppend>(cmd) || std::holds_alternative<s::Err>(cmd)) {
+    pull_unanswered_ = false;
+  }
   if (attached_) replica_.step(cx_->now, cmd, *this);
 }
 
@@ -116,6 +119,8 @@ void LocalChannel::lost() {
   state_.online_n = 0;
   if (!std::exchange(attached_, false)) return;
   need_.clear();
+  pull_.reset();
+  pull_unanswered_ = false;
   replica_.disconnected(cx_->now, *this);
 }
 
@@ -147,6 +152,7 @@ void LocalChannel::stored() {
 }
 
 void LocalChannel::tick() {
+  if (pull_) replica_.pull_left(cx_->now);  // it has not: no answer is late
   const auto due = replica_.next_deadline();
   if (due && *due <= cx_->now.tick) replica_.tick(cx_->now, *this);
 }
@@ -174,7 +180,36 @@ void LocalChannel::end_step(bool now) {
 }
 
 void LocalChannel::send(const c::Any& cmd) {
-  if (cx_->open) cx_->send(cmd);
+  if (!cx_->open) return;
+  if (const auto* pull = std::get_if<c::ChPull>(&cmd)) {
+    pull_.reset();  // only the last question is in flight
+    if (counted(*pull)) {
+      pull_.emplace(cmd);
+      return;
+    }
+    pull_unanswered_ = true;
+  }
+  cx_->send(cmd);
+}
+
+// The server's rule (protocol.md 10), and never less: the following pages of a synchronisation are
+// free, as long as each comes after an answer.
+bool LocalChannel::counted(const c::ChPull& pull) {
+  return pull.fp.has_value() || pull_unanswered_;
+}
+
+bool LocalChannel::goes_before(const LocalChannel& other) const {
+  if (used_ != other.used_) return used_ > other.used_;
+  return replica_.history().newest_id() > other.replica_.history().newest_id();
+}
+
+void LocalChannel::send_pull() {
+  const Kept<c::Any> pull = *std::exchange(pull_, std::nullopt);
+  if (!replica_.sync().running()) return;  // nobody leads any more
+  pull_unanswered_ = true;
+  cx_->lists.spend(cx_->now.tick);
+  cx_->send(pull.any());
+  replica_.pull_left(cx_->now);
 }
 
 void LocalChannel::persist(std::span<const rop::Any> ops, Ticket ticket, bool urgent) {
@@ -194,6 +229,7 @@ void LocalChannel::persist(std::span<const rop::Any> ops, Ticket ticket, bool ur
 // ---- the user ---------------------------------------------------------------------------------
 
 Status LocalChannel::post(std::uint64_t n, ByteBuf msg) {
+  used();
   if (waiting_.size() >= limits::kWaitingTexts)
     return moot::fail("Too many messages wait for #" + state_.known.name + "; " + why_waiting());
   waiting_.push_back({n, state_.known.id, std::move(msg)});
@@ -220,6 +256,7 @@ void LocalChannel::compose_waiting() {
 }
 
 void LocalChannel::mark_read(std::uint64_t upto) {
+  used();
   state_.known.read_seq = std::max(state_.known.read_seq, upto);
   cx_->put(cop::MarkChannelRead{state_.known.id, upto});
 }

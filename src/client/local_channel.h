@@ -11,6 +11,7 @@
 #include "channel/replica.h"
 #include "client/channel_state.h"
 #include "client/context.h"
+#include "model/kept_command.h"
 
 namespace moot::client {
 
@@ -43,6 +44,14 @@ class LocalChannel final : private ReplicaEffects {
   // The connection ended because another one carries this replica: from now on it is another.
   void renew();
 
+  // ---- its questions that the server counts ----
+  bool pull_waits() const { return pull_.has_value(); }
+  // Which of two that wait goes first: the one that was used last, then the one with newer
+  // messages.
+  bool goes_before(const LocalChannel& other) const;
+  // REQUIRES: pull_waits(), and that it may leave now.
+  void send_pull();
+
   // ---- disk and time ----
   void load_waiting(WaitingText text) { waiting_.push_back(std::move(text)); }
   void stored();
@@ -56,6 +65,8 @@ class LocalChannel final : private ReplicaEffects {
   Status post(std::uint64_t n, ByteBuf msg);
   void mark_read(std::uint64_t upto);
   void sync_now();
+  // Somebody looks at it or speaks there.
+  void used() { used_ = ++cx_->uses; }
   // Calls back for each that is not committed, as it stands: P, then what waits.
   template <class F>
   void each_uncommitted(F f) const {
@@ -80,6 +91,7 @@ class LocalChannel final : private ReplicaEffects {
   };
 
   void send(const c::Any& cmd) override;
+  bool counted(const c::ChPull& pull);
   void persist(std::span<const rop::Any> ops, Ticket ticket, bool urgent) override;
   void tell(const note::Any& what) override;
   void told(const note::Pending& n);
@@ -109,6 +121,9 @@ class LocalChannel final : private ReplicaEffects {
   bool wanted_ = false;
   bool attached_ = false;
   std::uint64_t syncs_ = 0;
+  std::uint64_t used_ = 0;
+  std::optional<Kept<c::Any>> pull_;  // the last CH_PULL, until it may leave
+  bool pull_unanswered_ = false;
 
   std::deque<WaitingText> waiting_;
   std::set<RecordKey> own_;  // in P and composed here
