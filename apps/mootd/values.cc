@@ -7,7 +7,11 @@
 namespace moot::mootd {
 namespace {
 
-std::size_t edits(std::string_view a, std::string_view b) {
+// How many changes of one octet make `b` of `a`; `fewest` stands for that many and more.
+std::size_t edits(std::string_view a, std::string_view b, std::size_t fewest) {
+  // Lengths alone tell most words apart, above all one of thousands of octets.
+  const std::size_t longer = std::max(a.size(), b.size()) - std::min(a.size(), b.size());
+  if (longer >= fewest) return fewest;
   std::vector<std::size_t> row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
   for (std::size_t i = 1; i <= a.size(); ++i) {
@@ -51,7 +55,8 @@ std::string nearest(std::string_view word, const std::vector<std::string>& known
     const std::size_t dot = k.rfind('.');
     const std::string_view last =
         std::string_view(k).substr(dot == std::string::npos ? 0 : dot + 1);
-    const std::size_t n = std::min(edits(word, k), edits(word, last) + (last == k ? 0u : 1u));
+    const std::size_t n =
+        std::min(edits(word, k, fewest), edits(word, last, fewest) + (last == k ? 0u : 1u));
     if (n < fewest) {
       fewest = n;
       best = k;
