@@ -41,6 +41,17 @@ TEST(Config, AnUnknownKeyIsAnErrorWithASuggestion) {
             std::string::npos);
 }
 
+TEST(Config, AnythingBeyondAsciiOutsideQuotesIsRefusedInWords) {
+  // The first three are what toml++ 3.3 took for impossible (toml.h).
+  for (const std::string key : {"\u00f6", "\u3042", "\ufeef", "\u2019", "\u0666"}) {
+    EXPECT_TRUE(refusal(key + " = 1").starts_with("line 1: ")) << key;
+    EXPECT_TRUE(refusal("timeout_s = " + key).starts_with("line 1: ")) << key;
+    EXPECT_TRUE(refusal("timeout_s = 1" + key).starts_with("line 1: ")) << key;
+    EXPECT_EQ(taken("", {.set = {"user=" + key}}).user, key);
+    EXPECT_EQ(taken("user = \"\"\"\\\n " + key + "\"\"\" # " + key).user, key);
+  }
+}
+
 TEST(Config, ALaterSourceWins) {
   const Config c = taken(
       "timeout_s = 10\nname = \"a\"",

@@ -1,13 +1,12 @@
 #pragma once
 
-#include <toml++/toml.h>
-
 #include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "apps/mootd/config.h"
+#include "apps/mootd/toml.h"
 
 namespace moot::mootd {
 
