@@ -151,13 +151,14 @@ TEST_F(Coordinator, TheLeadersOwnPullIsIgnored) {
   EXPECT_EQ(w.run("ada pull #ops req=1"), Lines{});
 }
 
-TEST_F(Coordinator, AConnectionHasAtMost16PullsWaiting) {
-  for (int i = 0; i < 16; ++i) {
+TEST_F(Coordinator, AConnectionHasAtMostTwelvePullsWaiting) {
+  static_assert(limits::kPullsPerConn == 12);
+  for (int i = 0; i < 12; ++i) {
     EXPECT_EQ(w.refusal("ben pull #ops req=" + std::to_string(i)), "");
   }
-  EXPECT_EQ(w.refusal("ben pull #ops req=16"), "busy");
-  EXPECT_EQ(w.refusal("ben pull #ops req=3"), "");
-  EXPECT_EQ(w.refusal("cyd pull #ops req=16"), "");
+  EXPECT_EQ(w.refusal("ben pull #ops req=12"), "busy");
+  EXPECT_EQ(w.refusal("ben pull #ops req=3"), "") << "asked again, it is no other one";
+  EXPECT_EQ(w.refusal("cyd pull #ops req=12"), "");
 }
 
 TEST_F(Coordinator, APageForSomebodyWhoIsGoneIsDropped) {
