@@ -375,6 +375,11 @@ void Channels::pull(RequestId request, std::string_view name) {
 }
 
 void Channels::look_after_pulls() {
+  // Who is compared with leads: the patience begins when that is over, however long it takes.
+  for (Pull& pull : pulls_) {
+    if (channels_.at(pull.channel)->replica().sync().running())
+      pull.until = cx_->now.tick + limits::kLeaderPatience;
+  }
   std::erase_if(pulls_, [this](const Pull& pull) {
     const LocalChannel& channel = *channels_.at(pull.channel);
     std::string error;
@@ -382,8 +387,7 @@ void Channels::look_after_pulls() {
       error = none_of_yours(channel.known().name);
     } else if (channel.syncs() == pull.syncs &&
                !(channel.attached() && channel.replica().leading())) {
-      const bool somebody = channel.replica().sync().running();
-      if (somebody || cx_->now.tick < pull.until) return false;
+      if (cx_->now.tick < pull.until) return false;
       const std::string why = channel.why_waiting();
       error = "Nobody leads #" + channel.known().name + ". " + why;
     }

@@ -451,6 +451,24 @@ TEST_F(ChannelsTest, APullWithoutALeaderSaysWhoIsMissing) {
                                          HasSubstr("1 more person"))));
 }
 
+TEST_F(ChannelsTest, ALongPullIsPatientAgainWhenItsLeaderGoes) {
+  open();
+  healthy();
+  ask([](Channels& c) { c.pull({3}, "ops"); });
+  for (Millis passed{0}; passed <= limits::kLeaderPatience; passed += Millis{1'000})
+    w.pass(Millis{1'000});
+  // The comparison goes on, and nothing is due that nobody does.
+  EXPECT_GT(w.engine().next_tick(), w.now().tick);
+  forget();
+  w.from_server(status(ChannelStatus::electing));
+  EXPECT_THAT(w.events(), Not(Contains(StartsWith("done 3"))));
+  elect("cyd");
+  EXPECT_THAT(w.heard(), Contains(StartsWith("CH_PULL")));
+  w.from_server(status(ChannelStatus::electing));
+  w.pass(limits::kLeaderPatience);
+  EXPECT_THAT(w.events(), Contains(StartsWith("done 3: Nobody leads #ops.")));
+}
+
 TEST_F(ChannelsTest, APullEndsWithTheConnection) {
   open();
   healthy();
