@@ -50,7 +50,6 @@ void Channels::load(std::vector<StoredChannel> stored, std::vector<WaitingText> 
     const auto it = channels_.find(w.channel);
     if (it == channels_.end()) continue;
     it->second->load_waiting(std::move(w));
-    it->second->want();  // it is to go as soon as it can
   }
 }
 

@@ -247,6 +247,39 @@ TEST_F(ChannelsTest, WhatWaitedBeforeARestartGoesWithoutBeingAskedFor) {
   EXPECT_THAT(w.heard(), AllOf(Contains(StartsWith("CH_ATTACH")), Contains(StartsWith("CH_MSG"))));
 }
 
+TEST_F(ChannelsTest, WhatWasInDoubtBeforeARestartGoesWithoutBeingAskedFor) {
+  open();
+  healthy();
+  post("from before");
+  w.commit();
+  ClientSnapshot snapshot;
+  StoredChannel& ops = snapshot.channels.emplace_back();
+  ops.channel = w.engine().core().channels().find("ops")->known();
+  for (const auto& [key, entry] : replica().pending().all())
+    ops.replica.pending.push_back({entry.record, entry.own});
+  ASSERT_EQ(ops.replica.pending.size(), 1u);
+  w.begin(std::move(snapshot));
+  w.open();
+  w.from_server(status(ChannelStatus::healthy));
+  EXPECT_THAT(w.heard(), Contains(StartsWith("CH_ATTACH")));
+  elect();
+  answer_sync();
+  w.pass(Millis{300});
+  EXPECT_THAT(w.heard(), Contains(StartsWith("CH_MSG")));
+}
+
+TEST_F(ChannelsTest, ATextThatWaitedGoesAfterTheChannelWasLeftAndEnteredAgain) {
+  open();
+  w.from_server(status(ChannelStatus::few, 1));
+  post("soon");
+  w.commit();
+  w.from_server(s::ChUleave{.channel = kOps, .user = user("ada"), .reason = "kicked"});
+  forget();
+  w.from_server(status(ChannelStatus::healthy));
+  w.commit();
+  EXPECT_THAT(w.heard(), AllOf(Contains(StartsWith("CH_ATTACH")), Contains(StartsWith("CH_MSG"))));
+}
+
 TEST_F(ChannelsTest, ANewNumberIsNeverOneFromBeforeARestart) {
   open();
   w.from_server(status(ChannelStatus::few, 1));

@@ -88,7 +88,8 @@ void LocalChannel::on(const s::ChStatus& status) {
   state_.invited = false;
   replica_.step(cx_->now, status, *this);
   changed();
-  if (wanted_) want();
+  // What is ours goes as soon as it can, whoever asked for it then.
+  if (wanted_ || !waiting_.empty() || !own_.empty()) want();
 }
 
 void LocalChannel::give(const s::Any& cmd) {
