@@ -222,6 +222,30 @@ TEST_F(ChannelCommands, APostIsFollowedByItsDraftThenByItsId) {
                          "\"hello\",\"state\":\"committed\",\"acks\":[\"ada\",\"bob\"]}\n");
 }
 
+TEST_F(ChannelCommands, WhatAnOwnerSentWhileItEndedIsNotSaidTwice) {
+  Client::Post p = post(1);
+  p.from = "ada";
+  p.own = true;
+  p.id = moot::text(MsgId::make(UnixMs{4'000'000'000'000}, std::array<std::uint8_t, 10>{}));
+  p.at_ms = 4'000'000'000'000;
+  Client::Post pending = p;
+  pending.state = Client::State::pending;
+  ScriptedOwner owner(dir_, [&](const Json& ask) -> std::vector<Json> {
+    if (ask.str("do") == "channels_here") return {line(ops())};
+    // Taken and on its way; the owner ends before it tells the id.
+    if (ask.str("do") == "post")
+      return {Json().set("draft_only", std::uint64_t{4}), Json().set("ends", true)};
+    if (ask.str("do") == "pending") return {line(pending), event(p)};
+    return {};
+  });
+  const Ran ran = moot({"send", "ops", "hello", "--json", "--timeout", "5s"});
+  EXPECT_EQ(ran.code, kDone) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr(p.id));
+  const auto asked = owner.asked();
+  EXPECT_EQ(
+      std::ranges::count_if(asked, [](const auto& a) { return a.contains("\"do\":\"post\""); }), 1);
+}
+
 TEST_F(ChannelCommands, ANewDeviceWaitsUntilItIsToldOfItsChannels) {
   std::atomic<int> attached = 0;
   ScriptedOwner owner(dir_, [&](const Json& ask) -> std::vector<Json> {

@@ -26,7 +26,8 @@ class ScriptedOwner {
  public:
   // The lines for a question. Those with `ev` go as they are, the others as its answer; the last of
   // the answer gets its `end`, and an answer without lines is one. `watch` is answered with
-  // `caught_up` when there is nothing for it.
+  // `caught_up` when there is nothing for it. At a line with `ends` this owner ends, and whoever
+  // comes back meets the next one.
   using Script = std::function<std::vector<Json>(const Json& ask)>;
 
   // The first `ending` guests meet a process that is ending: it takes them and answers nothing.
@@ -62,16 +63,18 @@ class ScriptedOwner {
     while (!ended_) {
       const auto got = guest.receive(std::chrono::milliseconds(20));
       if (got.ended) return;
-      if (got.line) answer(guest, *got.line);
+      if (got.line && !answer(guest, *got.line)) return;
     }
   }
 
-  void answer(Lines& guest, const Json& ask) {
+  // False: that was all that this owner says.
+  bool answer(Lines& guest, const Json& ask) {
     if (ask.str("do") == "hello") {
       guest.send(Json().set("re", ask.u64("n")).set("end", true));
-      return;
+      return true;
     }
     std::vector<Json> lines = script_(ask);
+    const bool ends = std::erase_if(lines, [](const Json& line) { return line.has("ends"); }) > 0;
     if (ask.str("do") == "watch") {
       std::erase_if(lines, [](const Json& line) { return !line.has("ev"); });
       if (lines.empty()) lines.push_back(Json().set("ev", "caught_up").set("self", "ada"));
@@ -106,6 +109,7 @@ class ScriptedOwner {
       }
     }
     if (!answered) guest.send(Json().set("re", ask.u64("n")).set("end", true));
+    return !ends;
   }
 
   // `line` with what `more` says.

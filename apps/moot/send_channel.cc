@@ -183,7 +183,8 @@ class Poster final : public SendLoop {
       Sent& s = sent_[i];
       if (s.there) continue;
       const auto found = std::ranges::find_if(waiting, [&](const Client::Post& p) {
-        return (p.draft != 0 && p.draft == s.post.draft) || (!p.id.empty() && p.id == s.post.id);
+        if (p.draft != 0) return p.draft == s.post.draft;
+        return s.post.id.empty() ? may_be(p, s) : p.id == s.post.id;
       });
       if (found != waiting.end()) {
         set(i, *found);
@@ -202,17 +203,21 @@ class Poster final : public SendLoop {
     return true;
   }
 
+  // Of a text whose id was not told before the owner ended: ours, of that text, and none of the
+  // others. A new owner knows no drafts of what is on its way.
+  bool may_be(const Client::Post& p, const Sent& s) const {
+    return p.from == self_ && p.text == s.text && p.at_ms + kClockSlackMs >= began_ms_ &&
+           !by_id_.contains(p.id);
+  }
+
   // Whether it became part of the history while nobody told: by its id, or, when it was not yet
-  // known, as our newest of that text that is none of the others.
+  // known, as our newest of that text.
   std::expected<bool, Trouble> find_committed(std::size_t at) {
     const Sent& s = sent_[at];
     std::optional<Client::Post> found;
     const auto each = [&](const Json& line) {
       const Client::Post p = get_post(line);
-      const bool it = s.post.id.empty()
-                          ? p.from == self_ && p.text == s.text &&
-                                p.at_ms + kClockSlackMs >= began_ms_ && !by_id_.contains(p.id)
-                          : p.id == s.post.id && p.from == self_;
+      const bool it = s.post.id.empty() ? may_be(p, s) : p.id == s.post.id && p.from == self_;
       if (it) found = p;
     };
     Json question = Json().set("do", "posts").set("channel", o_.to).set("count", kLookedThrough);
