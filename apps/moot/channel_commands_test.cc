@@ -422,6 +422,7 @@ TEST_F(ChannelCommands, SearchFindsWhatChannelsHold) {
 
 struct Log {
   int differences = 0;  // found by the next pull
+  int lacking = 0;      // given to the device as soon as it attaches
   std::string broken;
   Client::Channel channel = ops();
 };
@@ -433,6 +434,13 @@ ScriptedOwner::Script keeper_of(Log& log) {
     if (what == "verify" && !log.broken.empty()) return {Json().set("error", log.broken)};
     if (what == "verify")
       return {Json().set("count", std::uint64_t{12}).set("fingerprint", "00ff")};
+    if (what == "attach" && log.lacking > 0) {
+      const auto n = static_cast<std::uint64_t>(std::exchange(log.lacking, 0));
+      const auto told = [&](std::string_view ev) {
+        return Json().set("ev", ev).set("channel", "ops").set("records", n).set("differences", n);
+      };
+      return {told("sync"), told("synced")};
+    }
     if (what != "pull") return {};
     const auto n = static_cast<std::uint64_t>(std::exchange(log.differences, 0));
     if (n == 0) return {};
@@ -462,6 +470,20 @@ TEST_F(ChannelCommands, VerifyProvesAgainWhatItPulled) {
   const auto asked = owner.asked();
   EXPECT_EQ(std::ranges::count_if(asked, [](const auto& a) { return a.contains("verify"); }), 2);
   EXPECT_EQ(std::ranges::count_if(asked, [](const auto& a) { return a.contains("pull"); }), 2);
+}
+
+TEST_F(ChannelCommands, VerifyProvesAgainWhatCameBeforeItWasAskedFor) {
+  Log log;
+  log.lacking = 3;
+  ScriptedOwner owner(dir_, keeper_of(log));
+  const Ran ran = moot({"verify", "OPS"});
+  EXPECT_EQ(ran.code, kDone) << ran.err;
+  EXPECT_THAT(ran.err, HasSubstr("differed from the leader's by 3 records"));
+  const auto asked = owner.asked();
+  EXPECT_EQ(std::ranges::count_if(asked, [](const auto& a) { return a.contains("verify"); }), 2);
+  log.lacking = 3;
+  EXPECT_EQ(moot({"pull", "OPS", "--json"}).out,
+            "{\"channel\":\"ops\",\"records\":3,\"differences\":3,\"synced\":true}\n");
 }
 
 TEST_F(ChannelCommands, VerifyOfABrokenLogFailsWithoutAskingAnybody) {

@@ -6,6 +6,7 @@
 #include "apps/moot/channel_words.h"
 #include "apps/moot/commands.h"
 #include "apps/moot/progress.h"
+#include "apps/moot/replica_log.h"
 #include "apps/moot/show.h"
 #include "apps/moot/target.h"
 
@@ -39,6 +40,7 @@ class Puller {
   Puller(Seat seat, std::string channel) : seat_(std::move(seat)), channel_(std::move(channel)) {}
 
   std::expected<Proof, Trouble> prove() {
+    pulled_ = {};
     Proof proof;
     const auto each = [&](const Json& line) {
       proof = {line.u64("count"), line.str("fingerprint")};
@@ -51,6 +53,8 @@ class Puller {
 
   // A channel that this device has never heard of is asked for.
   std::expected<void, Trouble> get_to_know() {
+    if (!seat_.send(Json().set("do", "watch")))
+      return std::unexpected(Trouble{"The moot that has the store ended."});
     if (auto done = look(); !done || state_.member) return done;
     return attach_to(seat_, channel_, [this](const Json& line) { hear(line); });
   }
@@ -80,6 +84,8 @@ class Puller {
     return {};
   }
 
+  // What came since the last pull or proof: a device that attaches is given what it lacks before
+  // anybody asks for it.
   std::expected<Pulled, Trouble> pull(Progress& progress) {
     Pulled pulled;
     const auto each = [&](const Json& line) {
@@ -89,7 +95,10 @@ class Puller {
     const auto done = seat_.ask(Json().set("do", "pull").set("channel", channel_), each,
                                 kPullPatience, [this](const Json& line) { hear(line); });
     if (!done) return std::unexpected(done.error());
-    return pulled;
+    count_sync();
+    const Pulled heard = std::exchange(pulled_, {});
+    return Pulled{std::max(pulled.records, heard.records),
+                  std::max(pulled.differences, heard.differences)};
   }
 
   std::expected<void, Trouble> look() {
@@ -105,16 +114,28 @@ class Puller {
  private:
   void hear(const Json& line) {
     const std::string& ev = line.str("ev");
-    if ((ev == "channel" || ev == "leader" || ev == "election") &&
-        line.str("channel") == state_.name) {
-      state_ = get_channel(line);
+    // By the name it was asked for, too: a sync may begin before anything else is known of it.
+    const std::string& name = line.str("channel");
+    if (same_channel(name, channel_) || same_channel(name, state_.name)) {
+      if (ev == "channel" || ev == "leader" || ev == "election") state_ = get_channel(line);
+      if (ev == "sync") sync_ = {line.u64("records"), line.u64("differences")};
+      if (ev == "synced") count_sync();
     }
+    if (ev == "connected" || ev == "caught_up") off_.clear();
     if (ev == "disconnected" || ev == "stopped") off_ = line.str("text");
+  }
+
+  void count_sync() {
+    pulled_.records += sync_.records;
+    pulled_.differences = std::max(pulled_.differences, sync_.differences);
+    sync_ = {};
   }
 
   Seat seat_;
   std::string channel_;
   Client::Channel state_;
+  Pulled pulled_;
+  Pulled sync_;  // that runs
   std::string off_;
 };
 

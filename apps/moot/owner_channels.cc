@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "apps/moot/owner.h"
+#include "apps/moot/replica_log.h"
 #include "apps/moot/show.h"
 #include "apps/moot/show_channel.h"
 
@@ -164,7 +165,7 @@ bool Owner::tell_channels(const Client::Event& event) {
 void Owner::answer_pulls(const Client::Event& event) {
   if (event.kind != Kind::sync) return;
   for (const Asked& asked : asked_) {
-    if (asked.pull.empty() || asked.pull != event.channel.name) continue;
+    if (asked.pull.empty() || !same_channel(asked.pull, event.channel.name)) continue;
     const auto guest = std::ranges::find_if(
         guests_, [&](const auto& g) { return g->id == asked.guest && !g->gone; });
     if (guest == guests_.end()) continue;
