@@ -148,11 +148,13 @@ void Coordinator::relay(const Turn& turn, const UserId& user, StoredRecord recor
 }
 
 // A retry of what was committed: everybody hears it, because somebody who pulled a moment before
-// the commit would never learn of it (replication.md D7).
+// the commit would never learn of it (replication.md D7). Once more soon after, only who proposes
+// it does, unless he or the leader came since: what a member is told, the leader knows.
 void Coordinator::tell_again(const Turn& turn, ConnId conn, RecentCommit& known,
                              const StoredRecord& record) {
+  const auto was_told = [&](ConnId c) { return turn.here.find(c)->seq < known.told_seq; };
   const bool quiet = known.again_at && turn.now.tick - *known.again_at < limits::kCommitToldAgain &&
-                     turn.here.find(conn)->seq < known.told_seq;
+                     was_told(conn) && was_told(leader_->conn);
   const bool alone = quiet || mutant(Mutant::m16_recent_to_sender_alone);
   const std::vector<ConnId> to = alone ? std::vector{conn} : who_sees(turn, record);
   if (!alone) {

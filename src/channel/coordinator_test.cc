@@ -195,6 +195,29 @@ TEST_F(Coordinator, TheLeadersOwnAcknowledgementConfirmsAMergeWhetherListedOrNot
   EXPECT_EQ(w.refusal("ada commit #ops m1"), "");
 }
 
+// Ben was told all of it a moment ago. Were he told alone, he would take it for the leader's too.
+TEST_F(Coordinator, ARecentCommitIsToldToAllWhenTheLeaderCameSince) {
+  std::string everybody = "ada,ben,cyd";
+  const auto told_to_all = [&](const std::string& command) {
+    const Lines lines = w.run(command);
+    return World::count(lines, everybody + " <- CH_MSG id") == 1 &&
+           World::count(lines, everybody + " <- CH_MSG_COMMIT") == 1;
+  };
+  const auto ada_comes_back = [&] {
+    w.all("disconnect ada\nconnect ada\nada attach #ops\nada lead #ops\nben vote #ops ada");
+    ASSERT_EQ(w.report("#ops").leader, *UserId::parse("ada"));
+    everybody = "ben,cyd,ada";  // by connection
+  };
+  w.all("ben msg #ops m1\nada ack #ops m1\nada commit #ops m1");
+  EXPECT_TRUE(told_to_all("ben msg #ops m1 retry"));
+  EXPECT_FALSE(told_to_all("ben msg #ops m1 retry"));
+  ada_comes_back();
+  EXPECT_TRUE(told_to_all("ben merge #ops m1 acks=ben"));
+  EXPECT_FALSE(told_to_all("ben merge #ops m1 acks=ben"));
+  ada_comes_back();
+  EXPECT_TRUE(told_to_all("ben msg #ops m1 retry"));
+}
+
 TEST_F(Coordinator, AMergeOfAKeyTheServerNeverHadIsRefused) {
   EXPECT_EQ(w.refusal("ben merge #ops m1 acks=ben,cyd stamp=lost"), "bad_stamp");
 }

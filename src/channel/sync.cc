@@ -75,6 +75,8 @@ std::uint64_t Sync::ask(Desk& desk, Phase phase) {
 
 void Sync::ask_prefix(Desk& desk) {
   forget();
+  // The question reaches the leader behind every broadcast that came here before it.
+  live_.clear();
   c::ChPull pull;
   pull.id = desk.config.channel;
   if (const auto newest = desk.history.newest_id()) pull.anchor = *newest;

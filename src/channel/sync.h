@@ -100,7 +100,7 @@ class Sync {
   std::deque<Extras> extras_;
   std::size_t extras_listed_ = 0;
   std::set<RecordKey> merging_;  // sent, not seen committed
-  std::set<RecordKey> live_;     // committed by broadcast since the sync began: the leader has them
+  std::set<RecordKey> live_;  // committed by broadcast since the comparison began: the leader's too
   std::vector<StoredRecord> page_;
   std::vector<MergeRecord> views_;
   RangeWriter ranges_;

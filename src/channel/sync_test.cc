@@ -169,6 +169,21 @@ TEST(Sync, TwoDisjointHistoriesBecomeOne) {
   EXPECT_EQ(pair.leader->history().count(), 900u);
 }
 
+TEST(Sync, WhatWasCommittedDuringOneComparisonIsComparedInTheNext) {
+  Pair pair;
+  auto all = records(0, 50);
+  pair.leader.preload(all);
+  all.push_back(record(60));
+  pair.puller.preload(all);
+  pair.begin();
+  // A leader who was told of it as well would have it by the next question.
+  pair.puller.give(test::relayed(record(70)));
+  pair.puller.give(test::committed(record(70).key()));
+  EXPECT_TRUE(pair.run());
+  EXPECT_TRUE(pair.equal());
+  EXPECT_EQ(pair.merges, 2u);
+}
+
 // Hole 23.
 TEST(Sync, TwoContentsOfOneIdAreBothExchanged) {
   Pair pair;
