@@ -146,6 +146,9 @@ void LeaderDuties::tick(Desk& desk) {
     StoredRecord record = claims_.at(key).record;
     on_committed(key);
     if (mutant(Mutant::m12_merge_not_reproposed) || record.stamp.empty()) continue;
+    // Proposed or seen in flight in this term: the pauses between proposals stay as they are.
+    const PendingEntry* own = desk.pending.find(key);
+    if (own != nullptr && own->tried) continue;
     if (!desk.healthy) {
       // Nothing can be sent: it is in doubt here from now on, and settled like anything in doubt.
       if (!desk.pending.contains(key) && !desk.history.contains(key)) {

@@ -134,6 +134,22 @@ TEST_F(Leader, ProposesAgainWhatNobodyConfirms) {
   EXPECT_TRUE(equal(*m.sent<c::ChMsg>()[0]->stamp, record(1).stamp));
 }
 
+// Its turn as a message in doubt and its turn as a claim are one.
+TEST_F(Leader, ProposesAClaimOnceWhenItHoldsItInDoubtItself) {
+  m.elect("bob", kTerm + 1);
+  m.give(relayed(record(1)));
+  m.sync_disk();
+  m.elect("ada", kTerm + 2);
+  m.forget_sent();
+  claim(m, acked(1, {user("bob"), user("eve")}), "bob");
+  m.pass(Millis{300});
+  m.tick();
+  EXPECT_EQ(m.sent<c::ChMsg>().size(), 1u);
+  m.pass(Millis{4'700});
+  m.tick();
+  EXPECT_EQ(m.sent<c::ChMsg>().size(), 1u);
+}
+
 TEST_F(Leader, ATermEndsWithNothingLeft) {
   claim(m, acked(1, {user("bob"), user("eve")}), "bob");
   m.elect("bob", kTerm + 1);
