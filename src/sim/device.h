@@ -73,6 +73,9 @@ struct Device {
   unsigned rounds = 0;               // of the comparison under way
   // When each message was proposed last on this connection under this leader (L5).
   std::map<RecordKey, std::int64_t> proposed;
+  std::uint64_t proposals = 0;  // since the faults stopped
+  // Its messages in doubt then, if its user was no member: one who has not heard so proposes them.
+  std::size_t in_doubt_outside = 0;
 
   bool running() const { return replica != nullptr; }
   void lose(const MemoryRecords& what_remains) {

@@ -256,7 +256,7 @@ void Ghost::server_stopped() {
 void Ghost::sends(std::int64_t us, Device& device, const c::Any& cmd) {
   const auto* msg = std::get_if<c::ChMsg>(&cmd);
   if (msg == nullptr) return;
-  ++proposals_;
+  ++device.proposals;
   const RecordKey key = key_of(msg->msg_id, msg->from.value_or(device.config.self), msg->msg);
   const auto [at, first] = device.proposed.try_emplace(key, us);
   if (!first) {

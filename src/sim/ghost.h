@@ -68,7 +68,6 @@ class Ghost {
   bool given_up(const RecordKey& key) const { return given_up_.contains(key); }
   bool committed(const RecordKey& key) const;
   std::uint64_t commits() const { return commits_; }
-  std::uint64_t proposals() const { return proposals_; }
 
  private:
   using Mask = std::uint32_t;  // of users
@@ -106,7 +105,6 @@ class Ghost {
   std::map<RecordKey, RecordKey> renamed_;
   std::map<RecordKey, bool> given_up_;
   std::uint64_t commits_ = 0;
-  std::uint64_t proposals_ = 0;
 
   ConnId leader_conn_;  // as decided; 0: none
   std::uint64_t leader_election_ = 0;

@@ -183,7 +183,8 @@ class World : private ServerWorld {
   void heal();
   void check_end();
   bool kept_by(const Device& device, RecordKey key) const;
-  std::string unequal();  // what keeps the cluster from being done; empty: nothing
+  std::string unequal();          // what keeps the cluster from being done; empty: nothing
+  std::size_t under_way() const;  // commands that somebody will still receive
 
   Options options_;
   Plan plan_;
@@ -219,7 +220,6 @@ class World : private ServerWorld {
   std::int64_t wait_for_clock_us_ = 0;
   std::int64_t equal_since_ = -1;
   std::uint64_t quiet_frames_ = 0;
-  std::uint64_t proposals_at_heal_ = 0;
   std::uint64_t work_at_heal_ = 0;  // differences and messages in doubt
   // What was on somebody's disk when the faults stopped, and on whose.
   std::map<RecordKey, std::set<unsigned>> to_survive_;

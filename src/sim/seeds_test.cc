@@ -1,0 +1,33 @@
+// Runs that failed once, whole. What they found has tests of its own where a core was to blame;
+// where the checker was, this is the test.
+#include <gtest/gtest.h>
+
+#include "sim/world.h"
+
+namespace moot::sim {
+namespace {
+
+class Seed : public testing::TestWithParam<std::uint64_t> {};
+
+TEST_P(Seed, HoldsAllInvariants) {
+  Options options;
+  options.seed = GetParam();
+  const Outcome outcome = World(options).run();
+  if (outcome.failure) {
+    FAIL() << outcome.failure->invariant << ": " << outcome.failure->what;
+  }
+}
+
+// Rest was said to have begun while a connection of a device whose disk was wiped still had
+// hundreds of its commands to bring.
+INSTANTIATE_TEST_SUITE_P(RestBeginsWithNothingUnderWay, Seed, testing::Values(1846, 5452, 13454));
+// A member was removed and, a minute behind, went on proposing what he had in doubt: allowed for
+// members only.
+INSTANTIATE_TEST_SUITE_P(WhoHasNotHeardThatHeIsOutProposes, Seed, testing::Values(4242));
+// One who merged was told of a recent commit alone, and took it for the leader's, who came later.
+INSTANTIATE_TEST_SUITE_P(WhatOneIsToldTheLeaderIs, Seed, testing::Values(5151));
+// A leader proposed a claim that he had proposed two seconds before as in doubt.
+INSTANTIATE_TEST_SUITE_P(AClaimInDoubtIsProposedOnce, Seed, testing::Values(9635));
+
+}  // namespace
+}  // namespace moot::sim
