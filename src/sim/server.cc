@@ -15,6 +15,12 @@ void Server::start(std::int64_t us) {
                        [](std::string_view t) { return std::string(t); }};
   channels_ = std::make_unique<Channels>(config_, text, disk, records);
   channels_->start(clock.at(us), *this);
+  step_over();
+}
+
+// A transaction holds whole steps, so a sync begins between two of them.
+void Server::step_over() {
+  if (!unsynced_.empty()) world_.sync_server_disk();
 }
 
 bool Server::whole_step(std::size_t operations) const {
@@ -38,6 +44,7 @@ void Server::connected(std::int64_t us, ConnId conn, const UserId& user) {
   now_us_ = us;
   handling_ = {conn, {}, handling_.step + 1};
   channels_->connected(clock.at(us), conn, user, *this);
+  step_over();
 }
 
 void Server::disconnected(std::int64_t us, ConnId conn) {
@@ -46,6 +53,7 @@ void Server::disconnected(std::int64_t us, ConnId conn) {
   ghost_.detached(conn);
   channels_->disconnected(clock.at(us), conn, *this);
   tell_online();
+  step_over();
 }
 
 void Server::step(std::int64_t us, ConnId conn, const c::Any& any) {
@@ -64,6 +72,7 @@ void Server::step(std::int64_t us, ConnId conn, const c::Any& any) {
         }
       },
       any);
+  step_over();
 }
 
 void Server::tell_online() {
@@ -75,6 +84,7 @@ void Server::tick(std::int64_t us) {
   now_us_ = us;
   handling_ = {{}, {}, handling_.step + 1};
   channels_->tick(clock.at(us), *this);
+  step_over();
 }
 
 void Server::synced(std::int64_t us) {
@@ -92,6 +102,7 @@ void Server::synced(std::int64_t us) {
   for (const Waiting& w : ready) leave(w.to, w.cmd);
   handling_ = {{}, {}, handling_.step + 1};
   channels_->committed(clock.at(us), durable_, *this);
+  step_over();
 }
 
 // ---- effects -----------------------------------------------------------------------------------
@@ -114,7 +125,6 @@ void Server::send_after(Ticket after, Conns to, const s::Any& cmd) {
 
 Ticket Server::persist(op::Any op) {
   unsynced_.push_back({Ticket{++last_.n}, handling_.step, std::move(op)});
-  world_.sync_server_disk();
   return last_;
 }
 

@@ -24,7 +24,7 @@ class ServerWorld {
   virtual ~ServerWorld() = default;
   virtual void to_client(ConnId conn, const Down& cmd) = 0;
   virtual void close(ConnId conn) = 0;
-  virtual void sync_server_disk() = 0;  // a sync is wanted
+  virtual void sync_server_disk() = 0;  // a sync is wanted, unless one is under way
   virtual Down keep(const s::Any& cmd) = 0;
 };
 
@@ -79,6 +79,7 @@ class Server : private ChannelEffects {
   void disconnect(ConnId conn, DcnnCode code, std::string_view sentence) override;
   void leave(Conns to, const Down& cmd);
   void tell_online();
+  void step_over();
 
   ChannelsConfig config_;
   ServerWorld& world_;

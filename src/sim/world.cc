@@ -250,7 +250,6 @@ void World::handle(const Event& event) {
       server_disk_busy_ = false;
       trace([] { return std::string("server disk"); });
       server_->synced(now_);
-      if (server_->unsynced() > 0) sync_server_disk();
       return after_server_step();
     case Kind::server_restart:
       trace([] { return std::string("server starts"); });
