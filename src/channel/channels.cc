@@ -238,18 +238,15 @@ void Channels::Impl::detach_everywhere(Now now, ConnId conn, ChannelEffects& fx)
 void Channels::Impl::attach(Now now, ConnId conn, const c::ChAttach& cmd, ChannelEffects& fx) {
   const auto admitted = admit(conn, cmd.id, Needs::membership, std::nullopt, fx);
   if (!admitted) return;
+  std::optional<ConnId> older;  // carries this replica
   if (const auto other = replicas.find(cmd.replica);
       other != replicas.end() && other->second != conn) {
-    const ConnId older = other->second;
-    if (user_of(older) != admitted->user) {
+    older = other->second;
+    if (user_of(*older) != admitted->user) {
       return fx.err(conn, Errc::conflict,
                     "Somebody else's replica has this id; make a new one for your store.",
                     {.channel = cmd.id});
     }
-    detach_everywhere(now, older, fx);
-    fx.disconnect(older, DcnnCode::replaced,
-                  "Another connection carries this replica now; make a new replica id if the store "
-                  "was copied.");
   }
   const Turn t = turn(now, cmd.id, fx);
   LiveChannel& l = admitted->live;
@@ -260,6 +257,14 @@ void Channels::Impl::attach(Now now, ConnId conn, const c::ChAttach& cmd, Channe
     if (!l.here.online().contains(admitted->user)) l.status.touch();
     l.here.attach(conn, {.user = admitted->user, .replica = cmd.replica, .since = now.tick});
     conns.at(conn).attached.emplace(cmd.id, cmd.replica);
+    if (older) {
+      // After the new one came: who only changes his connection is online here all the time.
+      if (l.here.has(*older)) detach(t, *older);
+      detach_everywhere(now, *older, fx);
+      fx.disconnect(*older, DcnnCode::replaced,
+                    "Another connection carries this replica now; make a new replica id if the "
+                    "store was copied.");
+    }
     replicas.insert_or_assign(cmd.replica, conn);
   }
   tell_status(t, conn);

@@ -63,9 +63,9 @@ void Coordinator::detached(const Turn& turn, ConnId conn, const UserId& user, bo
     turn.status.touch();
   }
   if (leads(conn)) lose_leader(turn);
+  if (!was_asked_to_vote(turn, user)) judge(turn, elections_.absent(user), false);
   if (!offline) return;
   elections_.roster_changed();
-  judge(turn, elections_.absent(user), false);
   ask_again_where_stuck(turn);
 }
 

@@ -77,6 +77,7 @@ class Coordinator {
   std::uint64_t election() const;
 
   // Elections.
+  bool was_asked_to_vote(const Turn& turn, const UserId& user) const;
   void judge(const Turn& turn, ElectionRelay::Verdict verdict, bool refuse);
   void elected(const Turn& turn);
   void lose_leader(const Turn& turn);

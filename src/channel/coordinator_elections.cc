@@ -34,7 +34,8 @@ void Coordinator::lead(const Turn& turn, ConnId conn, const UserId& user, const 
                                    .replica = replica,
                                    .last = cmd.last,
                                    .count = cmd.count,
-                                   .electorate = turn.here.online()});
+                                   .electorate = turn.here.online(),
+                                   .asked_seq = turn.here.next_seq()});
   turn.send(turn.here.conns(), s::ChVote{.election = election(),
                                          .user = user,
                                          .id = turn.id(),
@@ -45,6 +46,14 @@ void Coordinator::lead(const Turn& turn, ConnId conn, const UserId& user, const 
 void Coordinator::vote(const Turn& turn, const UserId& user, const c::ChVote& cmd) {
   if (!elections_.candidate() || cmd.election != election()) return;  // of an election that is over
   judge(turn, elections_.vote(user, cmd.user == elections_.candidate()->user), true);
+}
+
+// Is a session of his here that heard who stands?
+bool Coordinator::was_asked_to_vote(const Turn& turn, const UserId& user) const {
+  if (!elections_.candidate()) return false;
+  return std::ranges::any_of(turn.here.conns_of(user), [&](ConnId conn) {
+    return turn.here.find(conn)->seq < elections_.candidate()->asked_seq;
+  });
 }
 
 void Coordinator::judge(const Turn& turn, ElectionRelay::Verdict verdict, bool refuse) {

@@ -118,6 +118,23 @@ TEST_F(Coordinator, SomebodyWhoCameLaterDoesNotCount) {
   EXPECT_EQ(w.refusal("ada commit #ops m1"), "no_quorum");
 }
 
+TEST_F(Coordinator, WhoOnlyChangesHisConnectionIsAskedAllTheTime) {
+  // Asked are five, three are a quorum. Ben and Ada have it, Cyd and Dan go; Eve could still give
+  // the third copy. Her phone's connection died unnoticed, and the next one takes its place.
+  w.all(
+      "users eve fay\nconnect eve fay eve.2\neve join #ops\nfay join #ops\ndan attach #ops\n"
+      "eve attach #ops replica=phone\nben msg #ops m1\nada ack #ops m1\nfay attach #ops\n"
+      "fay ack #ops m1\ndisconnect cyd\ndisconnect dan\nwait 100");
+  const Lines told = w.run("eve.2 attach #ops replica=phone");
+  EXPECT_EQ(World::count(told, "eve <- DCNN replaced"), 1u);
+  EXPECT_EQ(World::count(told, "eve.2 <- CH_MSG id"), 1u);
+  EXPECT_EQ(World::count(told, "CH_MSG_ACK"), 0u);
+  EXPECT_EQ(w.refusal("ada commit #ops m1"), "no_quorum");
+  EXPECT_EQ(w.run("wait 100"), Lines{});  // nobody went, nobody came
+  w.run("eve.2 ack #ops m1");
+  EXPECT_EQ(w.refusal("ada commit #ops m1"), "");
+}
+
 TEST_F(Coordinator, TwoDevicesOfAUserAreOneAcknowledgement) {
   w.all("connect ben.2\nben.2 attach #ops\nben msg #ops m1");
   EXPECT_EQ(World::count(w.run("ben.2 ack #ops m1"), "CH_MSG_ACK"), 0u);
@@ -256,6 +273,15 @@ TEST_F(Coordinator, VotesOfThoseWhoWereNotAskedAreIgnored) {
   EXPECT_TRUE(w.report("#ops").leader.empty());
   w.run("cyd vote #ops ben");
   EXPECT_EQ(w.report("#ops").leader, *UserId::parse("ben"));
+}
+
+TEST_F(Coordinator, AConnectionThatWasNotAskedToVoteKeepsNoElectionWaiting) {
+  w.all("disconnect ada\nconnect ada cyd.2\nada attach #ops\nben lead #ops");
+  // Cyd will not answer: his next connection has not heard who stands.
+  w.run("cyd.2 attach #ops replica=cyd");
+  EXPECT_EQ(w.refusal("ada lead #ops"), "busy");
+  w.run("ada vote #ops ada");
+  EXPECT_EQ(w.refusal("ada lead #ops"), "");
 }
 
 TEST_F(Coordinator, OneStrikeIsForgottenAfterAMinute) {

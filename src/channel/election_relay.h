@@ -22,6 +22,8 @@ class ElectionRelay {
     OrNil<MsgId> last;
     std::uint64_t count = 0;
     UserSet electorate;
+    std::uint64_t asked_seq =
+        0;  // of the sessions attached before: they were asked (Attached::seq)
     UserSet votes;
     UserSet nays;
     Tick until;
@@ -39,7 +41,7 @@ class ElectionRelay {
   void stand(Tick now, Candidate candidate);
   // The first vote of a user counts, and only of the electorate.
   Verdict vote(const UserId& user, bool yes);
-  // The user is not online any more.
+  // The user has no session left that was asked.
   Verdict absent(const UserId& user);
   // The user is no member any more.
   Verdict leave(const UserId& user);
