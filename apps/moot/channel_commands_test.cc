@@ -411,6 +411,24 @@ TEST_F(ChannelCommands, AProcessThatIsEndingIsNotTakenForTheOwner) {
   EXPECT_THAT(ran.out, HasSubstr("#ops"));
 }
 
+TEST_F(ChannelCommands, WhenTheStoreFailsNobodyGoesOnWaiting) {
+  ScriptedOwner owner(dir_, [&](const Json& ask) -> std::vector<Json> {
+    if (ask.str("do") == "channels_here") return {line(ops())};
+    const Json failed = Json().set("ev", "store_failed").set("why", "The disk is full.");
+    if (ask.str("do") == "post") return {Json().set("draft_only", std::uint64_t{4}), failed};
+    if (ask.str("do") == "send") return {Json().set("id", post(1).id), failed};
+    if (ask.str("do") == "history") return {failed};
+    return {};
+  });
+  for (const std::vector<std::string>& args : {std::vector<std::string>{"send", "#ops", "hello"},
+                                               {"send", "@bob", "hello"},
+                                               {"tail", "-f"}}) {
+    const Ran ran = moot(args);
+    EXPECT_EQ(ran.code, kFailed) << args[0];
+    EXPECT_EQ(ran.err, "moot: The disk is full.\n");
+  }
+}
+
 TEST_F(ChannelCommands, SearchFindsWhatChannelsHold) {
   const std::vector<Client::Post> all{post(1, "pass phrase")};
   ScriptedOwner owner(dir_, [&](const Json& ask) -> std::vector<Json> {

@@ -257,7 +257,10 @@ class Tail {
     if (line.has("self")) self_ = line.str("self");
     if (ev == "message" || ev == "sync" || ev == "synced") changed_ = true;
     if (ev == "post" && line.str("state") == "committed") changed_ = true;
-    if (ev == "store_failed") fmt::print(stderr, "moot: {}\n", safe(line.str("why")));
+    if (ev == "store_failed") {
+      fmt::print(stderr, "moot: {}\n", safe(line.str("why")));
+      stopped_ = true;
+    }
     if (ev == "channel") {
       // It may have another name now.
       for (auto& c : wanted_.channels) {
@@ -307,7 +310,8 @@ class Tail {
   std::uint64_t last_seq_ = 0;
   std::uint64_t last_post_ = 0;
   std::string said_;
-  bool stopped_ = false;  // the owner does not connect any more: replaced, or the key was revoked
+  // The owner does not connect any more: replaced, the key was revoked, or its store has failed.
+  bool stopped_ = false;
   bool changed_ = false;
 };
 

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -93,6 +95,50 @@ TEST_F(HomeTest, WhenTheOwnerEndsTheNextOneTakesItsPlace) {
   EXPECT_TRUE(second->receive(std::chrono::seconds(10)).ended);
   ASSERT_TRUE(second->again().has_value());
   EXPECT_TRUE(second->owner());
+}
+
+TEST_F(HomeTest, WhatAStoreThatFailedCannotKeepIsRefused) {
+  auto owner = Seat::take({{}, dir_}, {.connect = false, .answers = false});
+  auto seat = Seat::take({{}, dir_}, {.connect = false, .answers = false});
+  ASSERT_TRUE(owner.has_value() && seat.has_value());
+  ASSERT_TRUE(seat->send(Json().set("do", "watch")));
+  ASSERT_TRUE(seat->send(Json().set("do", "users").set("n", std::uint64_t{77})));
+  // From here on the disk takes nothing.
+  struct rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = signal(SIGXFSZ, SIG_IGN);
+  struct rlimit none = before;
+  none.rlim_cur = 0;
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &none), 0);
+  const auto send = [&] {
+    return seat->ask(Json().set("do", "send").set("to", "bob").set("text", "hello"),
+                     [](const Json&) {});
+  };
+  [[maybe_unused]] const auto taken = send();
+  std::string failed;
+  std::string unanswered;
+  for (;;) {
+    const auto got = seat->receive(std::chrono::seconds(10));
+    if (!got.line) break;
+    if (got.line->has("re") && got.line->u64("re") == 77) unanswered = got.line->str("error");
+    if (got.line->str("ev") != "store_failed") continue;
+    failed = got.line->str("why");
+    break;
+  }
+  setrlimit(RLIMIT_FSIZE, &before);
+  signal(SIGXFSZ, handler);
+  ASSERT_NE(failed, "");
+  EXPECT_EQ(unanswered, failed);
+  const auto refused = send();
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().sentence, failed);
+  // Who comes later is told as well.
+  auto later = Seat::take({{}, dir_}, {.connect = false, .answers = false});
+  ASSERT_TRUE(later.has_value() && later->send(Json().set("do", "watch")));
+  auto got = later->receive(std::chrono::seconds(10));
+  while (got.line && got.line->str("ev") != "store_failed")
+    got = later->receive(std::chrono::seconds(10));
+  EXPECT_TRUE(got.line.has_value());
 }
 
 TEST_F(HomeTest, NonsenseOnTheSocketEndsThatGuestAlone) {

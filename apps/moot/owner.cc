@@ -147,6 +147,9 @@ void Owner::handle(Guest& guest, const Json& ask) {
   } else if (what == "watch") {
     guest.watching = true;
     say(guest, connection());
+    if (!broken_.empty()) say(guest, Json().set("ev", "store_failed").set("why", broken_));
+  } else if (!broken_.empty() && what != "status" && what != "check") {
+    reply(guest, n, broken_);
   } else if (what == "send") {
     const auto id = client_->send(ask.str("to"), ask.str("text"));
     if (id) {
@@ -247,6 +250,9 @@ void Owner::tell(const Client::Event& event) {
     case Kind::members:
     case Kind::done:
       return answer(event);
+    case Kind::store_failed:
+      store_failed(event.text);
+      break;
     default:
       break;
   }
@@ -273,6 +279,15 @@ void Owner::tell(const Client::Event& event) {
       break;
   }
   tell_watchers(json);
+}
+
+// Whatever was asked is not going to be answered, and nothing else is taken.
+void Owner::store_failed(const std::string& why) {
+  if (broken_.empty()) broken_ = why;
+  for (const Asked& asked : std::exchange(asked_, {})) {
+    const auto guest = std::ranges::find(guests_, asked.guest, [](const auto& g) { return g->id; });
+    if (guest != guests_.end()) reply(**guest, asked.n, broken_);
+  }
 }
 
 void Owner::tell_watchers(const Json& json) {

@@ -65,6 +65,7 @@ class Owner {
   void status(Guest& guest, std::uint64_t n);
   void tell(const Client::Event& event);
   void answer(const Client::Event& event);
+  void store_failed(const std::string& why);
   Json connection() const;
   std::uint64_t remember(const Guest& guest, std::uint64_t n, std::string pull = {});
 
@@ -76,6 +77,7 @@ class Owner {
   std::uint64_t next_request_ = 1;
   std::uint64_t next_guest_ = 1;
   Client::Event connection_{.kind = Client::Event::Kind::connecting};
+  std::string broken_;  // the store takes and gives nothing any more: why
   std::thread thread_;
 };
 

@@ -23,6 +23,7 @@ int SendLoop::run() {
     submit(o_.text);
   }
   while (stdin_.open() || following() > 0) {
+    if (!broken_.empty()) return give_up({safe(broken_)});
     if (following() > 0) {
       if (refused_ && unanswered_ == 0) return stuck({});
       if (Clock::now() - moved_ > timeout_) return stuck(" within " + o_.timeout);
@@ -62,6 +63,7 @@ bool SendLoop::wait_for_something(bool read_stdin) {
 void SendLoop::hear_connection(const Json& line) {
   if (line.has("self")) self_ = line.str("self");
   const std::string& ev = line.str("ev");
+  if (ev == "store_failed") broken_ = line.str("why");
   if (ev == "disconnected" || ev == "stopped") {
     connection_ = line.str("text");
     refused_ = refused_ || line.flag("refused");

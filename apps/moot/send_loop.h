@@ -48,6 +48,7 @@ class SendLoop {
   Clock::time_point moved_ = Clock::now();
   std::string self_;
   std::string connection_;
+  std::string broken_;  // the owner's store takes and gives nothing any more: why
   bool failed_ = false;
 
  private:

@@ -5,6 +5,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <type_traits>
@@ -33,12 +34,18 @@ class ClientRuntime final : public client::Engine::Runner {
 
   // Runs `work` on the thread.
   void post(std::function<void()> work);
-  // Runs it there and waits for what it gives; `otherwise` when the store could not be read.
+  // Runs it there and waits for what it gives. Nothing runs any more once the store could not be
+  // read: then it is the error, or nothing where that cannot be said.
   template <class F, class T = std::invoke_result_t<F>>
-  T ask(F work, T otherwise = {}) {
-    T answer = std::move(otherwise);
-    ask_erased([&] { answer = work(); });
-    return answer;
+  T ask(F work) {
+    std::optional<T> answer;
+    ask_erased([&] { answer.emplace(work()); });
+    if (answer) return *std::move(answer);
+    if constexpr (std::is_constructible_v<T, std::unexpect_t, Error>) {
+      return T(std::unexpect, Error{sentence_});
+    } else {
+      return T{};
+    }
   }
 
   client::Engine& engine() { return *engine_; }
