@@ -409,7 +409,11 @@ void Core::key_ready(Now now, ConnId id, const MadeKey& key, Effects& fx) {
   impl_->presence.changed(wanted.id);
   ChannelSink sink = impl_->sink(step, conn);
   impl_->channels.user_added(now, wanted.id, sink);
-  if (channel) static_cast<void>(impl_->channels.add_member(now, *channel, wanted.id, sink));
+  if (channel) {
+    // It may be gone or full by now; the account is made all the same.
+    [[maybe_unused]] const auto entered =
+        impl_->channels.add_member(now, *channel, wanted.id, sink);
+  }
   step.send(id, s::Enrolled{wanted.id, key.kid, key.key, {wanted.name}}, conn->barrier);
   impl_->presence.tick(step);
 }
