@@ -31,6 +31,8 @@ class LeaderDuties {
   void on_online(Desk& desk, Users online);
   void tick(Desk& desk);
   std::optional<Tick> deadline() const;
+  // Records that members say were committed and that nobody has decided yet.
+  std::size_t claims() const { return claims_.size(); }
   void check_invariants(const Desk& desk) const;
 
  private:

@@ -48,6 +48,8 @@ class Replica {
   const PendingSet& pending() const { return desk_.pending; }
   const Sync& sync() const { return sync_; }
   bool leading() const { return desk_.leader == Desk::Leader::here; }
+  // Of a leader: records merged to it that are neither confirmed nor proposed yet.
+  std::size_t claims() const { return duties_.claims(); }
   // Has everything that the leader had; a leader has that always.
   bool synced() const { return leading() || sync_.synced(); }
   bool can_send() const { return desk_.attached && desk_.healthy; }

@@ -94,6 +94,10 @@ std::string World::unequal() {
       return "L3: " + who + " has " + std::to_string(d->replica->pending().size()) + " in doubt";
     }
     if (!d->replica->synced()) return "L4: " + who + " is not synced";
+    // What a member merged who left since is nobody's but the leader's, who proposes it in time.
+    if (d->replica->claims() > 0) {
+      return "L5: " + who + " decides on " + std::to_string(d->replica->claims());
+    }
     const Fingerprint whole = d->replica->history().below(std::nullopt);
     if (!first) first = whole;
     if (whole != *first) {
