@@ -18,6 +18,8 @@ void LeaderDuties::stop() {
   claim_bytes_ = 0;
   by_age_.clear();
   commits_asked_.clear();
+  aside_.clear();
+  aside_bytes_ = 0;
   online_.clear();
 }
 
@@ -102,8 +104,32 @@ void LeaderDuties::ask_confirm(Desk& desk, const Claim& claim) {
   desk.send(ask);
 }
 
+// No more than the server has in flight, and one that it tells again with its commit.
+void LeaderDuties::keep_aside(StoredRecord record, bool merged) {
+  const RecordKey key = record.key();
+  if (const auto known = aside_.find(key); known != aside_.end()) {
+    known->second.merged = merged;
+    return;
+  }
+  if (aside_.size() > limits::kInflightPerChannel ||
+      aside_bytes_ > limits::kInflightBytesPerChannel) {
+    return;
+  }
+  aside_bytes_ += record.msg.size();
+  aside_.emplace(key, Aside{std::move(record), merged});
+}
+
+const LeaderDuties::Aside* LeaderDuties::aside(const RecordKey& key) const {
+  const auto at = aside_.find(key);
+  return at == aside_.end() ? nullptr : &at->second;
+}
+
 void LeaderDuties::on_committed(const RecordKey& key) {
   commits_asked_.erase(key);
+  if (const auto at = aside_.find(key); at != aside_.end()) {
+    aside_bytes_ -= at->second.record.msg.size();
+    aside_.erase(at);
+  }
   const auto it = claims_.find(key);
   if (it == claims_.end()) return;
   claim_bytes_ -= it->second.record.msg.size();
@@ -169,13 +195,20 @@ std::optional<Tick> LeaderDuties::deadline() const {
 }
 
 void LeaderDuties::check_invariants(const Desk& desk) const {
-  MOOT_CHECK(desk.leader == Desk::Leader::here || (claims_.empty() && commits_asked_.empty()));
+  MOOT_CHECK(desk.leader == Desk::Leader::here ||
+             (claims_.empty() && commits_asked_.empty() && aside_.empty()));
   std::size_t bytes = 0;
   for (const auto& [key, claim] : claims_) {
     MOOT_CHECK(!desk.history.contains(key));
     bytes += claim.record.msg.size();
   }
   MOOT_CHECK(bytes == claim_bytes_);
+  bytes = 0;
+  for (const auto& [key, aside] : aside_) {
+    MOOT_CHECK(!desk.history.contains(key));
+    bytes += aside.record.msg.size();
+  }
+  MOOT_CHECK(bytes == aside_bytes_);
   MOOT_CHECK(by_age_.size() >= claims_.size());
 }
 

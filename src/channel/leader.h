@@ -28,6 +28,14 @@ class LeaderDuties {
   void on_relayed(const RecordKey& key) { commits_asked_.erase(key); }
   void on_committed(const RecordKey& key);
   void on_refused(const s::Err& err);  // of CH_COMMIT
+  // What was relayed and P has no room for. It is not acknowledged, but a leader has nobody to pull
+  // it from when the others commit it (replication.md D7): it stays in memory until then.
+  struct Aside {
+    StoredRecord record;
+    bool merged = false;
+  };
+  void keep_aside(StoredRecord record, bool merged);
+  const Aside* aside(const RecordKey& key) const;
   void on_online(Desk& desk, Users online);
   void tick(Desk& desk);
   std::optional<Tick> deadline() const;
@@ -51,6 +59,8 @@ class LeaderDuties {
   std::size_t claim_bytes_ = 0;
   std::deque<std::pair<Tick, RecordKey>> by_age_;  // of claims, some of them gone by now
   std::map<RecordKey, Tick> commits_asked_;
+  std::map<RecordKey, Aside> aside_;
+  std::size_t aside_bytes_ = 0;
   std::vector<UserId> online_;
 };
 

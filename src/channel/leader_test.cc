@@ -150,6 +150,68 @@ TEST_F(Leader, ProposesAClaimOnceWhenItHoldsItInDoubtItself) {
   EXPECT_EQ(m.sent<c::ChMsg>().size(), 1u);
 }
 
+// P is full of what nobody commits: nothing more is acknowledged, and what the others commit is
+// history all the same, because a leader has nobody to pull it from.
+class FullLeader : public Leader {
+ protected:
+  FullLeader() {
+    for (std::uint64_t n = 0; n < limits::kPendingRecords; ++n) {
+      PendingRow row;
+      row.record = record(n);
+      m.disk().apply(rop::PutPending{row});
+    }
+    m.restart();
+    m.forget_sent();
+  }
+  const StoredRecord& late = record(99'999);
+};
+
+TEST_F(FullLeader, KeepsWhatItHasNoRoomForUntilTheCommit) {
+  m.attach("ada", kTerm + 1);
+  m.give(relayed(late));
+  m.sync_disk();
+  EXPECT_TRUE(m.sent<c::AckChMsg>().empty());
+  EXPECT_EQ(m->pending().size(), limits::kPendingRecords);
+  m.give(committed(late.key()));
+  EXPECT_EQ(m.told<note::Gap>(), 0u);
+  EXPECT_TRUE(m->history().contains(late.key()));
+  m->check_invariants();
+}
+
+TEST_F(FullLeader, AMergedMessageIsCommittedAsMergedWithoutRoomToo) {
+  m.attach("ada", kTerm + 1);
+  auto merged = relayed(late);
+  merged.merged = true;
+  m.give(merged);
+  m.give(committed(late.key()));
+  EXPECT_TRUE(m->history().contains(late.key()));
+  EXPECT_EQ(m.told<note::Committed>(), 1u);
+}
+
+TEST_F(FullLeader, ElectedItAsksTheServerOnceForWhatIsInFlight) {
+  m.attach("bob", kTerm + 1);
+  m.give(relayed(late));
+  EXPECT_EQ(m.sent<c::ChAttach>().size(), 1u);
+  m.elect("ada", kTerm + 2);
+  ASSERT_EQ(m.sent<c::ChAttach>().size(), 2u);
+  // The server answers as it did the first time: the term goes on.
+  m.give(relayed(late));
+  m.elect("ada", kTerm + 2);
+  EXPECT_EQ(m.sent<c::ChAttach>().size(), 2u);
+  m.give(committed(late.key()));
+  EXPECT_TRUE(m->history().contains(late.key()));
+}
+
+TEST_F(FullLeader, AnotherLeadsAndNothingIsKeptAside) {
+  m.attach("ada", kTerm + 1);
+  m.give(relayed(late));
+  m.elect("bob", kTerm + 2);
+  m.forget_sent();
+  m.give(committed(late.key()));
+  EXPECT_EQ(m.told<note::Gap>(), 1u);
+  m->check_invariants();
+}
+
 TEST_F(Leader, ATermEndsWithNothingLeft) {
   claim(m, acked(1, {user("bob"), user("eve")}), "bob");
   m.elect("bob", kTerm + 1);

@@ -40,6 +40,7 @@ void Replica::connected(Now now, std::uint32_t frame_bytes_max, ReplicaEffects& 
   const Step step(desk_, now, fx);
   desk_.budget = page_budget(frame_bytes_max);
   desk_.attached = true;
+  dropped_ = false;
   desk_.send(c::ChAttach{desk_.config.channel, desk_.config.replica});
 }
 
@@ -124,14 +125,21 @@ void Replica::on(const s::ChElected& cmd) {
     desk_.election_seen = cmd.election;
     desk_.persist(rop::PutElectionSeen{cmd.election}, false);
   }
+  const bool here = cmd.you.value_or(false);
+  // Told again, because CH_ATTACH was repeated: the term goes on.
+  if (here && leading() && cmd.election == desk_.election) return;
   leader_gone();
   candidacy_.stop();
   desk_.election = cmd.election;
   desk_.pending.forget_tries(false);
-  const bool here = cmd.you.value_or(false);
   desk_.leader = here ? Desk::Leader::here : Desk::Leader::elsewhere;
   desk_.tell(note::Leader{cmd.leader, cmd.election, here});
   here ? duties_.start() : sync_.restart(desk_);
+  // From here on nobody can be asked for what is in flight and was not kept, but the server.
+  if (here && dropped_) {
+    dropped_ = false;
+    desk_.send(c::ChAttach{desk_.config.channel, desk_.config.replica});
+  }
 }
 
 void Replica::on(const s::ChVote& cmd) {
@@ -169,7 +177,8 @@ void Replica::on(const s::ChMsg& cmd) {
   }
   PendingEntry* entry = desk_.pending.find(key);
   if (entry == nullptr) {
-    if (!desk_.take_pending(std::move(record), false)) return;
+    if (desk_.pending.full(record.msg.size())) return no_room(std::move(record), merged);
+    MOOT_CHECK(desk_.take_pending(std::move(record), false));
     entry = desk_.pending.find(key);
   } else {
     keep_stamp(*entry, cmd.stamp);
@@ -180,6 +189,15 @@ void Replica::on(const s::ChMsg& cmd) {
   entry->merged = merged;
   // What this connection proposed under this leader is acknowledged by that.
   if (!merged && !entry->proposed) desk_.acknowledge(key);
+}
+
+// Never acknowledged. Its commit will be a gap that a pull fills; a leader pulls from nobody.
+void Replica::no_room(StoredRecord record, bool merged) {
+  if (leading()) {
+    duties_.keep_aside(std::move(record), merged);
+  } else {
+    dropped_ = true;
+  }
 }
 
 void Replica::keep_stamp(PendingEntry& entry, Bytes stamp) {
@@ -207,6 +225,8 @@ void Replica::on(const s::ChMsgCommit& cmd) {
     record = entry->record;
   } else if (desk_.history.contains(key)) {
     record = desk_.history.record(key);
+  } else if (const LeaderDuties::Aside* aside = duties_.aside(key)) {
+    record = aside->record;
   }
   if (!record) {
     if (mutant(Mutant::m05_gap_ignored)) return;
@@ -214,7 +234,8 @@ void Replica::on(const s::ChMsgCommit& cmd) {
     sync_.start(desk_);
     return;
   }
-  const bool merged = entry != nullptr && entry->merged;
+  const LeaderDuties::Aside* aside = duties_.aside(key);
+  const bool merged = entry ? entry->merged : aside && aside->merged;
   // Before the commit these were acknowledgements that were seen; from now on what the server says.
   if (entry != nullptr) record->acks = {};
   record->acks.unite(cmd.acks, cmd.acks_n);

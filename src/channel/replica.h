@@ -75,6 +75,7 @@ class Replica {
   void on(const Other&) {}
 
   void leader_gone();
+  void no_room(StoredRecord record, bool merged);
   void keep_stamp(PendingEntry& entry, Bytes stamp);
   void committed(const RecordKey& key);
   void message_refused(const s::Err& err);
@@ -89,6 +90,7 @@ class Replica {
   LeaderDuties duties_;
   Candidacy candidacy_;
   bool doubts_scheduled_ = false;  // under this connection and leader
+  bool dropped_ = false;           // something in flight, for want of room
   Tick next_burst_;                // of proposals
 };
 
