@@ -110,7 +110,9 @@ Transport::Io Transport::read(MutBytes into, std::size_t& got) {
   if (tls_ != nullptr) {
     ERR_clear_error();
     const int r = SSL_read_ex(tls_, into.data(), into.size(), &got);
-    return r == 1 ? Io::done : of_tls(r);
+    if (r != 1) return of_tls(r);
+    wants_write_ = false;
+    return Io::done;
   }
   for (;;) {
     const ssize_t n = ::recv(fd_, into.data(), into.size(), MSG_DONTWAIT);
@@ -143,6 +145,7 @@ Transport::Io Transport::write(Bytes from, std::size_t& sent) {
       return errno == EAGAIN || errno == EWOULDBLOCK ? Io::again : Io::closed;
     }
   }
+  wants_write_ = false;
   return Io::done;
 }
 

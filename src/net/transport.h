@@ -48,7 +48,7 @@ class Transport {
 
   // Of TLS; plain is done at once.
   Io handshake();
-  // Whether TLS waits to write before it can go on.
+  // Whether TLS waits to write before it can go on: as the last operation left it.
   bool wants_write() const { return wants_write_; }
   // Octets that are here already and that no readiness will tell.
   bool holds_octets() const;

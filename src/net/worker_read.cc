@@ -41,9 +41,11 @@ void Worker::ready() {
     if (r.writable && !c->out.empty()) send_backlog(*c);
     c = find({r.id});
     if (c == nullptr) continue;
-    if (r.writable && c->out.empty() && c->phase == Phase::handshake) {
+    // With nothing to send it was TLS that waited to write before it could go on.
+    const bool goes_on = r.writable && c->writable && c->out.empty();
+    if (goes_on && c->phase == Phase::handshake) {
       on_handshake(*c);
-    } else if (r.readable) {
+    } else if (r.readable || goes_on) {
       read(*c);
     }
   }
@@ -73,7 +75,7 @@ void Worker::read(Connection& c) {
       on_handshake(c);
       return;
     case Phase::checking:
-      ask(c, false, c.writable);
+      ask(c, false, !c.out.empty());
       return;
     case Phase::closing:
     case Phase::lingering:
@@ -84,7 +86,7 @@ void Worker::read(Connection& c) {
       break;
   }
   if (c.paused_until > now_.tick) {
-    ask(c, false, c.writable);
+    ask(c, false, !c.out.empty());
     return;
   }
   if (c.was_read) {
@@ -123,7 +125,7 @@ void Worker::read(Connection& c) {
   if (find(id) == nullptr) return;
   if (c.transport.tls()) {
     if (c.transport.holds_octets()) resume(c);
-    if (io == Io::again && c.transport.wants_write()) ask(c, c.readable, true);
+    ask(c, c.readable, !c.out.empty() || c.transport.wants_write());
   }
 }
 

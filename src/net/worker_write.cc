@@ -236,7 +236,7 @@ void Worker::send_backlog(Connection& c) {
   if (!c.out.empty()) return;
   c.out.release();
   c.queued.reset();
-  ask(c, c.readable, c.transport.tls() && c.transport.wants_write());
+  ask(c, c.readable, false);
   if (c.phase == Phase::closing) sent_all(c);
 }
 
