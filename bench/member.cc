@@ -27,7 +27,7 @@ BenchChannel::BenchChannel(Driver& driver, std::size_t n, Keeper keeper, const s
                        auto& member = members_[c.index];
                        const auto* status = std::get_if<s::ChStatus>(&cmd);
                        if (status != nullptr && status->id == id_ && !member) {
-                         member = std::make_unique<Member>(c, id_, 1 + c.index, committed_);
+                         member = std::make_unique<Member>(c, id_, 1 + c.index);
                          ++joined;
                        }
                        if (member) member->replica().step(now(), cmd, *member);

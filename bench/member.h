@@ -17,9 +17,7 @@ namespace moot::bench {
 // A member: a replica on the connection, and its disk.
 class Member : public ReplicaEffects {
  public:
-  // Counts what is committed here in `committed`, which outlives it.
-  Member(Client& client, const ChannelId& channel, std::uint64_t seed, std::uint64_t& committed)
-      : client_(client), committed_(committed) {
+  Member(Client& client, const ChannelId& channel, std::uint64_t seed) : client_(client) {
     ReplicaConfig config{.channel = channel, .self = client.who().user, .seed = seed, .since = {}};
     put_be64(config.replica.octets.data(), seed);
     replica_.emplace(config, disk_, disk_.load());
@@ -36,7 +34,7 @@ class Member : public ReplicaEffects {
     urgent_ = urgent_ || urgent;
   }
   void tell(const note::Any& what) override {
-    if (std::holds_alternative<note::Committed>(what)) ++committed_;
+    if (std::holds_alternative<note::Committed>(what)) ++committed;
   }
   // All that waits for the disk shares one sync; commit marks alone wait for company.
   void sync() {
@@ -53,12 +51,12 @@ class Member : public ReplicaEffects {
   }
   Replica& replica() { return *replica_; }
 
+  std::uint64_t committed = 0;
   std::uint64_t commands = 0;
   std::uint64_t syncs = 0;
 
  private:
   Client& client_;
-  std::uint64_t& committed_;
   MemoryRecords disk_;
   std::optional<Replica> replica_;
   std::vector<rop::Any> unsynced_;
@@ -77,8 +75,9 @@ class BenchChannel {
 
   Member& operator[](std::size_t i) { return *members_[i]; }
   std::size_t size() const { return members_.size(); }
-  std::uint64_t committed() const { return committed_; }  // at all members together
-  std::uint64_t heard() const { return heard_; }          // commands of the server
+  // At all members together.
+  std::uint64_t committed() const { return of_all(&Member::committed); }
+  std::uint64_t heard() const { return heard_; }  // commands of the server
   template <class Count>
   std::uint64_t of_all(Count count) const {
     std::uint64_t sum = 0;
@@ -90,7 +89,6 @@ class BenchChannel {
   Driver& driver_;
   ChannelId id_;
   std::vector<std::unique_ptr<Member>> members_;
-  std::uint64_t committed_ = 0;
   std::uint64_t heard_ = 0;
 };
 

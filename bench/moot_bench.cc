@@ -9,13 +9,13 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <deque>
 #include <filesystem>
 #include <string>
 
 #include "bench/accounts.h"
 #include "bench/channel_bench.h"
 #include "bench/driver.h"
+#include "bench/moot_work.h"
 #include "bench/report.h"
 #include "bench/server_process.h"
 
@@ -29,7 +29,6 @@ double cpu_micros() {
   return static_cast<double>(t.tv_sec) * 1e6 + static_cast<double>(t.tv_nsec) * 1e-3;
 }
 
-// W1: a delivery at B lets A send the next; ACK_MSG and MSG_ACK for every message.
 void private_messages(const Options& o, unsigned window, std::size_t messages) {
   constexpr std::size_t kPairs = 50;
   ServerProcess server(o.bin_dir, {});
@@ -40,54 +39,11 @@ void private_messages(const Options& o, unsigned window, std::size_t messages) {
   for (int run = 0; run < o.runs; ++run) {
     Driver d(server.port(), "moot.local", o.batch);
     open_all(d, who, 0, 2 * kPairs);
-    ByteBuf body(100, 'x');
-    std::uint64_t sent = 0;
-    std::uint64_t delivered = 0;
-    std::uint64_t confirmed = 0;
-    std::uint64_t serial = 0;
-    std::vector<std::deque<Clock::time_point>> since(kPairs);
-    const auto send_next = [&](std::size_t pair) {
-      if (sent == messages) return;
-      ++sent;
-      std::array<std::uint8_t, 10> random{};
-      put_be64(random.data(), static_cast<std::uint64_t>(run));
-      put_be64(random.data() + 2, ++serial + (static_cast<std::uint64_t>(run) << 48));
-      since[pair].push_back(Clock::now());
-      d.clients()[2 * pair]->send(c::PvMsg{
-          .to = who[2 * pair + 1].user, .msg_id = MsgId::make(now().wall, random), .msg = body});
-    };
-    d.hooks({.opened = {},
-             .deliver =
-                 [&](Client& c, const s::Any& cmd, Bytes) {
-                   if (const auto* m = std::get_if<s::Msg>(&cmd)) {
-                     const std::size_t pair = c.index / 2;
-                     ++delivered;
-                     latency.push_back(micros(Clock::now() - since[pair].front()));
-                     since[pair].pop_front();
-                     c.send(c::AckMsg{.from = m->from, .msg_id = m->msg_id});
-                     send_next(pair);
-                   } else if (std::holds_alternative<s::MsgAck>(cmd)) {
-                     ++confirmed;
-                   } else if (const auto* e = std::get_if<s::Err>(&cmd)) {
-                     std::fprintf(stderr, "moot-bench: ERR %s\n", std::string(e->code).c_str());
-                     std::exit(1);
-                   }
-                 },
-             .closed = {}});
-    for (std::size_t pair = 0; pair < kPairs; ++pair) {
-      for (unsigned w = 0; w < window; ++w) send_next(pair);
-    }
-    latency.clear();
-    const double before = server.cpu_seconds();
-    const auto begin = Clock::now();
-    if (!d.run([&] { return delivered == messages && confirmed == messages; },
-               std::chrono::seconds{120})) {
-      std::fprintf(stderr, "moot-bench: %llu of %zu messages arrived.\n",
-                   static_cast<unsigned long long>(delivered), messages);
-      std::exit(1);
-    }
-    cpu.push_back((server.cpu_seconds() - before) * 1e6 / static_cast<double>(messages));
-    rate = static_cast<double>(messages) / (micros(Clock::now() - begin) * 1e-6);
+    Cost cost = private_messages(d, who, window, messages, static_cast<std::uint64_t>(run),
+                                 [&] { return server.cpu_seconds(); });
+    cpu.push_back(cost.cpu_us);
+    latency.insert(latency.end(), cost.latency_us.begin(), cost.latency_us.end());
+    rate = cost.rate;
   }
   char beside[160];
   std::snprintf(beside, sizeof beside, "%.0f/s, p50 %.0f p99 %.0f p99.9 %.0f us", rate,

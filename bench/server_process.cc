@@ -24,11 +24,14 @@ namespace {
   std::exit(1);
 }
 
-// The n-th processor this process may use; the last one where there are fewer.
+// The n-th processor this process was started with; the last one where there are fewer.
 int processor(int n) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  MOOT_CHECK(sched_getaffinity(0, sizeof set, &set) == 0);
+  static const cpu_set_t set = [] {
+    cpu_set_t at_start;
+    CPU_ZERO(&at_start);
+    MOOT_CHECK(sched_getaffinity(0, sizeof at_start, &at_start) == 0);
+    return at_start;
+  }();
   int found = -1;
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
     if (!CPU_ISSET(cpu, &set)) continue;
@@ -47,29 +50,49 @@ void pin(int cpu) {
 
 }  // namespace
 
+void pin_to_server_processor() { pin(processor(0)); }
 void pin_to_load_processor() { pin(processor(1)); }
 
 ServerProcess::ServerProcess(const std::string& bin_dir, std::vector<std::string> extra_args)
-    : bin_dir_(bin_dir) {
+    : bin_dir_(bin_dir), extra_args_(std::move(extra_args)) {
   char dir[] = "/tmp/moot-bench-XXXXXX";
   if (mkdtemp(dir) == nullptr)
     give_up("cannot make a directory under /tmp; free some space there.");
   dir_ = dir;
+  start();
+}
+
+ServerProcess::~ServerProcess() {
+  stop();
+  std::error_code ignored;
+  std::filesystem::remove_all(dir_, ignored);
+}
+
+void ServerProcess::restart() {
+  stop();
+  start();
+}
+
+void ServerProcess::stop() {
+  kill(pid_, SIGKILL);
+  waitpid(pid_, nullptr, 0);
+}
+
+void ServerProcess::start() {
   int out[2];
   MOOT_CHECK(pipe(out) == 0);
   const std::string data = dir_ + "/data";
-  const int server_cpu = processor(0);
   pid_ = fork();
   if (pid_ == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    pin(server_cpu);
+    pin_to_server_processor();
     dup2(out[1], 1);
     const int log = open((dir_ + "/log").c_str(), O_WRONLY | O_CREAT, 0600);
     dup2(log, 2);
     std::vector<std::string> args{
-        bin_dir + "/mootd", "run",           "--data-dir", data,    "--listen",
-        "127.0.0.1:0",      "--http-listen", "off",        "--set", "limits.commands_per_s=0"};
-    args.insert(args.end(), extra_args.begin(), extra_args.end());
+        bin_dir_ + "/mootd", "run",           "--data-dir", data,    "--listen",
+        "127.0.0.1:0",       "--http-listen", "off",        "--set", "limits.commands_per_s=0"};
+    args.insert(args.end(), extra_args_.begin(), extra_args_.end());
     std::vector<char*> argv;
     for (std::string& a : args) argv.push_back(a.data());
     argv.push_back(nullptr);
@@ -80,20 +103,16 @@ ServerProcess::ServerProcess(const std::string& bin_dir, std::vector<std::string
   FILE* lines = fdopen(out[0], "r");
   char line[256];
   bool ready = false;
+  port_ = 0;
   while (!ready && std::fgets(line, sizeof line, lines) != nullptr) {
     if (std::strncmp(line, "listening plain ", 16) == 0) {
       port_ = static_cast<std::uint16_t>(std::atoi(std::strrchr(line, ':') + 1));
     }
     ready = std::strcmp(line, "ready\n") == 0;
   }
+  // It says nothing after that.
+  std::fclose(lines);
   if (!ready || port_ == 0) give_up("mootd did not start; its log is in " + dir_ + "/log.");
-}
-
-ServerProcess::~ServerProcess() {
-  kill(pid_, SIGKILL);
-  waitpid(pid_, nullptr, 0);
-  std::error_code ignored;
-  std::filesystem::remove_all(dir_, ignored);
 }
 
 double ServerProcess::cpu_seconds() const {

@@ -17,6 +17,8 @@ class ServerProcess {
   ServerProcess(const ServerProcess&) = delete;
   ServerProcess& operator=(const ServerProcess&) = delete;
 
+  // Ends it and starts it anew on the same data: what setting up has left in memory is gone.
+  void restart();
   std::uint16_t port() const { return port_; }
   double cpu_seconds() const;  // user and system, all its threads
   std::uint64_t resident_bytes() const;
@@ -24,13 +26,18 @@ class ServerProcess {
   std::string admin(const std::string& args) const;
 
  private:
+  void start();
+  void stop();
+
   std::string bin_dir_;
+  std::vector<std::string> extra_args_;
   std::string dir_;
   pid_t pid_ = -1;
   std::uint16_t port_ = 0;
 };
 
 // The processor for the server and the one for the load, as far as there are two.
+void pin_to_server_processor();
 void pin_to_load_processor();
 
 }  // namespace moot::bench
