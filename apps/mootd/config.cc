@@ -145,6 +145,17 @@ Status check_listeners(Config& config, std::vector<ListenBlock>& blocks) {
   return {};
 }
 
+Status check_http(const Config& config) {
+  const std::string& address = config.server.http.address;
+  if (config.server.http.off()) return {};
+  const auto at = net::parse_endpoint(address);
+  if (!at) return fail("`http.listen`: " + at.error().message + " Or \"off\".");
+  if (at->address.loopback() || config.http_insecure) return {};
+  return fail("`http.listen`: " + address +
+              " is no loopback address, and everybody there could read how the server does; use "
+              "127.0.0.1, or set http.insecure_plaintext = \"I understand\".");
+}
+
 Status check_whole(const Config& config) {
   const auto& live = config.server.live;
   if (config.server.name.empty() || config.server.name.size() > limits::kSrvBytesMax) {
@@ -158,10 +169,7 @@ Status check_whole(const Config& config) {
                                               : !live.core.channels.member_kept) {
     return fail("`channels.default_keeper` must be one of `channels.keepers`.");
   }
-  if (config.http_listen != "off") {
-    return fail("`http.listen` must be \"off\": HTTP is not in this version.");
-  }
-  return {};
+  return check_http(config);
 }
 
 Result<Config> read_table(const ConfigSources& sources, const toml::table& file) {

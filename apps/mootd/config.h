@@ -21,7 +21,7 @@ struct Config {
   Keeper default_keeper = Keeper::server;
   std::string tls_cert;  // of --tls-listen, and of TLS listeners that name none
   std::string tls_key;
-  std::string http_listen = "off";
+  bool http_insecure = false;
   std::vector<std::string> exempt;  // limits.exempt as it was written
 };
 

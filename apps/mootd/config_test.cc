@@ -85,7 +85,8 @@ TEST(Config, RefusesValuesOutOfRangeAndOfTheWrongKind) {
         "[limits]\nmax_frame = 99999999", "[limits]\nmax_msg = 262144",
         "[limits]\nexempt = [\"nowhere\"]", "[presence]\nmode = \"loud\"",
         "[channels]\nkeepers = []", "[channels]\nkeepers = [\"members\"]",
-        "[offline]\nkeep = \"yes\"", "[http]\nlisten = \"127.0.0.1:7680\"", "listen = 3",
+        "[offline]\nkeep = \"yes\"", "[http]\nlisten = \"0.0.0.0:7680\"",
+        "[http]\nlisten = \"7680\"", "[http]\ninsecure_plaintext = \"yes\"", "listen = 3",
         "name = \"unfinished"}) {
     EXPECT_NE(refusal(bad), "taken") << bad;
   }

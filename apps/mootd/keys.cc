@@ -224,6 +224,33 @@ Key keepers_key() {
           }};
 }
 
+Key http_listen_key() {
+  return {"http.listen",
+          [](Config& c, const toml::node& n) -> Status {
+            auto t = text_of(n);
+            if (!t) return std::unexpected(t.error());
+            c.server.http = {.address = std::move(*t), .by_default = false};
+            return {};
+          },
+          [](const Config& c) { return toml_text(c.server.http.address); }};
+}
+
+// What is allowed only to who says so in words.
+template <class At>
+Key understood_key(std::string_view path, At at) {
+  return {
+      path,
+      [at](Config& c, const toml::node& n) -> Status {
+        const auto t = text_of(n);
+        if (!t || (!t->empty() && *t != kUnderstood)) {
+          return fail("must be \"" + std::string(kUnderstood) + "\", or \"\"");
+        }
+        at(c) = !t->empty();
+        return {};
+      },
+      [at](const Config& c) { return toml_text(at(const_cast<Config&>(c)) ? kUnderstood : ""); }};
+}
+
 std::vector<Key> make_keys() {
   constexpr std::uint64_t kAny = 1ull << 40;
   std::vector<Key> k;
@@ -283,7 +310,9 @@ std::vector<Key> make_keys() {
                                [](Config& c) -> auto& { return c.log_format; }));
   k.push_back(text_key("tls.cert", [](Config& c) -> auto& { return c.tls_cert; }));
   k.push_back(text_key("tls.key", [](Config& c) -> auto& { return c.tls_key; }));
-  k.push_back(text_key("http.listen", [](Config& c) -> auto& { return c.http_listen; }));
+  k.push_back(http_listen_key());
+  k.push_back(understood_key("http.insecure_plaintext",
+                             [](Config& c) -> auto& { return c.http_insecure; }));
   return k;
 }
 

@@ -29,6 +29,9 @@ struct ListenBlock {
 };
 Result<ListenBlock> read_listen(const toml::node& table, std::size_t number);
 
+// The words with which somebody takes a risk.
+inline constexpr std::string_view kUnderstood = "I understand";
+
 std::string toml_text(std::string_view text);
 
 }  // namespace moot::mootd

@@ -10,7 +10,6 @@ const std::vector<std::string> kNames{"address",          "transport",      "aut
                                       "challenge",        "cert",           "key",
                                       "client_ca",        "proxy_uids",     "proxy_peers",
                                       "allow_resumption", "require_crc32c", "insecure_plaintext"};
-constexpr std::string_view kUnderstood = "I understand";
 
 }  // namespace
 

@@ -457,6 +457,22 @@ ChannelReport Channels::Impl::report(const Roster& roster) const {
   return r;
 }
 
+ChannelCensus Channels::census() const {
+  ChannelCensus n;
+  for (const auto& [id, roster] : impl_->membership.all()) {
+    const LiveChannel& l = impl_->live.at(id);
+    const Leadership lead = l.leadership();
+    ++n.by_status[static_cast<std::size_t>(status_of(roster, l.here, lead))];
+    n.attached += l.here.sessions().size();
+    if (const auto* c = std::get_if<Coordinator>(&l.rules)) {
+      n.led += lead.leader.empty() ? 0 : 1;
+      n.standing += c->standing() ? 1 : 0;
+      n.in_flight += c->in_flight();
+    }
+  }
+  return n;
+}
+
 std::vector<ChannelReport> Channels::report() const {
   std::vector<ChannelReport> all;
   for (const auto& [id, roster] : impl_->membership.all()) all.push_back(impl_->report(roster));

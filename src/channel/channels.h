@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -43,6 +44,15 @@ struct ChannelReport {
   ChannelStatus status = ChannelStatus::few;
   std::uint64_t election = 0;
   std::uint64_t records = 0;  // kept by the server
+  std::size_t in_flight = 0;  // relayed and not committed
+};
+
+// How all channels are, in numbers.
+struct ChannelCensus {
+  std::array<std::size_t, EnumTexts<ChannelStatus>::value.size()> by_status{};
+  std::size_t led = 0;        // kept by members, who have a leader
+  std::size_t standing = 0;   // a candidate stands
+  std::size_t attached = 0;   // replicas
   std::size_t in_flight = 0;  // relayed and not committed
 };
 
@@ -104,7 +114,8 @@ class Channels {
   // ---- for operators ----
   std::size_t size() const;
   std::optional<ChannelId> find(std::string_view name) const;  // by folded name, no '#'
-  std::vector<ChannelReport> report() const;                   // in id order
+  ChannelCensus census() const;
+  std::vector<ChannelReport> report() const;  // in id order
   std::optional<ChannelReport> report(const ChannelId& channel) const;
   // As an owner would; `reason` of a failure is a sentence.
   Status set_role(Now now, const ChannelId& channel, const UserId& user, Role role,

@@ -342,6 +342,7 @@ void Coordinator::commit(const Turn& turn, ConnId conn, const c::ChCommit& cmd) 
 void Coordinator::finish(const Turn& turn, const StoredRecord& record, const Acks& acks,
                          bool merged, std::optional<Bytes> cert) {
   const RecordKey key = record.key();
+  turn.fx.happened(merged ? ChannelEvent::merge : ChannelEvent::commit);
   routes_.erase_merge(key);
   turn.recents.add(turn.id(), key,
                    {.from = record.from, .acks = acks, .told_seq = turn.here.next_seq()});

@@ -65,6 +65,7 @@ void Coordinator::judge(const Turn& turn, ElectionRelay::Verdict verdict, bool r
     case ElectionRelay::Verdict::lost:
       if (refuse) {
         turn.fx.refused_candidate(elections_.candidate()->conn);
+        turn.fx.happened(ChannelEvent::refused);
         elections_.refuse(turn.now.tick);
       } else {
         elections_.withdraw();  // who lost because voters went away did nothing wrong
@@ -77,6 +78,7 @@ void Coordinator::judge(const Turn& turn, ElectionRelay::Verdict verdict, bool r
 void Coordinator::elected(const Turn& turn) {
   const ElectionRelay::Candidate& c = *elections_.candidate();
   leader_ = Leader{.conn = c.conn, .user = c.user, .replica = c.replica};
+  turn.fx.happened(ChannelEvent::elected);
   elections_.withdraw();
   elections_.roster_changed();
   watch_.reset();
@@ -126,6 +128,7 @@ void Coordinator::lose_leader(const Turn& turn) {
 }
 
 void Coordinator::depose(const Turn& turn) {
+  turn.fx.happened(ChannelEvent::deposed);
   elections_.bar(turn.now.tick, leader_->replica);
   lose_leader(turn);
 }

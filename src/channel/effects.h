@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -22,6 +23,10 @@ struct ErrDetail {
   std::optional<std::uint64_t> retry_ms;
 };
 
+// What is worth counting about channels; `refused` is a candidate whom a vote refused.
+enum class ChannelEvent : std::uint8_t { commit, merge, elected, refused, deposed };
+inline constexpr std::size_t kChannelEvents = 5;
+
 // What the server's side of channels wants done, called during a step in the order in which it is
 // to happen. Every view is valid during the call only. Nothing here may call back into Channels.
 class ChannelEffects {
@@ -41,6 +46,8 @@ class ChannelEffects {
   virtual void disconnect(ConnId conn, DcnnCode code, std::string_view sentence) = 0;
   // The connection's candidacy was put to the vote and refused, which has a rate (protocol.md 9).
   virtual void refused_candidate(ConnId) {}
+  // For whoever counts.
+  virtual void happened(ChannelEvent) {}
 };
 
 }  // namespace moot

@@ -36,6 +36,7 @@ void ServerKeeper::message(const Turn& turn, ConnId conn, const UserId& user, co
   }
   record.acks = Acks::of(Users(&server_user(), 1), 1);
   keep(turn, record);
+  turn.fx.happened(ChannelEvent::commit);
   tell(turn, record, false, conn);
 }
 
@@ -148,6 +149,7 @@ void ServerKeeper::merge(const Turn& turn, ConnId conn, const c::ChMerge& cmd) {
     }
     stored.acks.unite(Users(&server_user(), 1), 0);
     keep(turn, stored);
+    turn.fx.happened(ChannelEvent::merge);
     tell(turn, stored, true, conn);
   }
   if (forged) {

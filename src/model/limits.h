@@ -167,6 +167,11 @@ inline constexpr seconds kStarvedMax{60};
 // Answers that the server asked a connection for and did not get; over: they count when they come.
 inline constexpr std::size_t kAnswersOwedMax = 65'536;
 
+// HTTP for health and metrics.
+inline constexpr std::size_t kHttpConns = 16;              // over: the others wait to be accepted
+inline constexpr std::size_t kHttpHeaderBytes = 8 * 1024;  // over: 431
+inline constexpr seconds kHttpTimeout{10};                 // from accept to the end of the answer
+
 // Before CNN, per source address.
 inline constexpr unsigned kConnsPerIp = 64;
 inline constexpr unsigned kConnsNewPer10Min = 256;

@@ -30,6 +30,11 @@ void FanOut::count(Conns to, const Piece& piece) {
 
 void FanOut::send(Conns to, const s::Any& cmd, Ticket after) {
   if (to.empty() || threads_ == 0) return;
+  if (const auto* err = std::get_if<s::Err>(&cmd)) {
+    if (const auto code = parse_enum<Errc>(err->code)) {
+      tallies.err[static_cast<std::size_t>(*code)].add();
+    }
+  }
   if (!now(after)) {
     Outbox& h = held(after).box;
     const std::uint32_t piece = h.add(cmd);
@@ -64,6 +69,7 @@ void FanOut::close(ConnId conn, DcnnCode code, std::string_view sentence,
                    std::optional<std::uint64_t> retry_s, Ticket after) {
   const unsigned t = Worker::thread_of(conn);
   if (t >= threads_) return;
+  tallies.dcnn[static_cast<std::size_t>(code)].add();
   Outbox& b = now(after) ? box(t) : held(after).box;
   const std::uint32_t piece =
       b.add(s::Dcnn{.code = text(code), .message = sentence, .retry_s = retry_s});

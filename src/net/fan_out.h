@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "net/out.h"
+#include "net/tallies.h"
 #include "server/effects.h"
 
 namespace moot::net {
@@ -43,6 +44,9 @@ class FanOut : public server::Effects {
   void seen(ConnId conn, std::uint64_t nonce) override;
   void when_drained(ConnId conn, Ticket after) override;
   void pause(ConnId conn, Tick until) override;
+  void happened(ChannelEvent event) override {
+    tallies.channel_events[static_cast<std::size_t>(event)].add();
+  }
 
   // Whose frame is handled: what is sent to it from now on is an answer of this turn.
   void asking(ConnId conn) { asking_ = conn; }
@@ -57,6 +61,7 @@ class FanOut : public server::Effects {
   void release(Ticket upto);
   std::unique_ptr<Outbox> take(unsigned thread);  // null: nothing
 
+  HubTallies tallies;
   // For the shell, which takes and clears them.
   std::vector<op::Any> ops;
   std::vector<Fetch> fetches;

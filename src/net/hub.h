@@ -73,7 +73,8 @@ class Hub : public HubPort {
   Tick next_deadline() const { return core_->next_deadline(); }
   // The store failed, or could not be read: nothing is served any more.
   const std::optional<Error>& failure() const { return failure_; }
-  bool all_committed() const { return fx_.committed() == fx_.newest(); }
+  bool all_committed() const { return uncommitted() == 0; }
+  std::uint64_t uncommitted() const { return fx_.newest().n - fx_.committed().n; }
 
   // ---- for operators ----
   void failed(const Error& error) {
@@ -85,6 +86,7 @@ class Hub : public HubPort {
   Now now() const { return now_; }
   StoreNews& news() { return *news_; }
   SourceLimits& sources() { return sources_; }
+  const store::GroupCommit::Tallies& store_tallies() const { return store_->tallies(); }
   // A new key sealed for the account, in place for the core.
   server::MadeKey make_key(const UserId& account, CredentialKind kind);
   // Waits until all that was asked for is on disk. For commands of a stopped server.

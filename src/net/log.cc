@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <span>
 
 namespace moot::net::log {
 namespace {
@@ -13,10 +14,14 @@ std::shared_ptr<spdlog::logger> logger;
 Format line_format = Format::text;
 std::atomic<Level> least{Level::info};
 
-// At most so many lines a second; what is left out is counted and told.
+// At most so many lines a second, and as many errors besides; what is left out is counted and told
+// with the next line.
 constexpr unsigned kLinesPerSecond = 100;
 std::atomic<std::int64_t> second{0};
 std::atomic<unsigned> lines{0};
+std::atomic<unsigned> error_lines{0};
+std::atomic<std::uint64_t> left_out_now{0};
+std::atomic<std::uint64_t> left_out_before{0};
 
 spdlog::level::level_enum spd(Level level) {
   switch (level) {
@@ -34,13 +39,50 @@ spdlog::level::level_enum spd(Level level) {
   return spdlog::level::off;
 }
 
+// How many lines were left out until now, where that is still to be told.
+std::uint64_t begin_second(std::int64_t now) {
+  if (second.exchange(now) == now) return 0;
+  lines = 0;
+  error_lines = 0;
+  const std::uint64_t n = left_out_now.exchange(0);
+  left_out_before += n;
+  return n;
+}
+
 bool has_room(Level level) {
-  if (level == Level::error) return true;
+  auto& n = level == Level::error ? error_lines : lines;
+  if (++n <= kLinesPerSecond) return true;
+  ++left_out_now;
+  return false;
+}
+
+std::int64_t this_second() {
   using namespace std::chrono;
-  const auto now =
-      duration_cast<std::chrono::seconds>(steady_clock::now().time_since_epoch()).count();
-  if (second.exchange(now) != now) lines = 0;
-  return ++lines <= kLinesPerSecond;
+  return duration_cast<std::chrono::seconds>(steady_clock::now().time_since_epoch()).count();
+}
+
+std::string line_of(std::string_view code, std::span<const Field> fields) {
+  std::string line;
+  if (line_format == Format::json) {
+    line = "\"event\":\"" + std::string(code) + "\"";
+    for (const Field& f : fields) {
+      line += ",\"" + std::string(f.key) + "\":";
+      line += f.quoted ? "\"" + escaped(f.text) + "\"" : f.text;
+    }
+    return line;
+  }
+  line = code;
+  for (const Field& f : fields) {
+    line += " " + std::string(f.key) + "=";
+    const bool bare =
+        !f.quoted ||
+        (!f.text.empty() &&
+         f.text.find_first_not_of(
+             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:/[]#@") ==
+             std::string::npos);
+    line += bare ? f.text : "\"" + escaped(f.text) + "\"";
+  }
+  return line;
 }
 
 }  // namespace
@@ -77,28 +119,14 @@ std::string escaped(std::string_view text) {
 }
 
 void event(Level level, std::string_view code, std::initializer_list<Field> fields) {
-  if (!enabled(level) || !has_room(level)) return;
-  std::string line;
-  if (line_format == Format::json) {
-    line = "\"event\":\"" + std::string(code) + "\"";
-    for (const Field& f : fields) {
-      line += ",\"" + std::string(f.key) + "\":";
-      line += f.quoted ? "\"" + escaped(f.text) + "\"" : f.text;
-    }
-  } else {
-    line = code;
-    for (const Field& f : fields) {
-      line += " " + std::string(f.key) + "=";
-      const bool bare =
-          !f.quoted ||
-          (!f.text.empty() &&
-           f.text.find_first_not_of(
-               "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:/[]#@") ==
-               std::string::npos);
-      line += bare ? f.text : "\"" + escaped(f.text) + "\"";
-    }
+  if (!enabled(level)) return;
+  if (const std::uint64_t n = begin_second(this_second()); n > 0) {
+    const Field field("lines", n);
+    logger->log(spd(Level::warn), "{}", line_of("log.left_out", {&field, 1}));
   }
-  logger->log(spd(level), "{}", line);
+  if (has_room(level)) logger->log(spd(level), "{}", line_of(code, fields));
 }
+
+std::uint64_t left_out() { return left_out_before + left_out_now; }
 
 }  // namespace moot::net::log

@@ -29,6 +29,8 @@ struct Field {
 void setup(Level level, Format format);
 void set_level(Level level);
 bool enabled(Level level);
+// Lines that the rate left out so far.
+std::uint64_t left_out();
 void event(Level level, std::string_view code, std::initializer_list<Field> fields);
 
 // The octets as they stand inside the quotes of a line: control characters, quotes, backslashes

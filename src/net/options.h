@@ -26,6 +26,15 @@ struct ListenOptions {
   }
 };
 
+// Where health and metrics are told.
+struct HttpOptions {
+  std::string address = "127.0.0.1:7680";  // "off": nowhere
+  // Nobody asked for this address: when somebody else has it, it goes without.
+  bool by_default = true;
+  bool off() const { return address == "off"; }
+  friend bool operator==(const HttpOptions&, const HttpOptions&) = default;
+};
+
 // What a running server may be told anew (SIGHUP).
 struct LiveOptions {
   std::uint64_t timeout_s = static_cast<std::uint64_t>(limits::kTimeout.count());
@@ -42,6 +51,7 @@ struct ServerOptions {
   std::string data_dir = "./moot-data";
   unsigned threads = 1;
   std::vector<ListenOptions> listen;
+  HttpOptions http;
   LiveOptions live;
 };
 

@@ -22,6 +22,7 @@ struct Piece {
   std::uint32_t at = 0;
   std::uint32_t size = 0;
   bool flat = false;
+  std::uint8_t kind = 0;  // its place in s::Any
 };
 
 struct Out {
@@ -71,7 +72,8 @@ struct Outbox {
     const std::size_t at = octets.size();
     const std::uint32_t pairs = wire::encode_fields(octets, cmd);
     pieces.push_back({wire::name_of(cmd), pairs, static_cast<std::uint32_t>(at),
-                      static_cast<std::uint32_t>(octets.size() - at), wire::is_flat(cmd)});
+                      static_cast<std::uint32_t>(octets.size() - at), wire::is_flat(cmd),
+                      static_cast<std::uint8_t>(cmd.index())});
     return static_cast<std::uint32_t>(pieces.size() - 1);
   }
   std::uint32_t copy(const Outbox& from, std::uint32_t piece) {

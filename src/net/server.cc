@@ -12,9 +12,11 @@
 
 #include "net/admin_socket.h"
 #include "net/clock.h"
+#include "net/http_port.h"
 #include "net/hub.h"
 #include "net/listener.h"
 #include "net/log.h"
+#include "net/metrics.h"
 #include "net/worker.h"
 
 namespace moot::net {
@@ -22,6 +24,7 @@ namespace {
 
 constexpr std::uint64_t kRetryAfterShutdown = 5;  // seconds
 constexpr Millis kDrainMax{4'000};
+constexpr Millis kStoreSlow{5'000};  // nothing on disk for so long: not ready
 
 session::ServerInfo info_of(const ServerOptions& options) {
   session::ServerInfo info;
@@ -65,6 +68,9 @@ class Server {
   Worker& worker(std::size_t thread) { return thread == 0 ? *first_ : *sides_[thread - 1]->worker; }
   std::size_t threads() const { return 1 + sides_.size(); }
   Status listen();
+  Status open_http();
+  std::string metrics();
+  std::string not_ready() const;
   void start_sides();
   void take(Accepted a);
   void on_signal(int signal);
@@ -88,6 +94,12 @@ class Server {
   SpareDescriptor spare_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::unique_ptr<AdminSocket> admin_;
+  std::unique_ptr<HttpPort> http_;
+  std::uint64_t early_drops_ = 0;
+  // Since when something waits for the disk, and for how much of it.
+  Tick uncommitted_since_{0};
+  Ticket uncommitted_after_;
+  const UnixMs started_ = read_clocks().wall;
   std::optional<boost::asio::signal_set> signals_;
   std::size_t next_thread_ = 0;
   bool draining_ = false;
@@ -112,6 +124,7 @@ Status Server::start() {
                                  });
   if (!admin) return std::unexpected(admin.error());
   admin_ = std::move(*admin);
+  if (auto ok = open_http(); !ok) return ok;
   signals_.emplace(first_->context(), SIGTERM, SIGINT, SIGHUP);
   wait_for_signal();
   for (unsigned t = 1; t < options_.threads; ++t) {
@@ -127,7 +140,10 @@ Status Server::start() {
         [this](const Address& from) {
           std::uint8_t random[4];
           seal::random_bytes(random);
-          return !draining_ && hub_->sources().admit(from, first_->now().tick, get_be32(random));
+          const bool taken =
+              !draining_ && hub_->sources().admit(from, first_->now().tick, get_be32(random));
+          if (!taken) ++early_drops_;
+          return taken;
         },
         [this](Accepted a) { take(std::move(a)); });
   }
@@ -139,6 +155,47 @@ Status Server::listen() {
     auto l = Listener::open(first_->context(), o);
     if (!l) return std::unexpected(l.error());
     listeners_.push_back(std::move(*l));
+  }
+  return {};
+}
+
+Status Server::open_http() {
+  if (options_.http.off()) return {};
+  auto http = HttpPort::open(
+      first_->context(), {.address = options_.http.address, .option = "--http-listen"},
+      {.metrics = [this] { return metrics(); }, .not_ready = [this] { return not_ready(); }});
+  if (http) {
+    http_ = std::move(*http);
+  } else if (!options_.http.by_default) {
+    return std::unexpected(http.error());
+  } else {
+    log::warn("http.off", {{"reason", http.error().message}});
+  }
+  return {};
+}
+
+std::string Server::metrics() {
+  std::vector<const WorkerTallies*> workers;
+  std::size_t connections = 0;
+  for (std::size_t t = 0; t < threads(); ++t) {
+    workers.push_back(&worker(t).tallies());
+    connections += worker(t).load();
+  }
+  return metrics_text({.hub = *hub_,
+                       .workers = workers,
+                       .connections = connections,
+                       .early_drops = early_drops_,
+                       .log_lines_left_out = log::left_out(),
+                       .started = started_,
+                       .draining = draining_,
+                       .version = options_.version});
+}
+
+std::string Server::not_ready() const {
+  if (hub_->failure()) return "The store has failed.";
+  if (draining_) return "The server stops.";
+  if (!hub_->all_committed() && read_clocks().tick - uncommitted_since_ > kStoreSlow) {
+    return "The disk has not taken anything for 5 seconds.";
   }
   return {};
 }
@@ -181,6 +238,7 @@ PublicAddress Server::public_address() const {
 Status Server::run() {
   std::vector<std::string> lines;
   for (const auto& l : listeners_) lines.push_back("listening " + l->line());
+  if (http_) lines.push_back("listening " + http_->line());
   hooks_.ready(lines, hub_->core().counts().accounts == 0);
   log::info(
       "server.ready",
@@ -195,6 +253,7 @@ Status Server::run() {
   const std::optional<Error> failure = hub_->failure();
   join();
   admin_.reset();
+  http_.reset();
   log::info("server.stopped");
   if (failure) return std::unexpected(*failure);
   return {};
@@ -218,7 +277,12 @@ void Server::turn() {
   }
   send_boxes();
   first_->flush();
-  admin_->committed(hub_->effects().committed());
+  const Ticket committed = hub_->effects().committed();
+  admin_->committed(committed);
+  if (hub_->all_committed() || uncommitted_after_ < committed) {
+    uncommitted_since_ = first_->now().tick;
+    uncommitted_after_ = committed;
+  }
 }
 
 void Server::send_boxes() {
@@ -290,6 +354,7 @@ Status Server::apply(const ServerOptions& next) {
   if (next.data_dir != options_.data_dir) return fixed("data_dir");
   if (next.threads != options_.threads) return fixed("threads");
   if (next.listen != options_.listen) return fixed("listen");
+  if (next.http != options_.http) return fixed("http.listen");
   if (next.live.core.channels.lobby != options_.live.core.channels.lobby ||
       next.live.core.channels.member_kept != options_.live.core.channels.member_kept ||
       next.live.core.channels.server_kept != options_.live.core.channels.server_kept) {

@@ -153,6 +153,7 @@ void Worker::add(Accepted a) {
   Challenge chal;
   seal::random_bytes(chal.octets);
   c.session.emplace(a.rules, info_, chal, now_, cnn_timeout_);
+  tallies_.connections.add();
   if (!poller_.add(c.transport.fd(), c.id.n, true, false)) {
     drop(c, Fault::none);
     return;
@@ -190,6 +191,7 @@ void Worker::leave_open(Connection& c) {
 
 void Worker::goodbye(Connection& c, DcnnCode code, std::string_view sentence) {
   log::info("conn.dcnn", {{"conn", c.id.n}, {"code", text(code)}});
+  tallies_.dcnn[static_cast<std::size_t>(code)].add();
   end_with(c, local_, local_.add(s::Dcnn{.code = text(code), .message = sentence}));
 }
 
@@ -218,10 +220,28 @@ void Worker::sent_all(Connection& c) {
   arm(c);
 }
 
+void Worker::count_silent(Silent why) { tallies_.silent[static_cast<std::size_t>(why)].add(); }
+
 void Worker::drop(Connection& c, Fault fault, bool reset) {
-  if (c.phase < Phase::open) hub_.settled(c.peer, fault);
+  if (c.phase < Phase::open) {
+    hub_.settled(c.peer, fault);
+    switch (fault) {
+      case Fault::none:
+        break;
+      case Fault::no_cnn:
+        count_silent(Silent::no_cnn);
+        break;
+      case Fault::auth_failure:
+        count_silent(Silent::auth_failure);
+        break;
+      case Fault::protocol_error:
+        count_silent(Silent::protocol_error);
+        break;
+    }
+  }
   leave_open(c);
   log::debug("conn.closed", {{"conn", c.id.n}});
+  tallies_.queued.take(c.out.size());
   keys_.drop(c.key);
   if (c.transport.open()) {
     poller_.remove(c.transport.fd());
@@ -274,6 +294,7 @@ void Worker::on_time(Connection& c) {
   }
   if (!c.out.empty() && now_.tick - c.stalled_since >= limits::kWriteStall) {
     log::info("conn.stalled", {{"conn", c.id.n}});
+    count_silent(Silent::stalled);
     drop(c, Fault::none, true);
     return;
   }

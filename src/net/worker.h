@@ -15,6 +15,7 @@
 #include "net/options.h"
 #include "net/out.h"
 #include "net/poller.h"
+#include "net/tallies.h"
 #include "net/timer_wheel.h"
 #include "seal/vault.h"
 
@@ -38,7 +39,8 @@ struct Order {
 // A thread's connections and its turns. A turn reads every readable connection once, checks all
 // signatures together, passes frames on in order, builds what is to be sent, signs all of it
 // together and writes once to each connection.
-// Thread rule: everything on its own thread, but `accept`, `deliver_later`, `order` and `load`.
+// Thread rule: everything on its own thread, but `accept`, `deliver_later`, `order`, `load` and
+// `tallies`.
 class Worker {
  public:
   Worker(unsigned index, const session::ServerInfo& info, Millis cnn_timeout,
@@ -50,6 +52,7 @@ class Worker {
   void deliver_later(std::unique_ptr<Outbox> box);
   void order(Order o);
   std::size_t load() const { return load_.load(std::memory_order_relaxed); }
+  const WorkerTallies& tallies() const { return tallies_; }
   void wake();
 
   // ---- a turn, in this order ----
@@ -102,6 +105,7 @@ class Worker {
   void begin_closing(Connection& c);
   void sent_all(Connection& c);
   void drop(Connection& c, SourceLimits::Fault fault, bool reset = false);
+  void count_silent(Silent why);
   Tick deadline(const Connection& c) const;
   void arm(Connection& c);
   void run_timers();
@@ -151,6 +155,7 @@ class Worker {
   bool draining_ = false;
   bool stopped_ = false;
   std::atomic<std::size_t> load_{0};
+  WorkerTallies tallies_;
 
   Mailbox<Accepted> newcomers_;
   Mailbox<std::unique_ptr<Outbox>> boxes_;

@@ -67,6 +67,8 @@ void Worker::judge(Connection& c, const Check& check,
   const wire::Frame frame = c.reader.frame();
   const auto claim = c.session->read_cnn(frame, arena_);
   MOOT_CHECK(claim.has_value());
+  tallies_.frames_in.add();
+  tallies_.cnn.add();
   // Every candidate is compared; the first that fits counts (R16).
   std::size_t fits = macs.size();
   for (std::size_t i = macs.size(); i-- > 0;) {
@@ -107,6 +109,7 @@ void Worker::judge(Connection& c, const Check& check,
   c.phase = Phase::open;
   hub_.settled(c.peer, Fault::none);
   log::info("auth.ok", {{"conn", c.id.n}, {"account", credential.account.str()}});
+  tallies_.admitted.add();
   hub_.admit(who, credential.account);
   ask(c, true, c.writable);
   arm(c);

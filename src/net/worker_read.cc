@@ -119,6 +119,7 @@ void Worker::read(Connection& c) {
     return;
   }
   if (got > 0) {
+    tallies_.octets_in.add(got);
     if (!own) rx_used_ += got;
     parse(c, own ? c.in.bytes() : Bytes(room.first(got)), own);
   }
@@ -224,6 +225,7 @@ void Worker::process() {
       goodbye(*c, DcnnCode::proto, "An octet cannot be part of a frame; mend the client.");
       continue;
     }
+    tallies_.frames_in.add();
     const bool mac_ok = session::signature_is(w.frame.sig, macs_[i]);
     const auto got = c->session->accept(w.frame, mac_ok, now_);
     switch (got.verdict.kind) {
@@ -232,6 +234,7 @@ void Worker::process() {
         break;
       case session::Verdict::Kind::close:
         log::info("conn.unsigned", {{"conn", c->id.n}});
+        count_silent(Silent::bad_signature);
         drop(*c, Fault::none);
         break;
       case session::Verdict::Kind::dcnn:

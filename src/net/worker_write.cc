@@ -132,7 +132,9 @@ void Worker::build(Connection& c) {
   bodies_.clear();
   std::size_t octets = c.out.size();
   for (std::uint32_t n = c.first; n != Connection::kNone; n = refs_[n].next) {
-    bodies_.push_back(refs_[n].box->body(refs_[n].piece));
+    const Outbox& from = *refs_[n].box;
+    bodies_.push_back(from.body(refs_[n].piece));
+    tallies_.commands_out[from.pieces[refs_[n].piece].kind].add();
     octets += bodies_.back().fields.size() + limits::kHeaderBytesMax;
   }
   c.first = c.last = Connection::kNone;
@@ -142,6 +144,7 @@ void Worker::build(Connection& c) {
       (octets > c.queue_max || frames > limits::kSendQueueReplicaFrames)) {
     // protocol.md 10: what is queued stays queued, nothing is added but the reason.
     log::info("conn.sendq", {{"conn", c.id.n}, {"octets", octets}, {"frames", frames}});
+    tallies_.dcnn[static_cast<std::size_t>(DcnnCode::sendq)].add();
     const std::uint32_t piece = last_word.add(
         s::Dcnn{.code = text(DcnnCode::sendq),
                 .message = "This connection reads too slowly; connect again and catch up."});
@@ -200,6 +203,9 @@ void Worker::send(Connection& c, Bytes octets, std::size_t frames) {
     }
     c.stalled_since = now_.tick;
   }
+  tallies_.frames_out.add(frames);
+  tallies_.octets_out.add(sent);
+  tallies_.queued.add(octets.size() - sent);
   c.out.put(octets.subspan(sent));
   if (sent < octets.size()) {
     if (!c.queued) c.queued = std::make_unique<Connection::Queued>();
@@ -223,6 +229,8 @@ void Worker::send_backlog(Connection& c) {
     return;
   }
   if (sent > 0) c.stalled_since = now_.tick;
+  tallies_.octets_out.add(sent);
+  tallies_.queued.take(sent);
   c.out.drop_front(sent);
   for (auto& turns = c.queued->turns; sent > 0;) {
     const std::size_t n = std::min(sent, turns.front().octets);

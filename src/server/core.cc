@@ -214,9 +214,11 @@ Counts Core::counts() const {
   n.connections = impl_->conns.size();
   n.users_online = impl_->conns.users();
   n.offline_messages = impl_->messages.kept();
-  n.channels = impl_->channels.report().size();
+  n.channels = impl_->channels.size();
   return n;
 }
+
+const Received& Core::received() const { return impl_->received; }
 
 std::size_t Core::send_queue_max(ConnId conn) const {
   return impl_->channels.attached_channels(conn) > 0 ? limits::kSendQueueReplicaBytes

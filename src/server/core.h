@@ -1,11 +1,13 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "base/result.h"
@@ -63,6 +65,9 @@ struct Counts {
   std::size_t offline_messages = 0;
   std::size_t channels = 0;
 };
+
+// Frames by command, in the order of c::Any; the last one counts those that are none of it.
+using Received = std::array<std::uint64_t, std::variant_size_v<c::Any> + 1>;
 
 class Core {
  public:
@@ -138,6 +143,7 @@ class Core {
   const Channels& channels() const;
   bool online(const UserId& user) const;
   Counts counts() const;
+  const Received& received() const;
 
   // Octets the send queue of this connection may hold (protocol.md 9).
   std::size_t send_queue_max(ConnId conn) const;

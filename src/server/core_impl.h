@@ -28,6 +28,7 @@ class ChannelSink : public ChannelEffects {
   void err(ConnId to, Errc code, std::string_view sentence, const ErrDetail& detail) override;
   void disconnect(ConnId conn, DcnnCode code, std::string_view sentence) override;
   void refused_candidate(ConnId conn) override;
+  void happened(ChannelEvent event) override { step_.fx.happened(event); }
   // Was the command refused as one that makes no sense?
   bool senseless() const { return senseless_; }
 
@@ -106,6 +107,7 @@ struct Core::Impl {
   PrivateMessages messages;
   std::map<ConnId, Wanted> keys_wanted;
   Tick next_expiry_check;
+  Received received{};
   Arena arena;
 };
 

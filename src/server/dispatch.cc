@@ -145,6 +145,7 @@ void Core::frame(Now now, const Incoming& in, Effects& fx) {
 void Core::Impl::decode(const Step& step, Conn& conn, const Ref& ref, Bytes map,
                         std::size_t octets) {
   const auto cmd = wire::decode_client(ref.cmd, map, arena);
+  if (!ref.index) ++received[cmd ? cmd->index() : received.size() - 1];
   if (!cmd) {
     conn.meter.charge(step.now.tick, config.rates, Rate::plain, 1, octets);
     senseless(step, conn, ref, cmd.error().code, wire::explain(cmd.error(), ref.cmd));

@@ -45,6 +45,8 @@ class Effects {
   virtual void when_drained(ConnId conn, Ticket after) = 0;
   // Rates (protocol.md 9): stop reading until then.
   virtual void pause(ConnId conn, Tick until) = 0;
+  // For whoever counts.
+  virtual void happened(ChannelEvent) {}
 };
 
 }  // namespace moot::server

@@ -136,14 +136,15 @@ void Db::keep_log_on_close(bool keep) {
   sqlite3_db_config(db_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep ? 1 : 0, nullptr);
 }
 
-void Db::checkpoint_if_due(int pages_max) {
-  if (error_ || wal_pages_ < pages_max) return;
+bool Db::checkpoint_if_due(int pages_max) {
+  if (error_ || wal_pages_ < pages_max) return false;
   const int code =
       sqlite3_wal_checkpoint_v2(db_, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
   // A reader (a backup) keeps the log as long as it needs it.
-  if (code == SQLITE_BUSY) return;
+  if (code == SQLITE_BUSY) return false;
   wal_pages_ = 0;
   if (code != SQLITE_OK) fail_code(code);
+  return !error_;
 }
 
 void Db::checkpoint_all() {

@@ -46,7 +46,8 @@ class Db {
   // Closing leaves the file and its log as they are. So it is until a file is known to be ours.
   void keep_log_on_close(bool keep);
   // The log goes to the file here, never inside a commit that somebody waits for.
-  void checkpoint_if_due(int pages_max);
+  // True when it did.
+  bool checkpoint_if_due(int pages_max);
   void checkpoint_all();
 
   const std::string& path() const { return path_; }

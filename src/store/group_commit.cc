@@ -90,7 +90,7 @@ void GroupCommit::run() {
       jobs.front().apply(db_);
     } else {
       run_batch(jobs);
-      db_.checkpoint_if_due(bounds_.log_pages_max);
+      if (db_.checkpoint_if_due(bounds_.log_pages_max)) tallies_.checkpoints.add();
     }
     fail_once();
   }
@@ -115,6 +115,10 @@ void GroupCommit::run_batch(std::vector<Job>& jobs) {
   }
   // A failure sticks, so nothing of a half applied batch is ever committed.
   if (writes) db_.exec("COMMIT");
+  if (writes && db_.ok()) {
+    tallies_.commits.add();
+    for (const Job& job : jobs) tallies_.operations.add(job.kind == Job::Kind::write ? job.ops : 0);
+  }
   if (db_.ok() && ticket > Ticket{} && hooks_.on_commit) hooks_.on_commit(ticket);
   for (const After& f : after) {
     if (f) f(db_.status());

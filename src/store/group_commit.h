@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/tally.h"
 #include "model/store_ops.h"
 #include "store/db.h"
 
@@ -34,6 +35,11 @@ class GroupCommit {
     std::size_t queue_ops_max = 32'768;  // at the bound submitting blocks: push back
     std::size_t batch_ops_max = 4'096;   // what one transaction holds at most, give or take one job
     int log_pages_max = 2'000;           // pages of 4 KiB that wait in SQLite's log
+  };
+  struct Tallies {
+    Tally commits;      // transactions on disk, each with an fsync of the log
+    Tally operations;   // in them
+    Tally checkpoints;  // of the log into the store, each with an fsync of both
   };
   // What is left to do once the transaction around a read is on disk, or has failed.
   using After = std::function<void(const Status&)>;
@@ -64,6 +70,9 @@ class GroupCommit {
     return result;
   }
 
+  // From any thread.
+  const Tallies& tallies() const { return tallies_; }
+
  private:
   struct Job {
     enum class Kind : std::uint8_t { write, read, alone };
@@ -91,6 +100,7 @@ class GroupCommit {
   std::size_t queued_ops_ = 0;
   bool stop_ = false;
 
+  Tallies tallies_;
   bool failed_ = false;  // store thread only
   std::thread thread_;   // last: it uses all of the above
 };

@@ -141,6 +141,7 @@ Result<std::unique_ptr<ServerStore>> ServerStore::open(ServerStoreOptions option
 ServerStore::ServerStore(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 ServerStore::~ServerStore() = default;
 
+const GroupCommit::Tallies& ServerStore::tallies() const { return parts_->commits->tallies(); }
 const seal::Vault& ServerStore::vault() const { return *parts_->vault; }
 
 Result<ServerSnapshot> ServerStore::load() {

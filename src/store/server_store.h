@@ -61,6 +61,9 @@ class ServerStore {
   // The long look: PRAGMA quick_check and every seal. For `mootd doctor`.
   Status check();
 
+  // From any thread.
+  const GroupCommit::Tallies& tallies() const;
+
   // Seals new keys, opens stored ones; any thread.
   const seal::Vault& vault() const;
 

@@ -206,7 +206,8 @@ class LiteralCnn(ServerCase):
     @classmethod
     def start_with_two(cls):
         cls.process = support.subprocess.Popen(
-            [MOOTD, "run", "-c", cls.config, "--data-dir", cls.server.data_dir],
+            [MOOTD, "run", "-c", cls.config, "--http-listen", "off", "--data-dir",
+             cls.server.data_dir],
             stdout=support.subprocess.PIPE, text=True)
         ports = []
         for line in cls.process.stdout:

@@ -24,8 +24,8 @@ class Program(ServerCase):
     def test_it_prints_its_listeners_then_ready_and_writes_to_the_ready_descriptor(self):
         read, write = os.pipe()
         process = subprocess.Popen(
-            [MOOTD, "run", "--data-dir", self.dir / "ready", "--listen", "127.0.0.1:0", "--ready-fd",
-             str(write)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            [MOOTD, "run", "--data-dir", self.dir / "ready", "--listen", "127.0.0.1:0",
+             "--http-listen", "off", "--ready-fd", str(write)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
             pass_fds=[write])
         os.close(write)
         with os.fdopen(read) as ready:
@@ -303,7 +303,8 @@ class Loads(ServerCase):
     def start_with(self, name, limit=None, args=()):
         """A server of its own with a resource limit."""
         process = subprocess.Popen(
-            [MOOTD, "run", "--data-dir", self.dir / name, "--listen", "127.0.0.1:0", *args],
+            [MOOTD, "run", "--data-dir", self.dir / name, "--listen", "127.0.0.1:0",
+             "--http-listen", "off", *args],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=limit)
         self.addCleanup(process.stderr.close)
         self.addCleanup(process.stdout.close)

@@ -26,11 +26,12 @@ class ServerCase(unittest.TestCase):
     """One server for the tests of a class; each test has users of its own."""
 
     ARGS = ()
+    HTTP = "off"
 
     @classmethod
     def setUpClass(cls):
         cls.dir = pathlib.Path(tempfile.mkdtemp(prefix="mootd-test-"))
-        cls.server = Server(MOOTD, cls.dir / "data", ["--http-listen", "off", *cls.ARGS])
+        cls.server = Server(MOOTD, cls.dir / "data", ["--http-listen", cls.HTTP, *cls.ARGS])
         cls.server.start()
         cls._users = 0
 

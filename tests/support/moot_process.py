@@ -19,6 +19,7 @@ class Server:
         self.env = {**os.environ, **(env or {})}
         self.port = 0
         self.tls_port = 0  # of the last start, where there is such a listener
+        self.http_port = 0  # the same
         self.process = None
         self._log = tempfile.TemporaryFile()
 
@@ -37,6 +38,8 @@ class Server:
                     self.port = int(found[1])
                 if found := re.fullmatch(r"listening tls \S+:(\d+)", line.strip()):
                     self.tls_port = int(found[1])
+                if found := re.fullmatch(r"listening http \S+:(\d+)", line.strip()):
+                    self.http_port = int(found[1])
                 if line.strip() == "ready":
                     return self
         finally:
