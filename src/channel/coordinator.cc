@@ -156,7 +156,13 @@ void Coordinator::tell_again(const Turn& turn, ConnId conn, RecentCommit& known,
   const bool quiet = known.again_at && turn.now.tick - *known.again_at < limits::kCommitToldAgain &&
                      was_told(conn) && was_told(leader_->conn);
   const bool alone = quiet || mutant(Mutant::m16_recent_to_sender_alone);
-  const std::vector<ConnId> to = alone ? std::vector{conn} : who_sees(turn, record);
+  std::vector<ConnId> to{conn};
+  if (!alone) {
+    to = who_sees(turn, record);
+    // Who proposes it has it, whatever he may see else: it is not to stay in doubt there.
+    const auto at = std::ranges::lower_bound(to, conn);
+    if (at == to.end() || *at != conn) to.insert(at, conn);
+  }
   if (!alone) {
     known.again_at = turn.now.tick;
     known.told_seq = turn.here.next_seq();

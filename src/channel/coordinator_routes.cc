@@ -24,7 +24,10 @@ void Coordinator::pull(const Turn& turn, ConnId conn, const UserId& user, const 
   const Tick due =
       turn.now.tick + LeaderWatch::pull_patience(turn.here.find(leader_->conn)->round_trip);
   if (!check_at_ || due < *check_at_) check_at_ = due;
-  turn.send(leader_->conn, routed(turn, conn, user, cmd));
+  s::ChPull pull = routed(turn, conn, user, cmd);
+  // A leader who joined later has less: they compare what both may see.
+  ask_since(pull, turn.roster.sees_from(leader_->user));
+  turn.send(leader_->conn, pull);
 }
 
 void Coordinator::append(const Turn& turn, ConnId conn, const c::ChAppend& cmd) {
@@ -81,7 +84,8 @@ void Coordinator::merge(const Turn& turn, ConnId conn, const UserId& user, const
       // Committed while the pages went to and fro. A leader who was not here then has to learn it,
       // and everybody with him (D7); else who merges need only be told that it is done.
       known->acks.unite(stored.acks);
-      if (turn.here.find(leader_->conn)->seq > known->told_seq) {
+      if (turn.here.find(leader_->conn)->seq > known->told_seq &&
+          sees(turn, leader_->user, stored)) {
         tell_again(turn, conn, *known, stored);
       } else {
         turn.send(conn, s::ChMsgCommit{.id = stored.id,
@@ -93,6 +97,8 @@ void Coordinator::merge(const Turn& turn, ConnId conn, const UserId& user, const
       }
       continue;
     }
+    // From before the leader's time: it waits for a leader who may see it.
+    if (!sees(turn, leader_->user, stored)) continue;
     if (!routes_.merge(user, std::move(stored), stamp == StampCheck::unknown_key)) {
       if (!no_room) no_room = record.id;
       continue;
@@ -131,7 +137,7 @@ void Coordinator::ack_request(const Turn& turn, ConnId conn, const c::ChAckReq& 
   for (const UserId& user : cmd.users) listed.insert(user);
   std::vector<ConnId> to;
   for (const auto& [session_conn, session] : turn.here.sessions()) {
-    if (merge->only_claimant(session.user)) continue;
+    if (merge->only_claimant(session.user) || !sees(turn, session.user, merge->record)) continue;
     if (ask_all || listed.contains(session.user)) to.push_back(session_conn);
   }
   turn.send(to, s::ChMsgConfirm{.id = turn.id(), .message = cmd.id, .digest = cmd.digest});

@@ -257,6 +257,45 @@ TEST_F(Coordinator, HistoryBeginsWithJoiningWhereTheChannelSaysSo) {
   EXPECT_EQ(World::count(o.run("ben msg #ops late"), "ada,ben,cyd,dan <- CH_MSG id"), 1u);
 }
 
+TEST_F(Coordinator, ALeaderWhoJoinedLaterIsShownNothingFromBeforeHisTime) {
+  World o;
+  o.all(
+      "users ada ben cyd dan\nconnect ada ben cyd dan\nada create #ops members since_join\n"
+      "ben join #ops\ncyd join #ops\nada attach #ops\nben attach #ops\ncyd attach #ops\n"
+      "ada lead #ops\nben vote #ops ada\nben msg #ops early\nada ack #ops early\n"
+      "ada commit #ops early\nwait 130000\ndan join #ops\ndan attach #ops\nwait 100\n"
+      "disconnect ada\ndan lead #ops\nben vote #ops dan\ncyd vote #ops dan");
+  ASSERT_EQ(o.report("#ops").leader, *UserId::parse("dan"));
+  // They compare what both may see.
+  EXPECT_EQ(World::count(o.run("ben pull #ops req=1"), "dan <- CH_PULL"), 1u);
+  EXPECT_EQ(World::count(o.run("ben pull #ops req=2"), "since="), 1u);
+  // Remembered by the server, or not: it is not shown to him.
+  EXPECT_EQ(World::count(o.run("ben merge #ops early acks=ben,cyd"), "dan"), 0u);
+  EXPECT_EQ(o.run("ben merge #ops older from=cyd at=-200000 acks=ben,cyd"), Lines{});
+  EXPECT_EQ(World::count(o.run("ben merge #ops late from=cyd acks=ben,cyd"), "dan <- CH_MERGE"),
+            1u);
+  // Nor is anybody asked about what he may not see.
+  o.all("connect ada\nada attach #ops\ndisconnect dan\nada lead #ops\nben vote #ops ada");
+  ASSERT_EQ(o.report("#ops").leader, *UserId::parse("ada"));
+  o.all("connect dan\ndan attach #ops\nben merge #ops older acks=ben acks_n=40");
+  const Lines asked = o.run("ada confirm #ops older");
+  EXPECT_EQ(World::count(asked, "CH_MSG_CONFIRM"), 1u);
+  EXPECT_EQ(World::count(asked, "dan"), 0u);
+}
+
+// Dan acknowledged it when he was a member before, and holds it in doubt.
+TEST_F(Coordinator, WhoProposesWhatIsFromBeforeHisTimeHearsOfItsCommit) {
+  World o;
+  o.all(
+      "users ada ben cyd dan\nconnect ada ben cyd dan\nada create #ops members since_join\n"
+      "ben join #ops\ncyd join #ops\nada attach #ops\nben attach #ops\ncyd attach #ops\n"
+      "ada lead #ops\nben vote #ops ada\nben msg #ops early\nada ack #ops early\n"
+      "ada commit #ops early\nwait 130000\ndan join #ops\ndan attach #ops\nwait 100");
+  const Lines told = o.run("dan msg #ops early from=ben stamp=good");
+  EXPECT_EQ(World::count(told, "ada,ben,cyd,dan <- CH_MSG id"), 1u);
+  EXPECT_EQ(World::count(told, "ada,ben,cyd,dan <- CH_MSG_COMMIT"), 1u);
+}
+
 TEST_F(Coordinator, ALeaderWhoLeavesTheChannelLeadsNoMore) {
   w.run("ada set #ops roles=ben:owner");
   w.run("ada leave #ops");

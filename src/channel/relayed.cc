@@ -118,6 +118,12 @@ StoredRecord record_of(const Turn& turn, const c::ChMsg& cmd, const UserId& auth
   return record;
 }
 
+void ask_since(s::ChPull& pull, const std::optional<MsgId>& from) {
+  if (from && (!pull.since || !*pull.since || **pull.since < *from)) {
+    pull.since = OrNil<MsgId>(*from);
+  }
+}
+
 s::ChPull routed(const Turn& turn, ConnId conn, const UserId& user, const c::ChPull& cmd) {
   s::ChPull pull{.id = cmd.id,
                  .anchor = cmd.anchor,
@@ -130,9 +136,7 @@ s::ChPull routed(const Turn& turn, ConnId conn, const UserId& user, const c::ChP
                  .user = user,
                  .sid = conn.n};
   // Whatever the puller says, he gets nothing from before his time (protocol.md 6.3 `since_join`).
-  if (const auto from = turn.roster.sees_from(user)) {
-    if (!cmd.since || !*cmd.since || **cmd.since < *from) pull.since = OrNil<MsgId>(*from);
-  }
+  ask_since(pull, turn.roster.sees_from(user));
   return pull;
 }
 

@@ -33,6 +33,8 @@ StampCheck check_stamp(const Turn& turn, const Record& record);
 // The record a let-through CH_MSG is, stamped now if it was not before.
 StoredRecord record_of(const Turn& turn, const c::ChMsg& cmd, const UserId& author);
 
+// The pull goes back no further than that.
+void ask_since(s::ChPull& pull, const std::optional<MsgId>& from);
 // The pull as it goes to who answers: whose it is, and no further back than he may see.
 s::ChPull routed(const Turn& turn, ConnId conn, const UserId& user, const c::ChPull& cmd);
 

@@ -17,7 +17,7 @@ c::ChAppend PullResponder::answer(const HistoryIndex& history, const s::ChPull& 
   if (pull.want) {
     wanted(history, lower, *pull.want, budget);
   } else if (pull.ranges) {
-    ranges_.clear(budget);
+    begin_ranges(lower, budget);
     compare(history, lower, *pull.ranges);
     answer.ranges = ranges_.view();
   } else {
@@ -30,7 +30,7 @@ c::ChAppend PullResponder::answer(const HistoryIndex& history, const s::ChPull& 
     if (equal) {
       page_after(history, lower, pull, budget, answer);
     } else {
-      ranges_.clear(budget);
+      begin_ranges(lower, budget);
       const KeySpan all{lower, std::nullopt};
       pieces(history, all, geometric_cuts(history, all));
       answer.ranges = ranges_.view();
@@ -38,6 +38,12 @@ c::ChAppend PullResponder::answer(const HistoryIndex& history, const s::ChPull& 
   }
   show(answer);
   return answer;
+}
+
+// The server may have moved `since` on: what is older is not compared, so nothing follows from it.
+void PullResponder::begin_ranges(const RecordKey& lower, PageBudget budget) {
+  ranges_.clear(budget);
+  if (RecordKey{} < lower) ranges_.skip(lower);
 }
 
 // Everything behind the anchor, as far as a page goes. The range it speaks for is explicit: from

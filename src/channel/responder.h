@@ -20,6 +20,7 @@ class PullResponder {
                   PageBudget budget, c::ChAppend& answer);
   void wanted(const HistoryIndex& history, const RecordKey& lower, Elements want,
               PageBudget budget);
+  void begin_ranges(const RecordKey& lower, PageBudget budget);
   void compare(const HistoryIndex& history, const RecordKey& lower, Ranges theirs);
   bool pieces(const HistoryIndex& history, const KeySpan& span, const std::vector<RecordKey>& cuts);
   bool differing(const HistoryIndex& history, const KeySpan& span, const Range& theirs);

@@ -152,7 +152,6 @@ void Sync::on_append(Desk& desk, const s::ChAppend& answer) {
     if (asked == Phase::page || asked == Phase::want || !on_ranges(desk, *answer.ranges)) {
       return pause(desk, kPauseFirst);
     }
-    compare_again_ = true;
     return next(desk);
   }
   if (asked == Phase::ranges) return pause(desk, kPauseFirst);
@@ -226,6 +225,8 @@ bool Sync::on_ranges(Desk& desk, Ranges theirs) {
   std::size_t j = 0;
   for (const Range& range : theirs) {
     const Bound upper = bound_of(range.upper);
+    // Below what this member asks for.
+    if (range.mode == Range::Mode::skip && upper && *upper <= desk.lower()) continue;
     if (to_end || (upper && !(at < *upper))) return false;
     while (j < asked_.size() && asked_[j].span.upper && !(at < *asked_[j].span.upper)) ++j;
     const unsigned depth = j < asked_.size() ? asked_[j].depth + 1 : 1;
@@ -234,6 +235,7 @@ bool Sync::on_ranges(Desk& desk, Ranges theirs) {
     to_end = !upper;
   }
   // A prefix asks about everything; an answer that stops short is compared again at the end.
+  if (!to_end && asked_.empty()) compare_again_ = true;
   if (!to_end && !asked_.empty()) {
     if (!(asked_.front().span.lower < at)) return false;
     for (Todo& open : asked_) {
@@ -251,7 +253,9 @@ void Sync::on_range(Desk& desk, const KeySpan& span, const Range& theirs, unsign
   if (theirs.mode == Range::Mode::skip) return;
   const Fingerprint own = desk.history.between(span.lower, span.upper);
   if (theirs.mode == Range::Mode::fingerprint) {
-    if ((own.count() == theirs.count && own.fp() == theirs.fp) || depth > limits::kSyncDepthMax) {
+    if (own.count() == theirs.count && own.fp() == theirs.fp) return;
+    if (depth > limits::kSyncDepthMax) {
+      compare_again_ = true;
       return;
     }
     if (own.count() < kRangeListBelow) {
@@ -274,6 +278,7 @@ void Sync::on_range(Desk& desk, const KeySpan& span, const Range& theirs, unsign
     wanted_.push_back(element);
     ++missing;
   }
+  if (missing > 0) compare_again_ = true;
   KeySpan spoken_for = span;
   if (mutant(Mutant::m07_range_of_the_list)) {
     spoken_for.upper = listed.empty() ? Bound(span.lower) : bound_key(listed.back().bytes());
@@ -281,6 +286,7 @@ void Sync::on_range(Desk& desk, const KeySpan& span, const Range& theirs, unsign
   if (own.count() > listed.size() - missing) {
     extras_listed_ += listed.size();
     extras_.push_back({spoken_for, std::move(listed)});
+    compare_again_ = true;
   }
 }
 

@@ -21,6 +21,7 @@ class Pair {
   Member leader{"ada", 2};
   unsigned questions = 0;
   unsigned merges = 0;
+  std::optional<MsgId> since;  // the server lets nothing older be compared
 
   void begin() {
     leader.attach("ada");
@@ -52,6 +53,7 @@ class Pair {
       ++questions;
       s::ChPull routed{pull->id,     pull->anchor, pull->req,   pull->count, pull->fp,
                        pull->ranges, pull->want,   pull->since, from.name(), 7};
+      if (since) routed.since = OrNil<MsgId>(*since);
       leader.give(routed);
     } else if (const auto* append = cmd.get<c::ChAppend>()) {
       puller.give(s::ChAppend{append->id,
@@ -255,6 +257,38 @@ TEST(Sync, OnlyWhatIsSinceTheJoinIsAskedForAndAnswered) {
   EXPECT_EQ(pair.puller->history().count(), 50u);
   EXPECT_EQ(pair.puller->history().nth(0).id, test::msg_id(100));
   EXPECT_EQ(pair.merges, 0u);
+}
+
+// He was a member before, or the leader joined after him: what both may see becomes equal, and
+// what is older is neither told nor asked about again.
+TEST(Sync, WhatIsFromBeforeTheCommonTimeIsLeftAlone) {
+  for (const std::uint64_t n : {150u, 2'000u, 20'000u}) {
+    Pair pair;
+    pair.since = test::msg_id(n);
+    auto own = records(0, n + 300);
+    own.erase(own.begin() + static_cast<std::ptrdiff_t>(n) + 20);
+    pair.puller.preload(own);
+    pair.leader.preload(records(n, n + 299));
+    pair.begin();
+    ASSERT_TRUE(pair.run()) << n;
+    EXPECT_EQ(pair.leader->history().count(), 300u);
+    EXPECT_EQ(pair.puller->history().count(), n + 300);
+    EXPECT_EQ(pair.merges, 1u);
+    EXPECT_FALSE(pair.puller->sync().running());
+    EXPECT_TRUE(pair.puller->synced());
+  }
+}
+
+TEST(Sync, WhoHasOnlyWhatIsFromBeforeTheCommonTimeGetsWhatIsBehind) {
+  Pair pair;
+  pair.since = test::msg_id(100);
+  pair.puller.preload(records(0, 90));
+  pair.leader.preload(records(0, 800));
+  pair.begin();
+  ASSERT_TRUE(pair.run());
+  EXPECT_EQ(pair.puller->history().count(), 790u);
+  EXPECT_EQ(pair.merges, 0u);
+  EXPECT_FALSE(pair.puller->sync().running());
 }
 
 TEST(Sync, RecordsOfOneIdAreInOnePage) {
