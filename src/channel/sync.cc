@@ -11,6 +11,7 @@ constexpr unsigned kComparisonsAtOnce = 3;  // then with a pause that doubles
 constexpr Millis kPauseFirst{1'000};
 constexpr unsigned kPauseDoublingsMax = 6;
 constexpr std::size_t kLiveMax = 16'384;
+constexpr std::size_t kExtrasMax = 1'024;  // pages that lack something, before their turn comes
 constexpr std::uint64_t kQuestionsMax = 1'000'000;  // of one sync: a liar's cannot go on for ever
 }  // namespace
 
@@ -188,11 +189,12 @@ void Sync::on_page(Desk& desk, const s::ChAppend& answer) {
     for (auto it = live_.lower_bound(lower); it != live_.end() && before(*it, upper); ++it) {
       if (!std::binary_search(listed.begin(), listed.end(), element_of(*it))) ++expected;
     }
-    if (own > expected) {
+    // More than a backlog is left to the next comparison.
+    if (own > expected && extras_listed_ < limits::kSyncBacklog && extras_.size() < kExtrasMax) {
       extras_listed_ += listed.size();
       extras_.push_back({{lower, upper}, std::move(listed)});
-      compare_again_ = true;
     }
+    compare_again_ = compare_again_ || own > expected;
   }
   page_follows_ = answer.more && forward;
   if (page_follows_) anchor_ = answer.upto;
@@ -294,6 +296,7 @@ void Sync::on_range(Desk& desk, const KeySpan& span, const Range& theirs, unsign
 void Sync::after_storing(Desk& desk) {
   if (page_follows_) {
     page_follows_ = false;
+    if (costs_.questions > kQuestionsMax) return pause(desk, limits::kPullTimeoutMax);
     return ask_page(desk);
   }
   next(desk);

@@ -47,6 +47,7 @@ class Sync {
     std::uint64_t merged = 0;
   };
   const Costs& costs() const { return costs_; }
+  std::size_t extras() const { return extras_.size(); }  // ranges with something to be merged
   void check_invariants(const Desk& desk) const;
 
  private:

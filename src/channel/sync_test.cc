@@ -291,6 +291,23 @@ TEST(Sync, WhoHasOnlyWhatIsFromBeforeTheCommonTimeGetsWhatIsBehind) {
   EXPECT_FALSE(pair.puller->sync().running());
 }
 
+// A leader that lies sends page after page, each of which lacks what is here.
+TEST(Sync, PagesWithoutEndDoNotFillTheMemory) {
+  Member m("bob");
+  m.preload(records(0, 10));
+  m.attach("ada");
+  s::ChAppend page{.id = test::kChannel, .messages = {}, .req = 1, .more = true};
+  page.anchor = OrNil<MsgId>();
+  for (std::uint64_t n = 1; n < 5'000; ++n) {
+    page.req = m.sent<c::ChPull>().back()->req;
+    page.upto = OrNil<MsgId>(test::msg_id(100 + n));
+    m.forget_sent();
+    m.give(page);
+    ASSERT_EQ(m.sent<c::ChPull>().size(), 1u);
+    ASSERT_LE(m->sync().extras(), 1'024u);
+  }
+}
+
 TEST(Sync, RecordsOfOneIdAreInOnePage) {
   Pair pair;
   auto theirs = records(0, 255);
