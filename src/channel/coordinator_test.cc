@@ -168,6 +168,37 @@ TEST_F(Coordinator, TheLeadersOwnPullIsIgnored) {
   EXPECT_EQ(w.run("ada pull #ops req=1"), Lines{});
 }
 
+TEST_F(Coordinator, TheLeadersOwnMergeIsIgnored) {
+  EXPECT_EQ(w.run("ada merge #ops m1 acks=ada,ben"), Lines{});
+  EXPECT_EQ(w.refusal("ada confirm #ops m1 acks=ben"), "unknown_msg");
+}
+
+TEST_F(Coordinator, NobodyIsAskedToConfirmWhatWasCommittedAlready) {
+  w.all("ben msg #ops m1\ncyd ack #ops m1\nada commit #ops m1");
+  EXPECT_EQ(w.run("ada confirm #ops m1 acks=ben,cyd"), Lines{});
+}
+
+TEST_F(Coordinator, WhatTooFewMaySeeIsNotHealthy) {
+  World o;
+  o.all(
+      "users ada ben cyd dan eve\nconnect ada ben cyd dan eve\nada create #ops members since_join\n"
+      "ben join #ops\nada attach #ops\nben attach #ops\nwait 130000\ncyd join #ops\n"
+      "cyd attach #ops\nwait 100\nada lead #ops\nben vote #ops ada");
+  EXPECT_EQ(o.refusal("ben msg #ops old at=-130000 retry"), "not_healthy");
+  EXPECT_EQ(o.refusal("ben msg #ops new"), "");
+}
+
+TEST_F(Coordinator, TwelvePullsAreAllThatWaitOfAConnectionWhateverTheChannels) {
+  w.all(
+      "ada create #dev members\nben join #dev\ncyd join #dev\nada attach #dev\nben attach #dev\n"
+      "cyd attach #dev\nada lead #dev\nben vote #dev ada");
+  for (int i = 0; i < 6; ++i) {
+    EXPECT_EQ(w.refusal("ben pull #ops req=" + std::to_string(i)), "");
+    EXPECT_EQ(w.refusal("ben pull #dev req=" + std::to_string(i)), "");
+  }
+  EXPECT_EQ(w.refusal("ben pull #dev req=12"), "busy");
+}
+
 TEST_F(Coordinator, AConnectionHasAtMostTwelvePullsWaiting) {
   static_assert(limits::kPullsPerConn == 12);
   for (int i = 0; i < 12; ++i) {

@@ -99,5 +99,12 @@ TEST(Routes, MergesTakeAtMostTheirRoomAndAKnownOneTakesNone) {
   EXPECT_NE(routes.merge(user(0), record(n, 16'384), false), nullptr);
 }
 
+TEST(Routes, SmallMergesAreBoundedByTheirNumber) {
+  Routes routes;
+  std::uint64_t n = 0;
+  while (routes.merge(user(0), record(n, 1), false)) ++n;
+  EXPECT_EQ(n, limits::kMergesPerChannel);
+}
+
 }  // namespace
 }  // namespace moot
