@@ -30,7 +30,8 @@ PrivateMessages::PrivateMessages(const PrivateLimits& limits, const Accounts& ac
       m.recipient = c.recipient;
       m.bytes = c.msg_bytes;
       m.content = c.content;
-      by_age_.emplace_back(c.stored, key);
+      m.aged = c.stored;
+      by_age_.emplace(c.stored, key);
     }
     m.copies.push_back({c.kid, c.own, true});
     ++stored_for_[c.kid];
@@ -42,6 +43,11 @@ std::size_t PrivateMessages::tag_of(Bytes body, const UserId& recipient) {
   const std::size_t h =
       std::hash<std::string_view>{}(as_text(body)) * 31 + std::hash<UserId>{}(recipient);
   return h == 0 ? 1 : h;
+}
+
+bool PrivateMessages::here(const Kid& kid) const {
+  const Conn* conn = conns_.of_credential(kid);
+  return conn != nullptr && !conn->closing;
 }
 
 bool PrivateMessages::has_copy(const Message& m, const Kid& kid) {
@@ -89,13 +95,12 @@ bool PrivateMessages::refuse_new(const Step& step, const Conn& from, const Ref& 
   if (at + ms(limits::kIdAgeMax) < now) {
     return no(Errc::expired, "The message id is older than 30 days; send the text under a new id.");
   }
-  if (!limits_.keep && !conns_.online(cmd.to)) {
-    return no(Errc::not_connected,
-              "The recipient is not connected and this server keeps no messages; try later.");
-  }
   if (kids_.empty()) {
     return no(Errc::not_connected,
-              "The recipient has no key to connect with; tell the server's operator.");
+              limits_.keep
+                  ? "The recipient has no key to connect with; tell the server's operator."
+                  : "The recipient is not connected and this server keeps no messages; try "
+                    "later.");
   }
   const auto it = usage_.find(cmd.to);
   if (it != usage_.end() && (it->second.messages >= limits_.messages ||
@@ -151,7 +156,12 @@ void PrivateMessages::pv_msg(const Step& step, Conn& from, const Ref& ref, const
     return;
   }
   if (resent(step, from, ref, cmd)) return;
-  accounts_.delivery(cmd.to, step.now.wall, kids_);
+  // Where nothing is kept there is nothing for a device that is away.
+  const auto delivery = [&](const UserId& to) {
+    accounts_.delivery(to, step.now.wall, kids_);
+    if (!limits_.keep) std::erase_if(kids_, [&](const Kid& kid) { return !here(kid); });
+  };
+  delivery(cmd.to);
   // A note to oneself goes to the other devices, or back to this one where it is the only one.
   const bool self = cmd.to == from.user;
   if (self && kids_.size() > 1) std::erase(kids_, from.kid);
@@ -165,7 +175,7 @@ void PrivateMessages::pv_msg(const Step& step, Conn& from, const Ref& ref, const
   m.origin = from.id;
   for (const Kid& kid : kids_) m.copies.push_back({kid, false, false});
   if (!self) {
-    accounts_.delivery(from.user, step.now.wall, kids_);
+    delivery(from.user);
     for (const Kid& kid : kids_) {
       if (kid != from.kid) m.copies.push_back({kid, true, false});
     }
@@ -219,7 +229,10 @@ void PrivateMessages::store(const Step& step, const Key& key, Message& m, Copy& 
                                           .msg_bytes = m.bytes,
                                           .content = m.content}});
   ++stored_for_[copy.kid];
-  if (first) by_age_.emplace_back(step.now.wall, key);
+  if (first && m.aged == UnixMs{}) {
+    m.aged = step.now.wall;
+    by_age_.emplace(m.aged, key);
+  }
   if (const Conn* conn = conns_.of_credential(copy.kid)) backlogs_.grew(conn->id);
 }
 
@@ -288,6 +301,7 @@ void PrivateMessages::finished(const Step& step, const Key& key) {
   if (waited_for) return;
   while (!it->second.copies.empty()) drop_copy(step, key, it->second, 0);
   if (it->second.acked) remember(step, key.author, key.id, it->second.tag);
+  by_age_.erase({it->second.aged, key});
   messages_.erase(it);
 }
 
@@ -346,7 +360,7 @@ void PrivateMessages::disconnected(const Step& step, const Conn& conn) {
   backlogs_.end(conn.id);
   if (!limits_.keep) {
     // Nothing is kept: the author's client holds it and sends it again.
-    credential_gone(step, conn.kid);
+    drop_copies(step, conn.kid, false);
     return;
   }
   for (const auto& [at, key] : unsettled_) {
@@ -358,9 +372,14 @@ void PrivateMessages::disconnected(const Step& step, const Conn& conn) {
 }
 
 void PrivateMessages::credential_gone(const Step& step, const Kid& kid) {
+  drop_copies(step, kid, true);
+}
+
+void PrivateMessages::drop_copies(const Step& step, const Kid& kid, bool stored_too) {
   std::vector<Key> touched;
   for (auto& [key, m] : messages_) {
-    if (has_copy(m, kid)) touched.push_back(key);
+    const auto copy = std::ranges::find(m.copies, kid, &Copy::kid);
+    if (copy != m.copies.end() && (stored_too || !copy->stored)) touched.push_back(key);
   }
   std::ranges::sort(touched, {}, [](const Key& k) { return std::pair(k.author, k.id); });
   for (const Key& key : touched) {
@@ -391,12 +410,11 @@ void PrivateMessages::user_removed(const Step& step, const UserId& user) {
 
 void PrivateMessages::expire(const Step& step) {
   const auto age = static_cast<std::uint64_t>(limits_.age.count());
-  while (!by_age_.empty() && by_age_.front().first.ms + age <= step.now.wall.ms) {
-    const Key key = by_age_.front().second;
-    by_age_.pop_front();
-    const auto it = messages_.find(key);
-    if (it == messages_.end()) continue;
-    Message& m = it->second;
+  while (!by_age_.empty() && by_age_.begin()->first.ms + age <= step.now.wall.ms) {
+    const Key key = by_age_.begin()->second;
+    by_age_.erase(by_age_.begin());
+    Message& m = messages_.at(key);
+    m.aged = {};
     if (std::ranges::none_of(m.copies, &Copy::stored)) continue;
     const bool unread = !m.acked && counts(m);
     const UserId recipient = m.recipient;
@@ -446,6 +464,7 @@ void PrivateMessages::check_invariants() const {
   std::map<Kid, std::size_t> stored;
   for (const auto& [key, m] : messages_) {
     MOOT_CHECK(!m.copies.empty());
+    MOOT_CHECK(m.aged == UnixMs{} || by_age_.contains({m.aged, key}));
     if (counts(m)) {
       ++usage[m.recipient].messages;
       usage[m.recipient].bytes += m.bytes;
@@ -456,6 +475,7 @@ void PrivateMessages::check_invariants() const {
     }
   }
   MOOT_CHECK(stored == stored_for_);
+  MOOT_CHECK(by_age_.size() <= messages_.size());
   MOOT_CHECK(usage.size() == usage_.size());
   for (const auto& [user, u] : usage) {
     MOOT_CHECK(usage_.at(user).messages == u.messages && usage_.at(user).bytes == u.bytes);

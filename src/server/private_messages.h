@@ -3,6 +3,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <unordered_map>
 #include <vector>
 
@@ -67,7 +68,7 @@ class PrivateMessages {
   struct Key {
     UserId author;
     MsgId id;
-    friend bool operator==(const Key&, const Key&) = default;
+    friend auto operator<=>(const Key&, const Key&) = default;
   };
   struct KeyHash {
     std::size_t operator()(const Key& k) const {
@@ -88,6 +89,7 @@ class PrivateMessages {
     std::vector<Copy> copies;
     bool acked = false;
     Ticket stored;  // covers the copies on disk
+    UnixMs aged;    // its time in `by_age_`; 0: not there
     ConnId origin;
   };
   // Acknowledged lately: enough to answer a resend (4,096 an author, 10 minutes).
@@ -110,6 +112,8 @@ class PrivateMessages {
   void finished(const Step& step, const Key& key);
   void remember(const Step& step, const UserId& author, const MsgId& id, std::size_t tag);
   void expire(const Step& step);
+  void drop_copies(const Step& step, const Kid& kid, bool stored_too);
+  bool here(const Kid& kid) const;
   static bool has_copy(const Message& m, const Kid& kid);
   bool counts(const Message& m) const;
   void recount(const Key& key, const Message& m, bool counted_before);
@@ -124,7 +128,7 @@ class PrivateMessages {
   std::map<UserId, Usage> usage_;               // by recipient
   std::map<Kid, std::size_t> stored_for_;       // copies on disk, by credential
   std::deque<std::pair<Tick, Key>> unsettled_;  // relayed within the last second
-  std::deque<std::pair<UnixMs, Key>> by_age_;   // stored, oldest first
+  std::set<std::pair<UnixMs, Key>> by_age_;     // those that were stored, oldest first
   std::map<UserId, Recent> recent_;             // by author
   KeptNotices notices_;
   Backlogs backlogs_;

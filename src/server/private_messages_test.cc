@@ -274,6 +274,26 @@ TEST(PrivateMessages, WithoutKeepingAnAbsentRecipientIsNotConnected) {
   EXPECT_EQ(h.core().counts().offline_messages, 0u) << "nothing is stored, and nothing held";
 }
 
+TEST(PrivateMessages, WithoutKeepingADeviceThatIsAwayHoldsNothingUp) {
+  Config c = Harness::quiet_config();
+  c.offline_keep = false;
+  c.offline_messages = 3;
+  Harness h({"ada", "bob"}, c);
+  h.add_device("ada", 1);
+  h.add_device("bob", 1);
+  h.restart();
+  const ConnId ada = h.connect("ada");
+  const ConnId bob = h.connect("bob");
+  for (unsigned n = 1; n <= 5; ++n) {
+    h.log();
+    h.say(ada, pv("bob", n));
+    EXPECT_EQ(h.heard(bob), msg_line("ada", n) + "\n");
+    h.say(bob, ack("ada", n));
+    EXPECT_EQ(h.heard(ada), msg_ack(n, "bob") + "\n");
+    EXPECT_EQ(h.core().counts().offline_messages, 0u);
+  }
+}
+
 TEST(PrivateMessages, AnAcknowledgementWithoutAMessageIsToldOnceTheStartIsTenMinutesBack) {
   Harness h({"ada", "bob"});
   const ConnId ada = h.connect("ada");
