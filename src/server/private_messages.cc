@@ -112,8 +112,7 @@ bool PrivateMessages::refuse_new(const Step& step, const Conn& from, const Ref& 
 }
 
 // What to do with an id that is known. False: it is not.
-bool PrivateMessages::resent(const Step& step, const Conn& from, const Ref& ref,
-                             const c::PvMsg& cmd) {
+bool PrivateMessages::resent(const Step& step, Conn& from, const Ref& ref, const c::PvMsg& cmd) {
   const auto conflict = [&] {
     step.err(from, ref, Errc::conflict,
              "This message id was used for something else; send the text under a new id.",
@@ -139,6 +138,8 @@ bool PrivateMessages::resent(const Step& step, const Conn& from, const Ref& ref,
     confirm(step, from.user, cmd.msg_id, cmd.to, m.stored);
   } else {
     relay(step, key, m, cmd.msg);
+    // The barrier that stores what was relayed is that of the connection it came from first.
+    if (m.origin != from.id) from.barrier = std::max(from.barrier, store_all(step, key, m));
   }
   return true;
 }

@@ -102,7 +102,7 @@ class PrivateMessages {
     std::uint64_t bytes = 0;
   };
   bool refuse_new(const Step& step, const Conn& from, const Ref& ref, const c::PvMsg& cmd);
-  bool resent(const Step& step, const Conn& from, const Ref& ref, const c::PvMsg& cmd);
+  bool resent(const Step& step, Conn& from, const Ref& ref, const c::PvMsg& cmd);
   void relay(const Step& step, const Key& key, Message& m, Bytes body);
   void store(const Step& step, const Key& key, Message& m, Copy& copy);
   Ticket store_all(const Step& step, const Key& key, Message& m);

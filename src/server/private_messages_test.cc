@@ -294,6 +294,37 @@ TEST(PrivateMessages, WithoutKeepingADeviceThatIsAwayHoldsNothingUp) {
   }
 }
 
+TEST(PrivateMessages, ABarrierOfAnotherConnectionWaitsForWhatItSentAgain) {
+  Harness h({"ada", "bob"});
+  const ConnId first = h.connect("ada");
+  h.connect("bob");
+  h.sync();
+  h.say(first, pv("bob", 1));
+  h.gone(first);  // stored, not yet on disk
+  const ConnId again = h.connect("ada");
+  h.log();
+  h.say(again, pv("bob", 1));
+  h.say(again, c::Info{});
+  EXPECT_EQ(h.heard(again), "");
+  h.sync();
+  EXPECT_EQ(h.heard(again), "SINFO ref=102\n");
+
+  h.add_device("ada", 1);
+  h.restart();
+  const ConnId one = h.connect("ada");
+  const ConnId two = h.connect("ada", 1);
+  h.connect("bob");
+  h.sync();
+  h.log();
+  h.say(one, pv("bob", 2));
+  h.say(two, pv("bob", 2));
+  h.say(two, c::Info{});
+  EXPECT_EQ(h.heard(two).find("SINFO"), std::string::npos) << "only relayed, by another connection";
+  h.sync();
+  h.restart();
+  EXPECT_EQ(h.core().counts().offline_messages, 2u);
+}
+
 TEST(PrivateMessages, AnAcknowledgementWithoutAMessageIsToldOnceTheStartIsTenMinutesBack) {
   Harness h({"ada", "bob"});
   const ConnId ada = h.connect("ada");
