@@ -120,6 +120,7 @@ TEST_F(ServerStoreTest, ARemovedAccountLeavesATombstoneAndNothingElse) {
   ASSERT_EQ(s.credentials.size(), 1u);
   EXPECT_EQ(s.credentials[0].state, CredentialState::revoked);
   EXPECT_EQ(s.credentials[0].revoked_by, "uid=0");
+  EXPECT_TRUE(s.credentials[0].sealed.empty()) << "a tombstone holds no key";
   ASSERT_EQ(s.offline.size(), 1u) << "the copy of another credential stays";
   EXPECT_EQ(s.offline[0].kid, id_of<Kid>(9));
   EXPECT_TRUE(s.notices.empty());

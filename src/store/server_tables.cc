@@ -46,7 +46,7 @@ void ServerTables::on(const op::RemoveAccount& o) {
       .bind(AccountState::removed, o.at, o.id)
       .run();
   db_.query(
-         "UPDATE credential SET state=?1, revoked_at=?2, revoked_by=?3 "
+         "UPDATE credential SET state=?1, revoked_at=?2, revoked_by=?3, sealed=x'' "
          "WHERE account=?4 AND state<>?1")
       .bind(CredentialState::revoked, o.at, o.by, o.id)
       .run();
