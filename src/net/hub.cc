@@ -235,7 +235,10 @@ void Hub::settle() {
     StoreNews* news = news_.get();
     store_->fetch_offline(f.kid, f.after_seq, {},
                           [news, conn = f.conn](Result<store::OfflinePage> got) {
-                            if (!got) return;  // the store says so itself
+                            if (!got) {
+                              news->put(StoreNews::Failed{got.error()});
+                              return;
+                            }
                             StoreNews::Page page{conn, {}};
                             page.page.more = got->more;
                             for (auto& row : got->rows) {

@@ -248,6 +248,31 @@ class Damage(ServerCase):
         with_bobs = wire.Key(ann.account, ann.kid, bob.key, ann.srv, ann.host, ann.port)
         self.assert_silent(Raw(with_bobs).cnn())
 
+    def test_ST_01_a_kept_message_in_the_place_of_another_is_told_and_not_shown(self):
+        with Server(MOOTD, self.dir / "edited") as server:
+            ann = wire.Peer(wire.Key.of_file(server.admin("user", "add", "ann")), PATIENCE)
+            bob = wire.Key.of_file(server.admin("user", "add", "bob"))
+            for text in ("one", "two"):
+                ann.send("PV_MSG", to="bob", msg_id=wire.new_ulid(), msg=wire.text_content(text))
+            ann.barrier()
+        found = [p for p in server.data_dir.iterdir() if p.suffix in (".db", ".sqlite")]
+        with sqlite3.connect(found[0]) as db:
+            (one, first), (two, second) = db.execute("SELECT seq, body FROM offline ORDER BY seq")
+            db.execute("UPDATE offline SET body = ? WHERE seq = ?", (second, one))
+            db.execute("UPDATE offline SET body = ? WHERE seq = ?", (first, two))
+        db.close()
+        process = subprocess.Popen(
+            [MOOTD, "run", "--data-dir", server.data_dir, "--listen", "127.0.0.1:0"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.kill)
+        bob.port = int(re.search(r":(\d+)$", process.stdout.readline())[1])
+        said = [cmd for cmd, _, _ in Raw(bob).open().rest()]
+        self.assertNotIn("MSG", said)
+        self.assertEqual(said[-1], "DCNN")
+        _, log = process.communicate(timeout=PATIENCE)
+        self.assertEqual(process.returncode, 1)
+        self.assertIn("restore a backup", log.splitlines()[-1])
+
     def test_ST_02_another_master_key_is_told(self):
         path = self.server.data_dir / "master.key"
         right = path.read_text()
