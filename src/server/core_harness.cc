@@ -165,15 +165,21 @@ void Harness::connect_invite(ConnId& out, const Kid& invite, bool secure) {
                *this);
 }
 
-void Harness::say(ConnId conn, const c::Any& cmd) {
+void Harness::say(ConnId conn, const c::Any& cmd) { say_together({{conn, cmd}}); }
+
+void Harness::say_together(const std::vector<std::pair<ConnId, c::Any>>& all) {
+  for (const auto& [conn, cmd] : all) frame(conn, cmd);
+  answer();
+  check();
+}
+
+void Harness::frame(ConnId conn, const c::Any& cmd) {
   Buffer fields;
   const auto pairs = wire::encode_fields(fields, cmd);
   Buffer map;
   wire::put_element(map, {wire::name_of(cmd), pairs, fields.bytes()});
   core_->frame(now_, {conn, ++nonces_[conn], wire::name_of(cmd), map.bytes(), map.size() + 150},
                *this);
-  answer();
-  check();
 }
 
 void Harness::say_batch(ConnId conn, const std::vector<c::Any>& cmds) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "model/print.h"
@@ -33,6 +34,8 @@ class Harness : public Effects {
   ConnId connect(std::string_view user, unsigned device = 0, bool secure = true);
   void connect_invite(ConnId& out, const Kid& kid, bool secure = true);
   void say(ConnId conn, const c::Any& cmd);
+  // In one turn: the shell answers behind the last.
+  void say_together(const std::vector<std::pair<ConnId, c::Any>>& all);
   void say_batch(ConnId conn, const std::vector<c::Any>& cmds);
   void gone(ConnId conn);
   // Its send queue is not drained any more until `drain`; `stall`: and above the soft bound now.
@@ -77,6 +80,7 @@ class Harness : public Effects {
     Ticket after;
   };
   void put(ConnId to, std::string text, Ticket after = {});
+  void frame(ConnId conn, const c::Any& cmd);
   void answer();  // what the shell owes the core
   ServerSnapshot on_disk() const;
 

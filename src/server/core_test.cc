@@ -193,6 +193,39 @@ TEST(Invitations, MakeAnAccountAndGiveTheSameAnswerUntilItsFirstCnn) {
   EXPECT_TRUE(has(h.heard(guest), "code=\"name_taken\""));
 }
 
+TEST(Invitations, AKeyThatIsNoMoreIsNotGivenAgain) {
+  Harness h({"ada"});
+  const MadeKey invite = Harness::made(7);
+  ASSERT_TRUE(h.core().invite(h.now(), "test", 2, std::chrono::hours{24}, "", invite, h));
+  ConnId guest;
+  h.connect_invite(guest, invite.kid);
+  h.say(guest, c::Enrol{.id = Harness::user("cyd")});
+  h.sync();
+  const std::string answer = h.heard(guest);
+  const Kid made = *parse_kid(answer.substr(answer.find("kid=") + 4, 16));
+  ASSERT_TRUE(h.core().key_revoke(h.now(), "test", made, h));
+  h.sync();
+  h.say(guest, c::Enrol{.id = Harness::user("cyd")});
+  EXPECT_TRUE(has(h.heard(guest), "code=\"expired\""));
+  ASSERT_TRUE(h.core().user_set_state(h.now(), "test", "cyd", AccountState::removed, h));
+  h.sync();
+  h.say(guest, c::Enrol{.id = Harness::user("cyd")});
+  EXPECT_TRUE(has(h.heard(guest), "code=\"name_taken\""));
+}
+
+TEST(Invitations, WhoComesSecondForTheLastUseIsToldThatItIsUsedUp) {
+  Harness h({"ada"});
+  const MadeKey invite = Harness::made(7);
+  ASSERT_TRUE(h.core().invite(h.now(), "test", 1, std::chrono::hours{24}, "", invite, h));
+  ConnId one, two;
+  h.connect_invite(one, invite.kid);
+  h.connect_invite(two, invite.kid);
+  h.heard(two);
+  h.say_together(
+      {{one, c::Enrol{.id = Harness::user("cyd")}}, {two, c::Enrol{.id = Harness::user("dan")}}});
+  EXPECT_TRUE(has(h.heard(two), "code=\"expired\""));
+}
+
 TEST(Invitations, AKeyTravelsOverSecureConnectionsOnly) {
   Harness h({"ada"});
   const MadeKey invite = Harness::made(7);

@@ -60,6 +60,9 @@ bool may_be_passed_on(const c::Any& any, std::size_t octets, std::size_t frame_b
   return octets + room <= frame_bytes_max && nodes <= limits::kPageNodesMax;
 }
 
+constexpr std::string_view kNameTaken = "That user id is taken or was; choose another one.";
+constexpr std::string_view kUsedUp = "The invitation is used up or over; ask for a new one.";
+
 // Before ENROL nobody is anybody: an invitation's connection takes nothing else.
 template <class T>
 inline constexpr bool kForInvite = std::same_as<T, c::Enrol> || std::same_as<T, c::Info> ||
@@ -359,13 +362,18 @@ void Core::Impl::enrol(const Step& step, Conn& conn, const Ref& ref, const c::En
   }
   const Enrolment* before = accounts.enrolment(conn.kid, cmd.id);
   const Credential& invite = *accounts.credential(conn.kid);
+  if (before != nullptr && !accounts.usable(*accounts.credential(before->kid), step.now.wall)) {
+    if (accounts.present(cmd.id) == nullptr) return no(Errc::name_taken, kNameTaken);
+    return no(Errc::expired,
+              "The key that this invitation made is not valid any more; ask for a new one.");
+  }
   if (before == nullptr) {
     if (cmd.id.reserved() || accounts.find(cmd.id) != nullptr) {
-      return no(Errc::name_taken, "That user id is taken or was; choose another one.");
+      return no(Errc::name_taken, kNameTaken);
     }
     if (invite.state == CredentialState::revoked ||
         (invite.not_after.ms != 0 && invite.not_after <= step.now.wall) || invite.uses_left == 0) {
-      return no(Errc::expired, "The invitation is used up or over; ask for a new one.");
+      return no(Errc::expired, kUsedUp);
     }
   }
   // The name of the command outlives this step only in the table of commands.
@@ -390,11 +398,11 @@ void Core::key_ready(Now now, ConnId id, const MadeKey& key, Effects& fx) {
     return;
   }
   const Credential& invite = *impl_->accounts.credential(conn->kid);
-  if (impl_->accounts.find(wanted.id) != nullptr || invite.uses_left == 0) {
-    step.err(*conn, wanted.ref, Errc::name_taken,
-             "That user id was taken a moment ago; choose another one.", {.id = wanted.id});
-    return;
-  }
+  // What was so when the key was asked for may have changed in between.
+  if (impl_->accounts.find(wanted.id) != nullptr)
+    return step.err(*conn, wanted.ref, Errc::name_taken, kNameTaken, {.id = wanted.id});
+  if (invite.uses_left == 0)
+    return step.err(*conn, wanted.ref, Errc::expired, kUsedUp, {.id = wanted.id});
   Account account{.id = wanted.id, .name = wanted.name, .created = now.wall};
   Credential made{.kid = key.kid,
                   .account = wanted.id,
