@@ -7,6 +7,7 @@
 #include "store/client_channels.h"
 #include "store/client_repair.h"
 #include "store/files.h"
+#include "store/schema.h"
 
 namespace moot::store {
 namespace {
@@ -210,6 +211,7 @@ std::vector<Conversation> ClientTables::conversations() {
 
 struct ClientStore::Parts {
   std::string dir;
+  const char* vfs = nullptr;
   std::optional<ChannelFaults> mended;
   std::unique_ptr<Db> db;
   std::unique_ptr<ClientTables> tables;
@@ -228,6 +230,7 @@ Result<std::unique_ptr<ClientStore>> ClientStore::open(ClientStoreOptions option
   if (!dir) return std::unexpected(dir.error());
   auto parts = std::make_unique<Parts>();
   parts->dir = options.dir;
+  parts->vfs = options.vfs;
   auto opened_db = open_client_db(options.dir, options.vfs);
   if (!opened_db) return std::unexpected(opened_db.error());
   parts->db = std::move(opened_db->db);
@@ -281,7 +284,20 @@ Result<std::vector<ChannelUnread>> ClientStore::channel_unread(UserId self) {
 
 const std::optional<ChannelFaults>& ClientStore::mended() const { return parts_->mended; }
 
-Status ClientStore::check() {
+Status ClientStore::check(const std::function<bool()>& go_on) {
+  // What is looked at is what was submitted so far.
+  parts_->commits->alone([](Db&) {});
+  auto reader = open_reader(parts_->dir, parts_->vfs);
+  if (!reader) return std::unexpected(reader.error());
+  bool stopped = false;
+  {
+    const auto ask = [&] { return stopped = go_on && !go_on(); };
+    const InterruptWhen interrupt(**reader, ask);
+    (*reader)->exec("BEGIN");  // one view of all tables
+    if (pages_fit(**reader) && find_faults(**reader).none() && (*reader)->ok()) return {};
+  }
+  if (stopped) return fail("It was ended before all was read.");
+  // The store's own connection is the one that has to know.
   Status result;
   parts_->commits->alone([&](Db& db) {
     // A damage ends the store, so that the next start mends it.

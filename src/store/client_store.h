@@ -81,8 +81,9 @@ class ClientStore {
   Result<std::vector<Conversation>> conversations();
   Result<std::vector<CommittedMessage>> channel_history(ChannelQuery query);
   Result<std::vector<ChannelUnread>> channel_unread(UserId self);
-  // A look at every page and every record of channels.
-  Status check();
+  // A look at every page and every record of channels, through a connection of its own: commits and
+  // reads go on meanwhile. `go_on` is asked every now and then; false ends it, as an error.
+  Status check(const std::function<bool()>& go_on = {});
   // What was lost of channels when this store had to be mended at its opening.
   const std::optional<ChannelFaults>& mended() const;
 

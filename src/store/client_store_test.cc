@@ -177,6 +177,22 @@ TEST_F(ClientStoreTest, AServersStoreIsNotTakenForAClients) {
   EXPECT_TRUE(holds(opened.error().message, "of another program"));
 }
 
+TEST_F(ClientStoreTest, TheLongLookHoldsNobodyUpAndEndsWhenItIsTold) {
+  std::vector<cop::Any> ops;
+  for (std::uint32_t n = 1; n <= 20'000; ++n) ops.push_back(cop::PutMessage{to_ada(n, kBob, "x")});
+  put(std::move(ops));
+  int asked = 0;
+  const Status ended = store->check([&] {
+    // The store's thread is free meanwhile.
+    EXPECT_EQ(store->history({.rows_max = 3})->size(), 3U);
+    return ++asked < 2;
+  });
+  ASSERT_FALSE(ended);
+  EXPECT_TRUE(holds(ended.error().message, "ended before"));
+  EXPECT_EQ(asked, 2);
+  EXPECT_TRUE(store->check());
+}
+
 TEST_F(ClientStoreTest, ADamagedStoreIsToldAndLeftAlone) {
   put({cop::PutMessage{to_ada(1, kBob, "x")}});
   EXPECT_TRUE(store->check());

@@ -223,4 +223,14 @@ void Query::refuse_column(int column) {
   db_->fail_row(std::string("a row with a bad value in column ") + (name ? name : "?"));
 }
 
+InterruptWhen::InterruptWhen(Db& db, std::function<bool()> when)
+    : db_(&db), when_(std::move(when)) {
+  // A few milliseconds of work.
+  constexpr int kStepsBetween = 100'000;
+  const auto ask = [](void* self) { return static_cast<InterruptWhen*>(self)->when_() ? 1 : 0; };
+  sqlite3_progress_handler(db_->raw(), kStepsBetween, ask, this);
+}
+
+InterruptWhen::~InterruptWhen() { sqlite3_progress_handler(db_->raw(), 0, nullptr, nullptr); }
+
 }  // namespace moot::store

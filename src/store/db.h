@@ -2,6 +2,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -64,6 +65,20 @@ class Db {
   std::optional<Error> error_;
   bool damaged_ = false;
   int wal_pages_ = 0;
+};
+
+// While it lives, `when` is asked between the steps of statements; true ends the one that runs, and
+// the connection with it. Thread rule: that of `db`.
+class InterruptWhen {
+ public:
+  InterruptWhen(Db& db, std::function<bool()> when);
+  ~InterruptWhen();
+  InterruptWhen(const InterruptWhen&) = delete;
+  InterruptWhen& operator=(const InterruptWhen&) = delete;
+
+ private:
+  Db* db_;
+  std::function<bool()> when_;
 };
 
 // One use of a statement: bind in order, then `run` or `next`. Ends by itself.
