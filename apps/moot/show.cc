@@ -183,6 +183,8 @@ std::string_view event_word(Client::Event::Kind kind) {
       return "channels";
     case Kind::members:
       return "members";
+    case Kind::acks:
+      return "acks";
     case Kind::post:
       return "post";
     case Kind::election:

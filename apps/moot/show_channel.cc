@@ -89,6 +89,7 @@ Client::Channel get_channel(const Json& json) {
 
 void put_post(Json& json, const Client::Post& p) {
   json.set("channel", p.channel)
+      .set("channel_id", p.channel_id)
       .set("id", p.id)
       .set("draft", p.draft)
       .set("from", p.from)
@@ -108,6 +109,7 @@ void put_post(Json& json, const Client::Post& p) {
 Client::Post get_post(const Json& json) {
   Client::Post p;
   p.channel = json.str("channel");
+  p.channel_id = json.str("channel_id");
   p.id = json.str("id");
   p.draft = json.u64("draft");
   p.from = json.str("from");

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,7 +23,9 @@
 namespace moot {
 
 // Thread rule: any thread, several at once. Work happens on threads of its own; what happened is
-// told as events, in order, to whoever calls `wait` or `next`.
+// told as events, in order, to whoever calls `wait` or `next`. Who does not read them stops the
+// rest: from 16,384 of them on (or 32 MiB) nothing is read from the server, which may end the
+// connection, and `send` and `post` refuse, until half of them were read.
 class Client {
  public:
   struct Options {
@@ -83,7 +86,8 @@ class Client {
   // A message of a channel. `id` is empty while it waits for the channel to be healthy; until then
   // `draft` names it.
   struct Post {
-    std::string channel;  // its name
+    std::string channel;     // its name
+    std::string channel_id;  // 26 characters; stays when the channel is renamed
     std::string id;
     std::uint64_t draft = 0;  // of ours: what `post` gave
     std::string from;
@@ -128,9 +132,11 @@ class Client {
       channels,      // of `request`: `channels`, one page; the last one has `last`
       members,       // of `request`: `members`, one page
       post,          // `post` is new, or has changed its state; by id, or `draft` when it had none
+      acks,          // `post` was committed before, and more have acknowledged it
       election,      // in `channel`: `user` asks for votes
       leader,        // in `channel`: who leads has changed
-      sync,          // in `channel`: `records` pulled so far, `differences` known to be missing
+      sync,          // in `channel`: `records` pulled so far, of `differences`; 0: of nobody knows
+                     // how many
       synced,        // in `channel`: everything the leader had is here
       store_failed,  // `text`; nothing works any more
     };
@@ -179,7 +185,7 @@ class Client {
   // Opens a conversation; answered by `ready`, `away` or `silent`.
   void greet(std::string_view user);
   void mark_read(std::string_view user, std::uint64_t upto_seq);
-  // ---- channels; every name with or without "#" ----
+  // ---- channels; every name with or without "#", or the id of a channel of ours ----
   // What this device knows by itself.
   std::vector<Channel> my_channels() const;
   // This connection carries our replica of the channel from now on: we count as online there, get
@@ -251,17 +257,21 @@ class Client {
     std::uint64_t count = 0;
     std::string fingerprint;  // hex
   };
+  // Told every now and then by what takes long, on the thread that asked for it: so many records
+  // of so many (0 of 0: not by records). False: it ends, as an error.
+  using Progress = std::function<bool(std::uint64_t records, std::uint64_t all)>;
   // Reads every record of the channel on this disk and proves digests and index. The comparison
-  // with the leader is `pull`.
-  std::expected<Verified, std::string> verify(std::string_view channel) const;
+  // with the leader is `pull`. Nobody else waits for it.
+  std::expected<Verified, std::string> verify(std::string_view channel,
+                                              const Progress& progress = {}) const;
   struct Conversation {
     std::string peer;
     std::uint64_t unread = 0;
     std::uint64_t last_at_ms = 0;
   };
   std::expected<std::vector<Conversation>, std::string> conversations() const;
-  // Reads the whole store; an error says what to do.
-  std::expected<void, std::string> check_store() const;
+  // Reads the whole store; an error says what to do. Nobody else waits for it.
+  std::expected<void, std::string> check_store(const Progress& progress = {}) const;
 
   struct Status {
     std::string account;

@@ -6,16 +6,19 @@
 namespace moot::client {
 
 void ChannelLists::list(RequestId request) {
+  if (!cx_->takes_question(lists_.size(), request)) return;
   lists_.push_back({request, {}, {}});
   ask_channels();
 }
 
-void ChannelLists::find(std::string folded, Found found) {
-  lists_.push_back({{}, std::move(folded), std::move(found)});
+void ChannelLists::find(RequestId request, std::string folded, Found found) {
+  if (!cx_->takes_question(lists_.size(), request)) return;
+  lists_.push_back({request, std::move(folded), std::move(found)});
   ask_channels();
 }
 
 void ChannelLists::members(RequestId request, const ChannelId& channel) {
+  if (!cx_->takes_question(member_lists_.size(), request)) return;
   member_lists_.push_back({request, channel});
   ask_members();
 }
@@ -115,15 +118,11 @@ void ChannelLists::on(const s::ChMembers& page) {
 bool ChannelLists::refused(const s::Err& err) {
   if (err.ref_cmd == c::ChLst::kTable.name) {
     if (!channels_asked_) return true;
-    const List list = std::move(lists_.front());
+    const RequestId request = lists_.front().request;
     lists_.pop_front();
     channels_asked_ = false;
     after_.reset();
-    if (list.found) {
-      list.found(std::nullopt);
-    } else {
-      cx_->fx->event(ev::Done{list.request, err.message});
-    }
+    cx_->fx->event(ev::Done{request, err.message});
     ask_channels();
     return true;
   }

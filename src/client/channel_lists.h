@@ -11,18 +11,19 @@
 namespace moot::client {
 
 // What the server is asked page by page: its channels, the members of one (protocol.md 6.3). One
-// page of each kind is in flight.
+// page of each kind is in flight; at limits::kListsWaiting of a kind, more are refused.
 class ChannelLists {
  public:
   // What a page of CH_LST means here: state with what is known on this disk.
   using Describe = std::function<ChannelState(const ChannelEntry&)>;
-  // Of a name: the channel, or nothing when the server lists none.
+  // Of a name: the channel, or nothing when the server lists none. Not called when the server does
+  // not say: then the request is told why.
   using Found = std::function<void(std::optional<ChannelId>)>;
 
   explicit ChannelLists(Context& cx) : cx_(&cx) {}
 
   void list(RequestId request);
-  void find(std::string folded, Found found);
+  void find(RequestId request, std::string folded, Found found);
   void members(RequestId request, const ChannelId& channel);
 
   void opened();

@@ -222,6 +222,10 @@ void Channels::send_pulls() {
 // ---- the user ---------------------------------------------------------------------------------
 
 const LocalChannel* Channels::find(std::string_view name) const {
+  if (const auto id = parse_ulid<ChannelId>(name)) {
+    const auto known = channels_.find(*id);
+    if (known != channels_.end()) return known->second.get();
+  }
   const std::string folded = cx_->fold(name);
   const LocalChannel* past = nullptr;
   for (const auto& [id, channel] : channels_) {
@@ -312,13 +316,15 @@ void Channels::enter(RequestId request, std::string_view name) {
   }
   if (const LocalChannel* channel = find(name); channel != nullptr && channel->known().member)
     return join(request, channel->known().id);
-  lists_.find(folded, [this, request, shown = std::string(name)](std::optional<ChannelId> id) {
-    if (id) return join(request, *id);
-    // A private one that we were invited to again.
-    if (const LocalChannel* channel = find(shown)) return join(request, channel->known().id);
-    cx_->fx->event(ev::Done{request, "The server has no open channel #" + shown +
-                                         "; `moot channels` lists them, `moot create` makes one."});
-  });
+  lists_.find(
+      request, folded, [this, request, shown = std::string(name)](std::optional<ChannelId> id) {
+        if (id) return join(request, *id);
+        // A private one that we were invited to again.
+        if (const LocalChannel* channel = find(shown)) return join(request, channel->known().id);
+        cx_->fx->event(
+            ev::Done{request, "The server has no open channel #" + shown +
+                                  "; `moot channels` lists them, `moot create` makes one."});
+      });
 }
 
 void Channels::leave(RequestId request, std::string_view name) {
@@ -364,7 +370,7 @@ void Channels::mark_read(std::string_view name, std::uint64_t upto) {
 
 void Channels::pull(RequestId request, std::string_view name) {
   LocalChannel* channel = mine(request, name);
-  if (channel == nullptr) return;
+  if (channel == nullptr || !cx_->takes_question(pulls_.size(), request)) return;
   pulls_.push_back(
       {request, channel->known().id, channel->syncs(), cx_->now.tick + limits::kLeaderPatience});
   channel->used();

@@ -16,7 +16,8 @@
 namespace moot::client {
 
 // The channels of this device (protocol.md 6.3): those of which it has a replica, and what is asked
-// of the server about others. Names are compared case-folded; they come without "#".
+// of the server about others. Names are compared case-folded; they come without "#". The id of a
+// channel of ours, as text, is taken for its name, and stays so whatever it is called.
 class Channels {
  public:
   // `records` outlives it and shows what the same store loaded.
@@ -107,7 +108,7 @@ class Channels {
   ChannelLists lists_;
   bool all_wanted_ = false;
   std::uint64_t last_draft_ = 0;
-  std::deque<Pull> pulls_;
+  std::deque<Pull> pulls_;  // at most limits::kListsWaiting
 };
 
 }  // namespace moot::client

@@ -83,8 +83,7 @@ class ChannelsTest : public testing::Test {
       return true;
     });
   }
-  void commit(const RecordKey& key) {
-    const std::vector<UserId> acks{user("ada"), user("bob")};
+  void commit(const RecordKey& key, const std::vector<UserId>& acks = {user("ada"), user("bob")}) {
     w.from_server(s::ChMsgCommit{.id = key.id,
                                  .acks = acks,
                                  .channel = kOps,
@@ -190,6 +189,20 @@ TEST_F(ChannelsTest, AMessageIsPendingThenCommittedAndItsMarkGoesToDiskAWhileLat
   EXPECT_FALSE(w.ops().empty());
 }
 
+TEST_F(ChannelsTest, MoreAcknowledgementsAreNoSecondCommit) {
+  open();
+  healthy();
+  post("hello");
+  w.commit();
+  const RecordKey key = only_pending();
+  commit(key);
+  w.pass(limits::kCommitMarkDelay);
+  w.commit();
+  forget();
+  commit(key, {user("cyd")});
+  EXPECT_THAT(w.events(), ElementsAre("post #ops @ada hello committed again"));
+}
+
 TEST_F(ChannelsTest, AReadOfTheStoreSeesWhatWasTold) {
   open();
   healthy();
@@ -266,6 +279,36 @@ TEST_F(ChannelsTest, WhatWasInDoubtBeforeARestartGoesWithoutBeingAskedFor) {
   answer_sync();
   w.pass(Millis{300});
   EXPECT_THAT(w.heard(), Contains(StartsWith("CH_MSG")));
+}
+
+TEST_F(ChannelsTest, WhatWasInDoubtBeforeARestartKeepsItsIdWhateverIsRefused) {
+  open();
+  healthy();
+  post("from before");
+  w.commit();
+  const RecordKey key = only_pending();
+  ClientSnapshot snapshot;
+  StoredChannel& ops = snapshot.channels.emplace_back();
+  ops.channel = w.engine().core().channels().find("ops")->known();
+  ops.replica.pending.push_back({replica().pending().find(key)->record, true});
+  w.begin(std::move(snapshot));
+  w.open();
+  w.from_server(status(ChannelStatus::healthy));
+  elect();
+  answer_sync();
+  w.pass(Millis{300});
+  ASSERT_THAT(w.heard(), Contains(StartsWith("CH_MSG")));
+  for (const Errc code : {Errc::bad_time, Errc::conflict, Errc::expired}) {
+    s::Err err;
+    err.code = moot::text(code);
+    err.ref_cmd = "CH_MSG";
+    err.channel = kOps;
+    err.id = MsgOrUser(key.id);
+    err.now = w.now().wall.ms;
+    w.from_server(err);
+    w.commit();
+    EXPECT_EQ(only_pending(), key) << moot::text(code);
+  }
 }
 
 TEST_F(ChannelsTest, ATextThatWaitedGoesAfterTheChannelWasLeftAndEnteredAgain) {
@@ -500,6 +543,82 @@ TEST_F(ChannelsTest, ALongPullIsPatientAgainWhenItsLeaderGoes) {
   w.from_server(status(ChannelStatus::electing));
   w.pass(limits::kLeaderPatience);
   EXPECT_THAT(w.events(), Contains(StartsWith("done 3: Nobody leads #ops.")));
+}
+
+TEST_F(ChannelsTest, OnlySoManyQuestionsOfAKindWait) {
+  open();
+  w.from_server(status(ChannelStatus::few, 2));
+  w.lose();
+  const auto refused = [&](auto question) {
+    forget();
+    for (std::uint64_t n = 1; n <= limits::kListsWaiting; ++n)
+      ask([&](Channels& c) { question(c, RequestId{n}); });
+    EXPECT_THAT(w.events(), IsEmpty());
+    ask([&](Channels& c) { question(c, RequestId{9'999}); });
+    EXPECT_THAT(w.events(), ElementsAre(StartsWith("done 9999: Too many questions wait")));
+  };
+  refused([](Channels& c, RequestId r) { c.list(r); });
+  refused([](Channels& c, RequestId r) { c.members(r, "ops"); });
+  refused([](Channels& c, RequestId r) { c.pull(r, "ops"); });
+  // The names that are looked for share the queue of the list.
+  ask([](Channels& c) { c.enter({9'999}, "nowhere"); });
+  EXPECT_THAT(w.events(), ElementsAre(StartsWith("done 9999: Too many questions wait")));
+}
+
+TEST_F(ChannelsTest, ARefusedListIsNotTakenForAnEmptyOne) {
+  open();
+  ask([](Channels& c) { c.enter({7}, "nowhere"); });
+  w.from_server(s::Err{.ref_cmd = "CH_LST", .code = "busy", .message = "Later."});
+  EXPECT_THAT(w.events(), ElementsAre("done 7: Later."));
+}
+
+TEST_F(ChannelsTest, TheIdOfAChannelOfOursIsItsNameWhateverItIsCalled) {
+  open();
+  w.from_server(status(ChannelStatus::healthy));
+  s::ChStatus renamed = status(ChannelStatus::healthy);
+  renamed.name = Name{"dev"};
+  w.from_server(renamed);
+  const Channels& channels = w.engine().core().channels();
+  EXPECT_EQ(channels.find("ops"), nullptr);
+  ASSERT_NE(channels.find(text(kOps)), nullptr);
+  EXPECT_EQ(channels.find(text(kOps)), channels.find("dev"));
+}
+
+TEST_F(ChannelsTest, APullTellsOfHowManyAsSoonAsItKnows) {
+  open();
+  healthy();
+  ask([](Channels& c) { c.pull({3}, "ops"); });
+  std::vector<ByteBuf> bodies;
+  std::vector<AppendRecord> page;
+  const std::vector<std::uint8_t> stamp(20, 1);
+  for (std::uint8_t i = 0; i < 3; ++i) bodies.push_back(*write_text("old", std::nullopt));
+  for (std::uint8_t i = 0; i < 3; ++i) {
+    const std::array<std::uint8_t, 10> random{i};
+    const MsgId id = MsgId::make(w.now().wall, random);
+    AppendRecord& record = page.emplace_back();
+    record.id = id;
+    record.from = user("bob");
+    record.timestamp = id.time().ms;
+    record.msg = bodies[i];
+    record.stamp = stamp;
+  }
+  const auto answer = [&](std::uint64_t req, std::size_t from, std::size_t n, bool more) {
+    s::ChAppend append{.id = kOps, .req = req};
+    const std::span<const AppendRecord> part = std::span(page).subspan(from, n);
+    append.messages = part;
+    append.more = more;
+    if (more) append.upto = part.back().id;
+    forget();
+    w.from_server(append);
+    std::vector<std::string> told;
+    for (std::string& e : w.events())
+      if (e.starts_with("sync")) told.push_back(std::move(e));
+    w.commit();
+    return told;
+  };
+  // While pages follow nobody says how many there are; then it is known.
+  EXPECT_THAT(answer(2, 0, 2, true), ElementsAre("sync #ops 2 of 0"));
+  EXPECT_THAT(answer(3, 2, 1, false), ElementsAre("sync #ops 3 of 3"));
 }
 
 TEST_F(ChannelsTest, APullEndsWithTheConnection) {

@@ -343,6 +343,39 @@ TEST(ClientCore, TheUserListComesPageByPage) {
   EXPECT_THAT(w->events(), ElementsAre("users 2", "users 2 last"));
 }
 
+TEST(ClientCore, OnlySoManyListsAndGreetingsWait) {
+  World w;
+  w.events();
+  for (std::uint64_t n = 1; n <= limits::kListsWaiting; ++n) w.engine().list_users(w.now(), {n});
+  EXPECT_THAT(w.events(), IsEmpty());
+  w.engine().list_users(w.now(), {9'999});
+  EXPECT_THAT(w.events(), ElementsAre(StartsWith("done 9999: Too many questions wait")));
+  for (std::size_t n = 0; n < limits::kGreetingsMax; ++n)
+    w.engine().greet(w.now(), user("u" + std::to_string(n)));
+  w.engine().greet(w.now(), user("u0"));
+  EXPECT_THAT(w.events(), IsEmpty());
+  w.engine().greet(w.now(), user("bob"));
+  EXPECT_THAT(w.events(), ElementsAre(AllOf(StartsWith("notice Too many people were greeted"),
+                                            HasSubstr("greet @bob later"))));
+}
+
+TEST(ClientCore, TheOutboxHasABoundAndSaysSo) {
+  auto snapshot = ClientSnapshot{};
+  for (std::size_t n = 0; n < limits::kOutboxMessages; ++n) {
+    PrivateMessage m;
+    m.peer = user("bob");
+    m.author = user("ada");
+    m.msg_id = id_at(UnixMs{1'700'000'000'000 + n}, 1);
+    m.state = MessageState::sent;
+    snapshot.outbox.push_back(std::move(m));
+  }
+  World w(std::move(snapshot));
+  const auto refused =
+      w.engine().send_message(w.now(), {user("bob"), "one more", std::nullopt, {}, {}});
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_THAT(refused.error().message, HasSubstr("65536 messages of yours are not confirmed"));
+}
+
 TEST(ClientCore, AHandshakeIsAnsweredOnceAndBothAreReady) {
   auto asker = open_world();
   auto answerer = open_world({}, true);

@@ -48,6 +48,12 @@ class Context {
     const std::int64_t ms = static_cast<std::int64_t>(now.wall.ms) + clock_offset_ms;
     return {static_cast<std::uint64_t>(std::max<std::int64_t>(ms, 0))};
   }
+  // One more of what waits for the server to be asked; false: refused, and told.
+  bool takes_question(std::size_t waiting, RequestId request) {
+    if (waiting < limits::kListsWaiting) return true;
+    fx->event(ev::Done{request, "Too many questions wait for the server; ask again later."});
+    return false;
+  }
   std::string fold(std::string_view text) const {
     return rules.fold == nullptr ? std::string(text) : rules.fold(text);
   }

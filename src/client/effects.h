@@ -134,6 +134,7 @@ struct Post {
   const KnownChannel& channel;
   State state = State::pending;
   std::optional<RecordKey> key;  // none: waiting
+  bool again = false;            // committed before: only more have acknowledged it
   std::uint64_t draft = 0;       // of ours and of this process: what `post` gave
   UserId from;
   Bytes msg;
@@ -154,8 +155,8 @@ struct LeaderChanged {
 };
 struct SyncProgress {
   const KnownChannel& channel;
-  std::uint64_t records = 0;
-  std::uint64_t differences = 0;
+  std::uint64_t records = 0;      // pulled
+  std::uint64_t differences = 0;  // those, and what is known to be missing; 0: how much is unknown
 };
 struct Synced {
   const KnownChannel& channel;

@@ -348,7 +348,9 @@ void LocalChannel::told(const note::Committed& n) {
 }
 
 void LocalChannel::told(const note::MoreAcks& n) {
-  cx_->fx->event(post_of(n.record, ev::Post::State::committed));
+  ev::Post post = post_of(n.record, ev::Post::State::committed);
+  post.again = true;
+  cx_->fx->event(post);
 }
 
 void LocalChannel::told(const note::Conflict& n) { conflict_ = n.id; }
@@ -365,7 +367,9 @@ void LocalChannel::told(const note::Standing& n) {
 }
 
 void LocalChannel::told(const note::SyncProgress& n) {
-  cx_->fx->event(ev::SyncProgress{state_.known, n.records, n.differences});
+  // While pages follow one another, nobody says how many there are.
+  const std::uint64_t all = n.at ? 0 : n.records + n.differences;
+  cx_->fx->event(ev::SyncProgress{state_.known, n.records, all});
 }
 
 void LocalChannel::told(const note::Synced&) {

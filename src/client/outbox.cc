@@ -56,6 +56,11 @@ void Outbox::note_id(const UserId& peer, const MsgId& id) {
 }
 
 Result<MsgId> Outbox::add(New message) {
+  if (entries_.size() >= limits::kOutboxMessages) {
+    return moot::fail("Already " + std::to_string(entries_.size()) +
+                      " messages of yours are not confirmed by those they are for; send more when "
+                      "they are.");
+  }
   auto msg = write_text(message.text, message.re);
   if (!msg) return std::unexpected(msg.error());
   if (msg->size() > cx_->max_msg) {
@@ -84,6 +89,7 @@ Result<MsgId> Outbox::add(New message) {
 }
 
 void Outbox::adopt(const PrivateMessage& message) {
+  if (entries_.size() >= limits::kOutboxMessages) return;  // the device that wrote it resends it
   const std::uint64_t order = next_order_++;
   if (!by_id_.emplace(message.msg_id, order).second) return;
   Entry e;

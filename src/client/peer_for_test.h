@@ -323,7 +323,8 @@ inline std::string World::describe(const Event& event) {
       return "post " + name(p.channel) + " @" + std::string(p.from.str()) + " " +
              (p.msg.empty() ? "" : read_content(p.msg).text) + " " +
              std::string(kStates[static_cast<int>(p.state)]) + (p.key ? "" : " no id") +
-             (p.draft != 0 ? " ours" : "") + (p.need > 0 ? " need " + std::to_string(p.need) : "") +
+             (p.draft != 0 ? " ours" : "") + (p.again ? " again" : "") +
+             (p.need > 0 ? " need " + std::to_string(p.need) : "") +
              (p.why.empty() ? "" : ": " + std::string(p.why));
     }
     std::string operator()(const ev::Standing& s) const {
@@ -334,7 +335,8 @@ inline std::string World::describe(const Event& event) {
              (l.state.leader ? " @" + std::string(l.state.leader->str()) : " nobody");
     }
     std::string operator()(const ev::SyncProgress& s) const {
-      return "sync " + name(s.channel) + " " + std::to_string(s.records);
+      return "sync " + name(s.channel) + " " + std::to_string(s.records) + " of " +
+             std::to_string(s.differences);
     }
     std::string operator()(const ev::Synced& s) const { return "synced " + name(s.channel); }
   };

@@ -40,6 +40,7 @@ Contact& People::update(const UserId& id, std::string_view name, UserStatus stat
 }
 
 void People::list(RequestId request) {
+  if (!cx_->takes_question(lists_.size(), request)) return;
   lists_.push_back(request);
   ask_page();
 }
@@ -88,6 +89,11 @@ void People::on(const s::UsrRmd& u) {
 }
 
 void People::greet(const UserId& peer) {
+  if (greetings_.size() >= limits::kGreetingsMax && !greetings_.contains(peer)) {
+    cx_->fx->event(ev::Notice{"Too many people were greeted and have not answered; greet " +
+                              ("@" + std::string(peer.str())) + " later."});
+    return;
+  }
   Greeting& g = greetings_[peer];
   if (cx_->open) send_greeting(peer, g);
 }
@@ -101,16 +107,26 @@ void People::on(const s::UsrHsk& hsk) {
   using Kind = ev::Handshake::Kind;
   if (greetings_.erase(hsk.id) > 0) {
     // Ours is on its way to them and answers theirs as well, should they have crossed.
-    answered_[hsk.id] = cx_->now.tick;
+    note_answered(hsk.id);
     cx_->fx->event(ev::Handshake{hsk.id, hsk.name.text, Kind::ready});
     return;
   }
   const auto before = answered_.find(hsk.id);
   if (before != answered_.end() && cx_->now.tick - before->second < kAnswerAgain) return;
   if (!answers_ || hsk.id == cx_->self) return;
-  answered_[hsk.id] = cx_->now.tick;
+  if (!note_answered(hsk.id)) return;
   cx_->send(c::CnnUsr{.to = hsk.id});
   cx_->fx->event(ev::Handshake{hsk.id, hsk.name.text, Kind::asked});
+}
+
+bool People::note_answered(const UserId& peer) {
+  if (answered_.size() >= limits::kAnsweredGreetings) {
+    std::erase_if(answered_,
+                  [this](const auto& a) { return cx_->now.tick - a.second >= kAnswerAgain; });
+    if (answered_.size() >= limits::kAnsweredGreetings) return false;
+  }
+  answered_[peer] = cx_->now.tick;
+  return true;
 }
 
 bool People::refused(const s::Err& err, const std::optional<SentRange>& ref) {

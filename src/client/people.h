@@ -41,6 +41,8 @@ class People {
   };
 
   void ask_page();
+  // False: too many of late, this one is not answered.
+  bool note_answered(const UserId& peer);
   void send_greeting(const UserId& peer, Greeting& g);
   Contact& update(const UserId& id, std::string_view name, UserStatus status,
                   const std::optional<Bytes>& keys);
@@ -49,10 +51,11 @@ class People {
   Context* cx_;
   const bool answers_;
   std::map<UserId, Contact> contacts_;
-  std::deque<RequestId> lists_;
+  std::deque<RequestId> lists_;  // at most limits::kListsWaiting
   bool page_asked_ = false;
   std::optional<UserId> after_;
-  std::map<UserId, Greeting> greetings_;  // ours that nobody answered yet
+  // Ours that nobody answered yet; at most limits::kGreetingsMax.
+  std::map<UserId, Greeting> greetings_;
   std::unordered_map<UserId, Tick> answered_;
 };
 

@@ -126,11 +126,31 @@ inline constexpr minutes kAntiEntropy{10};
 
 // A client (replication.md 2.6, protocol.md 9).
 inline constexpr std::size_t kAsksMax = 1'024;  // changes that wait for the server; over: refused
-inline constexpr std::size_t kWaitingTexts = 4'096;   // not composed yet; over: refused
-inline constexpr std::size_t kOwnInFlight = 64;       // of a channel; over: the next ones wait
-inline constexpr milliseconds kCommitMarkDelay{200};  // for company on the disk
-inline constexpr std::size_t kHeldOps = 1'024;        // for company; over: they go at once
-inline constexpr seconds kLeaderPatience{10};         // of a pull, until somebody leads
+inline constexpr std::size_t kListsWaiting = 256;          // of each kind, and pulls; over: refused
+inline constexpr std::size_t kGreetingsMax = 1'024;        // unanswered; over: refused
+inline constexpr std::size_t kAnsweredGreetings = 10'000;  // within 5 s; over: not answered
+inline constexpr std::size_t kOutboxMessages = 65'536;     // not confirmed yet; over: refused
+inline constexpr std::size_t kWaitingTexts = 4'096;        // not composed yet; over: refused
+inline constexpr std::size_t kOwnInFlight = 64;            // of a channel; over: the next ones wait
+inline constexpr milliseconds kCommitMarkDelay{200};       // for company on the disk
+inline constexpr std::size_t kHeldOps = 1'024;             // for company; over: they go at once
+inline constexpr seconds kLeaderPatience{10};              // of a pull, until somebody leads
+// Events that nobody has read. Over: nothing is read from the server and nothing more is taken to
+// be sent until half of them are gone; presence, and answers to who asks on and on, are dropped.
+inline constexpr std::size_t kEventsUnread = 16'384;
+inline constexpr std::size_t kEventBytesUnread = 32 * 1024 * 1024;
+inline constexpr std::size_t kClientWriteBytes = 32 * 1024 * 1024;  // over: connects again
+
+// The process that has a client's store, and the commands it serves.
+inline constexpr std::size_t kGuestsMax = 64;     // over: refused
+inline constexpr std::size_t kGuestAsks = 1'024;  // of all guests, unanswered; over: refused
+// A line: the longest text, each octet of it escaped by six. Over: no line of ours.
+inline constexpr std::size_t kGuestLineBytes = 6ull * kFrameBytesCeiling + 65'536;
+// The rows of an answer, give or take one. Over: the page ends, and says that there is more.
+inline constexpr std::size_t kGuestPageBytes = 4 * 1024 * 1024;
+// What a guest was told and has not read. Over: let go.
+inline constexpr std::size_t kGuestBytes = kGuestLineBytes + 4 * kGuestPageBytes;
+inline constexpr std::size_t kGuestProofs = 16;  // of the store, that wait; over: refused
 
 // The coordinator of a channel (replication.md 2.3).
 inline constexpr seconds kElectionTimeout{3};   // over: the candidate is refused

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/buffer.h"
+#include "model/limits.h"
 
 namespace moot::net {
 namespace {
@@ -68,13 +69,22 @@ class ClientConnection::State : public std::enable_shared_from_this<State> {
 
   void write(Bytes octets) {
     if (finished_ || closing_) return;
+    if (waiting_.size() + octets.size() > limits::kClientWriteBytes)
+      return finish("The server does not take what is sent; connecting again.");
     waiting_.put(octets);
     write_more();
+  }
+
+  void pause() { paused_ = true; }
+  void resume() {
+    if (!std::exchange(paused_, false) || !connected_ || reading_) return;
+    read();
   }
 
   void close() {
     if (finished_ || closing_) return;
     closing_ = true;
+    resume();  // what the server says last is its end
     wait(kCloseTimeout, {});
     if (!connected_) return finish({});
     if (!writing_) say_end();
@@ -177,7 +187,8 @@ class ClientConnection::State : public std::enable_shared_from_this<State> {
   }
 
   void read() {
-    if (finished_) return;
+    if (finished_ || paused_) return;
+    reading_ = true;
     with_stream([this](auto& stream) {
       stream.async_read_some(
           asio::buffer(in_),
@@ -186,6 +197,7 @@ class ClientConnection::State : public std::enable_shared_from_this<State> {
   }
 
   void on_read(error_code e, std::size_t n) {
+    reading_ = false;
     if (finished_) return;
     if (n > 0 && !closing_ && handlers_.octets) handlers_.octets({in_.data(), n});
     if (finished_) return;
@@ -263,6 +275,8 @@ class ClientConnection::State : public std::enable_shared_from_this<State> {
   Buffer waiting_;
   Buffer under_way_;
   bool connected_ = false;
+  bool reading_ = false;
+  bool paused_ = false;
   bool writing_ = false;
   bool closing_ = false;
   bool finished_ = false;
@@ -280,6 +294,8 @@ ClientConnection::~ClientConnection() {
 }
 
 void ClientConnection::write(Bytes octets) { state_->write(octets); }
+void ClientConnection::pause() { state_->pause(); }
+void ClientConnection::resume() { state_->resume(); }
 void ClientConnection::close() { state_->close(); }
 
 }  // namespace moot::net

@@ -29,7 +29,11 @@ class ClientConnection {
   ClientConnection(const ClientConnection&) = delete;
   ClientConnection& operator=(const ClientConnection&) = delete;
 
+  // Over limits::kClientWriteBytes that the server does not take, the connection is lost.
   void write(Bytes octets);
+  // Nothing is read until `resume`; the server waits, or ends the connection.
+  void pause();
+  void resume();
   // Flushes, says the end, and gives the other side a second to say its own.
   void close();
 

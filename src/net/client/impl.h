@@ -30,6 +30,8 @@ class Client::Impl {
 
 namespace net {
 std::string no_user(std::string_view text);
-}
+inline constexpr char kUnread[] =
+    "Too much has happened that was not read; read the events, then send.";
+}  // namespace net
 
 }  // namespace moot

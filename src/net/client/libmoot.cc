@@ -15,6 +15,7 @@ namespace moot {
 std::string net::no_user(std::string_view text) {
   return "\"" + std::string(text) + "\" is no user id; write a name such as @ada.";
 }
+using net::kUnread;
 using net::no_user;
 
 Client::Client(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -58,6 +59,7 @@ std::expected<std::string, std::string> Client::send(std::string_view to, std::s
                                                      std::uint64_t request) {
   const auto user = UserId::parse(to);
   if (!user || user->reserved()) return std::unexpected(no_user(to));
+  if (impl_->events.full()) return std::unexpected(kUnread);
   client::Outbox::New message{*user, std::string(text), std::nullopt, {}, {request}};
   net::random_octets(message.random);
   net::ClientRuntime& r = *impl_->runtime;
@@ -157,8 +159,9 @@ std::expected<std::vector<Client::Conversation>, std::string> Client::conversati
   return out;
 }
 
-std::expected<void, std::string> Client::check_store() const {
-  const auto checked = impl_->runtime->store().check();
+std::expected<void, std::string> Client::check_store(const Progress& progress) const {
+  const auto alive = [&] { return !progress || progress(0, 0); };
+  const auto checked = impl_->runtime->store().check(alive);
   if (!checked) return std::unexpected(checked.error().message);
   return {};
 }

@@ -58,6 +58,7 @@ std::expected<void, std::string> Client::attach(std::string_view channel) {
 
 std::expected<std::uint64_t, std::string> Client::post(std::string_view channel,
                                                        std::string_view text) {
+  if (impl_->events.full()) return std::unexpected(net::kUnread);
   const auto draft =
       impl_->on_channels([&](Channels& channels) { return channels.post(bare(channel), text); });
   if (!draft) return std::unexpected(draft.error().message);
@@ -212,13 +213,14 @@ std::vector<Client::Post> Client::pending_posts(std::string_view channel) const 
   });
 }
 
-std::expected<Client::Verified, std::string> Client::verify(std::string_view channel) const {
+std::expected<Client::Verified, std::string> Client::verify(std::string_view channel,
+                                                            const Progress& progress) const {
   const auto id = impl_->on_channels([&](Channels& channels) {
     const client::LocalChannel* one = std::as_const(channels).find(bare(channel));
     return one == nullptr ? std::optional<ChannelId>() : std::optional(one->known().id);
   });
   if (!id) return std::unexpected(no_channel(channel));
-  auto verified = net::verify_channel(*impl_->runtime, *id);
+  auto verified = net::verify_channel(*impl_->runtime, *id, progress);
   if (!verified) return std::unexpected(verified.error().message);
   return *verified;
 }

@@ -76,6 +76,7 @@ Result<std::unique_ptr<ClientRuntime>> ClientRuntime::start(Options options, Eve
   } catch (const store::ReadFailed& failed) {
     return std::unexpected(failed.error());
   }
+  events.on_room([raw] { raw->post([raw] { raw->room(); }); });
   raw->thread_ = std::thread([raw] { raw->io_.run(); });
   if (raw->options_.connect) raw->post([raw] { raw->engine_->start(raw->now()); });
   return self;
@@ -147,7 +148,18 @@ void ClientRuntime::arm() {
   });
 }
 
+void ClientRuntime::pause_if_full() {
+  if (connection_ && events_->full_until_room()) connection_->pause();
+}
+
+void ClientRuntime::room() {
+  if (connection_) connection_->resume();
+  if (std::exchange(connect_when_room_, false)) connect();
+}
+
 void ClientRuntime::connect() {
+  connect_when_room_ = events_->full_until_room();
+  if (connect_when_room_) return;
   const auto address = client::parse_address(options_.key.address);
   const auto tls = client::parse_tls(options_.key.tls);
   MOOT_CHECK(address && tls);  // the key file was read by the same rules
@@ -158,6 +170,7 @@ void ClientRuntime::connect() {
   };
   on.octets = [this](Bytes octets) {
     guarded([this, octets] { engine_->octets(now(), octets); });
+    pause_if_full();
     arm();
   };
   on.lost = [this](std::string why) {
@@ -173,6 +186,7 @@ void ClientRuntime::write(Bytes octets) {
   if (connection_) connection_->write(octets);
 }
 void ClientRuntime::close() {
+  connect_when_room_ = false;
   if (connection_) connection_->close();
 }
 void ClientRuntime::store(Ticket ticket, std::vector<cop::Any> ops) {

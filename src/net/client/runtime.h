@@ -62,6 +62,9 @@ class ClientRuntime final : public client::Engine::Runner {
   // that found it out is kept.
   void guarded(const std::function<void()>& work);
   void arm();
+  // Whoever reads the events is behind: the server is not read either, nor connected to.
+  void pause_if_full();
+  void room();
 
   void connect() override;
   void write(Bytes octets) override;
@@ -81,6 +84,7 @@ class ClientRuntime final : public client::Engine::Runner {
   boost::asio::steady_timer timer_{io_};
   Tick armed_{0};
   std::unique_ptr<ClientConnection> connection_;
+  bool connect_when_room_ = false;
   std::unique_ptr<client::Engine> engine_;
   std::function<void()> on_ended_;
   std::unique_ptr<store::ClientStore> store_;  // its thread posts into io_

@@ -168,7 +168,7 @@ struct Teller {
   }
   Client::Event operator()(const ev::Post& p) const {
     Client::Event e;
-    e.kind = Kind::post;
+    e.kind = p.again ? Kind::acks : Kind::post;
     e.post = tell(p, self);
     return e;
   }

@@ -54,6 +54,7 @@ Client::Channel tell(const client::ChannelState& state) {
 Client::Post tell(const client::ev::Post& post, const UserId& self) {
   Client::Post p;
   p.channel = post.channel.name;
+  p.channel_id = text(post.channel.id);
   if (post.key) p.id = text(post.key->id);
   p.draft = post.draft;
   p.from = post.from.str();
@@ -73,6 +74,7 @@ Client::Post tell(const client::ev::Post& post, const UserId& self) {
 Client::Post tell(const CommittedMessage& m, std::string_view channel, const UserId& self) {
   Client::Post p;
   p.channel = channel;
+  p.channel_id = text(m.channel);
   p.id = text(m.record.id);
   p.from = m.record.from.str();
   p.text = client::shown(client::read_content(m.record.msg));

@@ -42,8 +42,11 @@ RecordKey behind(RecordKey key) {
 
 }  // namespace
 
-Result<Client::Verified> verify_channel(ClientRuntime& runtime, const ChannelId& channel) {
-  if (const Status pages = runtime.store().check(); !pages) return std::unexpected(pages.error());
+Result<Client::Verified> verify_channel(ClientRuntime& runtime, const ChannelId& channel,
+                                        const Client::Progress& progress) {
+  const auto alive = [&] { return !progress || progress(0, 0); };
+  if (const Status pages = runtime.store().check(alive); !pages)
+    return std::unexpected(pages.error());
   Wanted index = wanted(runtime, channel, nullptr);
   if (!index.known) return fail("There is nothing of this channel here.");
   // All that the index speaks of is on disk once a read behind it was answered.
@@ -70,6 +73,8 @@ Result<Client::Verified> verify_channel(ClientRuntime& runtime, const ChannelId&
           found.add(key.digest);
         }
         if (keys.size() < kPage) break;
+        if (progress && !progress(found.count(), index.set.count()))
+          return fail("It was ended before all was read.");
       }
     } catch (const store::ReadFailed& failed) {
       return std::unexpected(failed.error());
