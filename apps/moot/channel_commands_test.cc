@@ -34,21 +34,7 @@ Client::Channel ops() {
   return c;
 }
 
-Json line(const Client::Channel& c) {
-  Json json;
-  put_channel(json, c);
-  return json;
-}
-Json line(const Client::Post& p) {
-  Json json;
-  put_post(json, p);
-  return json;
-}
-Json event(const Client::Post& p) {
-  Json json;
-  put_post(json.set("ev", "post"), p);
-  return json;
-}
+Json event(const Client::Post& p) { return app::event("post", p); }
 
 Client::Post post(std::uint64_t n, std::string text = "hello") {
   Client::Post p;
@@ -450,8 +436,10 @@ ScriptedOwner::Script keeper_of(Log& log) {
     const std::string& what = ask.str("do");
     if (what == "channels_here") return {line(log.channel)};
     if (what == "verify" && !log.broken.empty()) return {Json().set("error", log.broken)};
-    if (what == "verify")
-      return {Json().set("count", std::uint64_t{12}).set("fingerprint", "00ff")};
+    if (what == "verify") {
+      return {Json().set("records", std::uint64_t{6}).set("all", std::uint64_t{12}),
+              Json().set("count", std::uint64_t{12}).set("fingerprint", "00ff")};
+    }
     if (what == "attach" && log.lacking > 0) {
       const auto n = static_cast<std::uint64_t>(std::exchange(log.lacking, 0));
       const auto told = [&](std::string_view ev) {

@@ -43,7 +43,9 @@ int Chat::run() {
   }
   draw();
   while (!quit_ && input_open_) {
-    if (!hear_all() && !again()) return give_up({"The moot that has the store ended."});
+    const auto heard = seat_.hear(hearing());
+    if (heard == Seat::Heard::ended && !again())
+      return give_up({"The moot that has the store ended."});
     if (news_) {
       // Whoever went meanwhile is noticed by what is heard next.
       print_arrivals();
@@ -51,22 +53,14 @@ int Chat::run() {
     }
     pollfd p[3] = {
         {seat_.fd(), POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}, {ended_by_.get(), POLLIN, 0}};
-    if (poll(p, 3, -1) < 0 && errno != EINTR) break;
+    // A person may want to read on; nobody else has anything to wait for.
+    if (failed_ && !raw_) break;
+    if (poll(p, 3, heard == Seat::Heard::more ? 0 : -1) < 0 && errno != EINTR) break;
     if (p[2].revents != 0) break;
     if (p[1].revents != 0 && !read_input()) break;
   }
   if (raw_) std::fputs("\r\x1b[K", stdout);
   return drain() ? kDone : kFailed;
-}
-
-bool Chat::hear_all() {
-  for (int i = 0; i < 10'000; ++i) {
-    const auto got = seat_.receive(std::chrono::milliseconds(0));
-    if (got.ended) return false;
-    if (!got.line) return true;
-    hear(*got.line);
-  }
-  return true;
 }
 
 // From here on whatever arrives in our channels is told, and printed.
@@ -106,6 +100,7 @@ bool Chat::print_arrivals() {
 bool Chat::drain() {
   const auto until = std::chrono::steady_clock::now() + (raw_ ? std::chrono::seconds(3) : kDrain);
   while (waiting() > 0 || unanswered_ > 0) {
+    if (failed_) return false;  // said already
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         until - std::chrono::steady_clock::now());
     if (left.count() <= 0) {
@@ -119,6 +114,7 @@ bool Chat::drain() {
     if (got.ended) return raw_;
     if (got.line) hear(*got.line);
   }
+  if (failed_) return false;
   if (news_) print_arrivals();
   return true;
 }
@@ -161,6 +157,7 @@ void Chat::hear(const Json& line) {
     channels_.erase(line.str("channel"));
     note("You are not in #" + safe(line.str("channel")) + " any more.");
   } else if (ev == "notice" || ev == "store_failed") {
+    failed_ = failed_ || ev == "store_failed";
     note(safe(line.str("why")));
   }
 }

@@ -21,7 +21,6 @@ class Chat {
   int run();
 
  private:
-  bool hear_all();
   void hear(const Json& line);
   void on_connection(const Json& line);
   void on_message(const Json& line);
@@ -72,6 +71,7 @@ class Chat {
   std::set<std::uint64_t> drafts_;            // ours to channels that are not committed yet
   std::uint64_t last_post_ = 0;               // what was printed of the channels, by arrival
   bool news_ = false;                         // there may be more
+  bool failed_ = false;                       // the owner's store takes nothing any more
   std::size_t unanswered_ = 0;
   std::uint64_t next_n_ = 1'000'000;  // Seat counts from 1
   std::uint64_t users_n_ = 0;

@@ -42,8 +42,13 @@ class Puller {
   std::expected<Proof, Trouble> prove() {
     pulled_ = {};
     Proof proof;
+    Progress progress(name() + " proved", isatty(STDERR_FILENO) == 1);
     const auto each = [&](const Json& line) {
-      proof = {line.u64("count"), line.str("fingerprint")};
+      if (line.has("fingerprint")) {
+        proof = {line.u64("count"), line.str("fingerprint")};
+      } else if (line.u64("all") > 0) {
+        progress.show(line.u64("records"), line.u64("all"));
+      }
     };
     const auto done = seat_.ask(Json().set("do", "verify").set("channel", channel_), each,
                                 kProofPatience, [this](const Json& line) { hear(line); });
@@ -86,11 +91,11 @@ class Puller {
 
   // What came since the last pull or proof: a device that attaches is given what it lacks before
   // anybody asks for it.
-  std::expected<Pulled, Trouble> pull(Progress& progress) {
+  std::expected<Pulled, Trouble> pull() {
     Pulled pulled;
     const auto each = [&](const Json& line) {
       pulled = {line.u64("records"), line.u64("differences")};
-      progress.show(pulled.records, pulled.differences);
+      show(pulled);
     };
     const auto done = seat_.ask(Json().set("do", "pull").set("channel", channel_), each,
                                 kPullPatience, [this](const Json& line) { hear(line); });
@@ -108,6 +113,12 @@ class Puller {
     return {};
   }
 
+  // From here until `progress_ends`, it is shown how far pulls are.
+  void progress_begins() {
+    progress_ = std::make_unique<Progress>(name(), isatty(STDERR_FILENO) == 1);
+  }
+  void progress_ends() { progress_.reset(); }
+
   const Client::Channel& state() const { return state_; }
   std::string name() const { return '#' + safe(channel_); }
 
@@ -118,11 +129,19 @@ class Puller {
     const std::string& name = line.str("channel");
     if (same_channel(name, channel_) || same_channel(name, state_.name)) {
       if (ev == "channel" || ev == "leader" || ev == "election") state_ = get_channel(line);
-      if (ev == "sync") sync_ = {line.u64("records"), line.u64("differences")};
+      if (ev == "sync") {
+        sync_ = {line.u64("records"), line.u64("differences")};
+        show(sync_);
+      }
       if (ev == "synced") count_sync();
     }
     if (ev == "connected" || ev == "caught_up") off_.clear();
     if (ev == "disconnected" || ev == "stopped") off_ = line.str("text");
+    if (ev == "store_failed") off_ = line.str("why");
+  }
+
+  void show(const Pulled& p) {
+    if (progress_) progress_->show(p.records, p.differences);
   }
 
   void count_sync() {
@@ -136,6 +155,7 @@ class Puller {
   Client::Channel state_;
   Pulled pulled_;
   Pulled sync_;  // that runs
+  std::unique_ptr<Progress> progress_;
   std::string off_;
 };
 
@@ -150,22 +170,22 @@ std::expected<Puller, Trouble> puller(const Globals& globals, const std::string&
 int pull(const Globals& globals, const std::string& target, bool json) {
   auto p = puller(globals, target);
   if (!p) return give_up(p.error());
-  if (const auto done = p->find_leader(); !done) return give_up(done.error());
-  Pulled pulled;
-  if (!p->state().leading) {
-    Progress progress(p->name(), isatty(STDERR_FILENO) == 1);
-    const auto done = p->pull(progress);
-    if (!done) return give_up(done.error());
-    pulled = *done;
-  }
+  // A device that attaches pulls by itself.
+  p->progress_begins();
+  const auto found = p->find_leader();
+  std::expected<Pulled, Trouble> pulled;
+  if (found && !p->state().leading) pulled = p->pull();
+  p->progress_ends();
+  if (!found) return give_up(found.error());
+  if (!pulled) return give_up(pulled.error());
   if (json) {
     fmt::print("{{\"channel\":{},\"records\":{},\"differences\":{},\"synced\":true}}\n",
-               json_string(p->state().name), pulled.records, pulled.differences);
+               json_string(p->state().name), pulled->records, pulled->differences);
   } else if (p->state().leading) {
     fmt::print("{}: this device leads; the others pull from it.\n", p->name());
   } else {
     fmt::print("{}: {} pulled; in step with {}.\n", p->name(),
-               counted(pulled.records, "record", "records"),
+               counted(pulled->records, "record", "records"),
                p->state().keeper == "server" ? "the server" : '@' + safe(p->state().leader));
   }
   return kDone;
@@ -190,16 +210,13 @@ void print_proof(const Puller& p, const Proof& proof, bool json) {
 std::expected<Proof, Trouble> verified(Puller& p, Proof proof) {
   if (const auto done = p.find_leader(); !done) return std::unexpected(done.error());
   for (int i = 0; i < kRounds && !p.state().leading; ++i) {
-    Pulled pulled;
-    {
-      Progress progress(p.name(), isatty(STDERR_FILENO) == 1);
-      const auto done = p.pull(progress);
-      if (!done) return std::unexpected(done.error());
-      pulled = *done;
-    }
-    if (pulled.records == 0 && pulled.differences == 0) return proof;
+    p.progress_begins();
+    const auto pulled = p.pull();
+    p.progress_ends();
+    if (!pulled) return std::unexpected(pulled.error());
+    if (pulled->records == 0 && pulled->differences == 0) return proof;
     fmt::print(stderr, "{} differed from the leader's by {}: pulled, compared again.\n", p.name(),
-               counted(std::max(pulled.records, pulled.differences), "record", "records"));
+               counted(std::max(pulled->records, pulled->differences), "record", "records"));
     auto again = p.prove();
     if (!again) return again;
     proof = *again;

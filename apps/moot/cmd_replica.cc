@@ -29,13 +29,28 @@ std::uint64_t now_ms() {
 }
 
 class Replica {
+  struct Followed {
+    std::string id;  // as soon as it is known: a channel may be renamed
+    std::string name;
+    const std::string& lasting() const { return id.empty() ? name : id; }
+  };
+  static const std::string& id_in(const Json& line) {
+    return line.str(line.str("ev") == "post" ? "channel_id" : "id");
+  }
+  static auto is_of(const Json& line) {
+    return [id = id_in(line), name = line.str("channel")](const Followed& c) {
+      return c.id.empty() || id.empty() ? same_channel(c.name, name) : c.id == id;
+    };
+  }
+
  public:
   Replica(Seat seat, std::vector<std::string> channels, bool json, Fd ended_by)
       : seat_(std::move(seat)),
-        channels_(std::move(channels)),
         ended_by_(std::move(ended_by)),
         log_(json, colour_wanted(1)),
-        status_line_(!json && isatty(STDOUT_FILENO) == 1) {}
+        status_line_(!json && isatty(STDOUT_FILENO) == 1) {
+    for (std::string& name : channels) channels_.push_back({.id = {}, .name = std::move(name)});
+  }
 
   int run() {
     if (const int code = begin(); code != kDone) return code;
@@ -62,9 +77,15 @@ class Replica {
   int begin() {
     const auto hear_other = [this](const Json& line) { hear(line); };
     if (!seat_.send(Json().set("do", "watch"))) return begin_again();
-    for (const std::string& name : channels_) {
-      const auto done = attach_to(seat_, name, hear_other);
-      if (!done) return give_up(done.error());
+    for (const Followed& channel : std::vector(channels_)) {
+      const std::string& asked = channel.lasting();
+      if (const auto done = attach_to(seat_, asked, hear_other); !done)
+        return give_up(done.error());
+      const auto here = channel_here(seat_, asked, hear_other);
+      if (!here) return give_up(here.error());
+      // We may have left it meanwhile.
+      const auto still = std::ranges::find(channels_, asked, &Followed::lasting);
+      if (still != channels_.end() && !here->id.empty()) *still = {here->id, here->name};
     }
     return kDone;
   }
@@ -80,17 +101,17 @@ class Replica {
     const std::string& ev = line.str("ev");
     if (ev == "stopped") code_ = give_up({line.str("text")});
     if (ev == "store_failed") code_ = give_up({line.str("why")});
-    if (line.has("channel") && !mine(line.str("channel"))) return;
+    if (line.has("channel")) {
+      const auto known = std::ranges::find_if(channels_, is_of(line));
+      if (known == channels_.end()) return;
+      if (known->id.empty()) known->id = id_in(line);
+    }
     say(log_.hear(line, now_ms()));
     if (ev == "left") {
-      std::erase_if(channels_, [&](const auto& c) { return same_channel(c, line.str("channel")); });
+      std::erase_if(channels_, is_of(line));
       if (channels_.empty()) code_ = give_up({"There is no channel left to be a replica of."});
     }
     if (ev == "caught_up") owners_lost_ = 0;
-  }
-
-  bool mine(const std::string& channel) const {
-    return std::ranges::any_of(channels_, [&](const auto& c) { return same_channel(c, channel); });
   }
 
   void say(const std::vector<std::string>& lines) {
@@ -127,7 +148,7 @@ class Replica {
   }
 
   Seat seat_;
-  std::vector<std::string> channels_;
+  std::vector<Followed> channels_;
   Fd ended_by_;
   ReplicaLog log_;
   const bool status_line_;
@@ -162,9 +183,10 @@ void add_replica(CLI::App& app, Globals& globals, Run& run) {
   auto channels = std::make_shared<std::vector<std::string>>();
   auto json = std::make_shared<bool>(false);
   sub->add_option("NAME", *channels, "Channels, with or without #")->required();
-  sub->add_flag("--json", *json,
-                "One object a line: {\"at\",\"channel\",\"what\",...}, where what is status, "
-                "election, leader, commits, sync, synced, left, connected or disconnected");
+  sub->add_flag(
+      "--json", *json,
+      "One object a line: {\"at\",\"channel\",\"what\",...}, where what is status, "
+      "renamed, election, leader, commits, sync, synced, left, connected or disconnected");
   sub->footer(std::string("It takes part in elections, confirms what others say, and gives others "
                           "what they lack.\nEnds with SIGTERM or Ctrl-C, exit 0.\n") +
               kNameNote + "\nExample: moot --home /var/lib/moot-node replica ops");

@@ -39,7 +39,7 @@ std::expected<std::uint64_t, Trouble> each_message(
                                each);
     if (!done) return std::unexpected(done.error());
     total += rows;
-    if (rows < kPage) return total;
+    if (rows == 0 || (rows < kPage && !seat.more())) return total;
   }
 }
 

@@ -43,8 +43,10 @@ struct Wanted {
            std::ranges::any_of(peers, [&](const auto& p) { return m.from == p || m.to == p; });
   }
   bool holds(const Client::Post& p) const {
-    return everything ||
-           std::ranges::any_of(channels, [&](const auto& c) { return c.name == p.channel; });
+    return everything || std::ranges::any_of(channels, [&](const auto& c) {
+             return c.id.empty() || p.channel_id.empty() ? c.name == p.channel
+                                                         : c.id == p.channel_id;
+           });
   }
 };
 
@@ -102,7 +104,7 @@ class Tail {
   std::expected<void, Trouble> attach_again() {
     if (wanted_.everything) return attach({});
     for (const auto& c : wanted_.channels) {
-      if (auto done = attach(c.name); !done) return done;
+      if (auto done = attach(lasting_name(c)); !done) return done;
     }
     return {};
   }
@@ -118,7 +120,7 @@ class Tail {
       if (got.ended || !got.line) return;
       hear(*got.line);
       const std::string& ev = got.line->str("ev");
-      if (ev == "disconnected" || ev == "stopped") return;
+      if (ev == "disconnected" || ev == "stopped" || ev == "store_failed") return;
       if (ev == "caught_up") there = true;
       if (there) until = std::min(end, Clock::now() + kQuiet);
     }
@@ -151,22 +153,38 @@ class Tail {
   std::expected<std::vector<Client::Message>, Trouble> newest_messages(std::uint64_t count) {
     std::vector<Client::Message> rows;
     if (!wanted_.people()) return rows;
-    const auto each = [&](const Json& j) { rows.push_back(get_message(j)); };
     // One peer is asked for alone; of several, the newest are put together.
     const auto& peers = wanted_.peers;
     for (std::size_t i = 0; i < std::max<std::size_t>(peers.size(), 1); ++i) {
-      const auto done = ask(Json()
-                                .set("do", "history")
-                                .set("peer", peers.empty() ? std::string() : peers[i])
-                                .set("since", since_.ms)
-                                .set("count", count),
-                            each);
-      if (!done) return std::unexpected(done.error());
+      if (auto done = newest_of(peers.empty() ? std::string() : peers[i], count, rows); !done)
+        return std::unexpected(done.error());
     }
     std::ranges::sort(rows, {}, &Client::Message::seq);
     std::erase_if(rows, [&](const auto& m) { return !shown(m); });
     if (rows.size() > count) rows.erase(rows.begin(), rows.end() - static_cast<long>(count));
     return rows;
+  }
+
+  std::expected<void, Trouble> history(Json question, std::vector<Client::Message>& rows) {
+    return ask(question.set("do", "history").set("since", since_.ms),
+               [&](const Json& line) { rows.push_back(get_message(line)); });
+  }
+  // Page by page, from the end backwards.
+  std::expected<void, Trouble> newest_of(const std::string& peer, std::uint64_t count,
+                                         std::vector<Client::Message>& rows) {
+    for (std::uint64_t left = count, before = 0; left > 0;) {
+      const std::uint64_t wanted = std::min(left, kPage);
+      std::vector<Client::Message> page;
+      const auto done =
+          history(Json().set("peer", peer).set("before", before).set("count", wanted), page);
+      if (!done) return done;
+      const std::uint64_t got = page.size();
+      rows.insert(rows.end(), page.begin(), page.end());
+      if (got == 0 || (got < wanted && !seat_.more())) break;
+      before = page.front().seq;
+      left -= got;
+    }
+    return {};
   }
 
   // What arrives from here on comes after them.
@@ -176,8 +194,8 @@ class Tail {
     const auto last = last_arrival(seat_, hearing());
     if (!last) return std::unexpected(last.error());
     std::vector<std::string> names;
-    const auto name = [&](const Json& line) { names.push_back(line.str("channel")); };
-    for (const auto& c : wanted_.channels) names.push_back(c.name);
+    const auto name = [&](const Json& line) { names.push_back(lasting_name(get_channel(line))); };
+    for (const auto& c : wanted_.channels) names.push_back(lasting_name(c));
     if (wanted_.everything) {
       if (const auto done = ask(Json().set("do", "channels_here"), name); !done)
         return std::unexpected(done.error());
@@ -211,20 +229,14 @@ class Tail {
   std::expected<void, Trouble> print_after() {
     while (wanted_.people()) {
       std::vector<Client::Message> rows;
-      const auto each = [&](const Json& j) { rows.push_back(get_message(j)); };
-      const auto done = ask(Json()
-                                .set("do", "history")
-                                .set("after", last_seq_)
-                                .set("since", since_.ms)
-                                .set("count", kPage)
-                                .set("first", true),
-                            each);
+      const auto done =
+          history(Json().set("after", last_seq_).set("count", kPage).set("first", true), rows);
       if (!done) return done;
       for (const auto& m : rows) {
         last_seq_ = m.seq;
         if (shown(m)) say(line(m));
       }
-      if (rows.size() < kPage) break;
+      if (rows.empty() || (rows.size() < kPage && !seat_.more())) break;
     }
     if (!wanted_.posts()) return {};
     const bool one = wanted_.channels.size() == 1;
@@ -233,9 +245,9 @@ class Tail {
       if (shown(p)) say(line(p));
     };
     std::uint64_t after = last_post_;
-    const auto done =
-        each_arrival(seat_, {one ? wanted_.channels[0].name : std::string(), {}, since_.ms}, after,
-                     each, hearing());
+    const auto done = each_arrival(
+        seat_, {one ? lasting_name(wanted_.channels[0]) : std::string(), {}, since_.ms}, after,
+        each, hearing());
     if (!done) return std::unexpected(done.error());
     return {};
   }

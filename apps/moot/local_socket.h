@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "apps/moot/json.h"
+#include "model/limits.h"
 
 // DIR/moot.sock: how the commands reach the one process that owns DIR.
 namespace moot::app {
@@ -57,6 +58,6 @@ class Lines {
 };
 
 // A line longer than this is no line of ours.
-inline constexpr std::size_t kLineBytesMax = 1024 * 1024;
+inline constexpr std::size_t kLineBytesMax = limits::kGuestLineBytes;
 
 }  // namespace moot::app

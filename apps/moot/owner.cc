@@ -6,17 +6,24 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 
 #include "apps/moot/show.h"
 #include "apps/moot/show_channel.h"
+#include "model/limits.h"
 
 namespace moot::app {
 namespace {
 
-constexpr std::size_t kGuestsMax = 64;
-// Somebody who does not read what was asked for is let go.
-constexpr std::size_t kGuestBytesMax = 16 * 1024 * 1024;
 constexpr std::uint64_t kHistoryRowsMax = 1'000;
+
+// What events answer, or the thread of proofs.
+constexpr std::array<std::string_view, 14> kAnsweredLater{
+    "users", "nick",      "away", "channels", "members", "create", "enter",
+    "leave", "ch_invite", "kick", "set",      "pull",    "check",  "verify"};
+bool answered_later(std::string_view what) {
+  return std::ranges::find(kAnsweredLater, what) != kAnsweredLater.end();
+}
 
 using Kind = Client::Event::Kind;
 
@@ -40,6 +47,7 @@ std::expected<std::unique_ptr<Owner>, Owner::Refused> Owner::start(const Place& 
   if (!listener) return std::unexpected(Refused{{listener.error(), kFailed}, false});
   owner->listener_ = std::move(*listener);
   owner->stop_ = Fd(eventfd(0, EFD_CLOEXEC));
+  owner->proofs_ = std::make_unique<Proofs>();
   owner->thread_ = std::thread([o = owner.get()] { o->run(); });
   return owner;
 }
@@ -49,6 +57,7 @@ Owner::~Owner() {
   const std::uint64_t one = 1;
   [[maybe_unused]] const ssize_t n = ::write(stop_.get(), &one, sizeof one);
   thread_.join();
+  proofs_.reset();
   // Guests see the end only now that everything they were told is true on disk.
   client_.reset();
   guests_.clear();
@@ -61,6 +70,7 @@ void Owner::run() {
     wait.push_back({stop_.get(), POLLIN, 0});
     wait.push_back({listener_.get(), POLLIN, 0});
     wait.push_back({client_->event_fd(), POLLIN, 0});
+    wait.push_back({proofs_->fd(), POLLIN, 0});
     for (const auto& g : guests_) {
       const short events = static_cast<short>(POLLIN | (g->out.empty() ? 0 : POLLOUT));
       wait.push_back({g->fd.get(), events, 0});
@@ -69,14 +79,18 @@ void Owner::run() {
     if (wait[0].revents != 0) return;
     const std::size_t known = guests_.size();
     for (std::size_t i = 0; i < known; ++i) {
-      if ((wait[3 + i].revents & (POLLIN | POLLHUP | POLLERR)) != 0) read(*guests_[i]);
+      if ((wait[4 + i].revents & (POLLIN | POLLHUP | POLLERR)) != 0) read(*guests_[i]);
     }
     for (int i = 0; i < 1'000; ++i) {
       auto event = client_->next();
       if (!event) break;
       tell(*event);
     }
+    if (wait[3].revents != 0) answer_proofs();
     for (const auto& g : guests_) write(*g);
+    for (const auto& g : guests_) {
+      if (g->gone) forget(*g);
+    }
     std::erase_if(guests_, [](const auto& g) { return g->gone; });
     if (wait[1].revents != 0) accept_guests();
   }
@@ -86,8 +100,13 @@ void Owner::accept_guests() {
   for (;;) {
     Fd fd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!fd) return;
-    if (guests_.size() < kGuestsMax)
-      guests_.push_back(std::make_unique<Guest>(std::move(fd), next_guest_++));
+    guests_.push_back(std::make_unique<Guest>(std::move(fd), next_guest_++));
+    if (guests_.size() <= limits::kGuestsMax) continue;
+    // As an answer to its hello.
+    reply(*guests_.back(), 0,
+          "Too many commands use this moot at once; end some of them and try again.");
+    write(*guests_.back());
+    guests_.pop_back();
   }
 }
 
@@ -101,31 +120,52 @@ void Owner::read(Guest& guest) {
   }
   guest.in.append(piece, static_cast<std::size_t>(n));
   std::size_t begin = 0;
-  for (std::size_t end; (end = guest.in.find('\n', begin)) != std::string::npos; begin = end + 1) {
+  for (std::size_t end; (end = guest.in.find('\n', guest.looked)) != std::string::npos;) {
     const auto ask = Json::parse(std::string_view(guest.in).substr(begin, end - begin));
     if (!ask) {
       guest.gone = true;
       return;
     }
     handle(guest, *ask);
+    guest.looked = begin = end + 1;
   }
   guest.in.erase(0, begin);
+  guest.looked = guest.in.size();
   if (guest.in.size() > kLineBytesMax) guest.gone = true;
 }
 
 void Owner::write(Guest& guest) {
-  while (!guest.out.empty() && !guest.gone) {
-    const ssize_t n =
-        ::send(guest.fd.get(), guest.out.data(), guest.out.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  std::size_t done = 0;
+  while (done < guest.out.size() && !guest.gone) {
+    const ssize_t n = ::send(guest.fd.get(), guest.out.data() + done, guest.out.size() - done,
+                             MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno == EAGAIN) break;
     if (n <= 0) guest.gone = true;
-    if (n > 0) guest.out.erase(0, static_cast<std::size_t>(n));
+    if (n > 0) done += static_cast<std::size_t>(n);
   }
-  if (guest.out.size() > kGuestBytesMax) guest.gone = true;
+  guest.out.erase(0, done);
+  if (guest.out.size() > limits::kGuestBytes) guest.gone = true;
 }
 
 void Owner::say(Guest& guest, const Json& json) { guest.out += json.text() + '\n'; }
+
+void Owner::say_rows(Guest& guest, std::uint64_t n, std::size_t rows, Cut cut, bool more,
+                     const std::function<void(Json&, std::size_t)>& put) {
+  std::vector<std::string> lines;
+  std::size_t octets = 0;
+  while (lines.size() < rows && octets < limits::kGuestPageBytes) {
+    Json json = Json().set("re", n);
+    put(json, cut == Cut::front ? rows - 1 - lines.size() : lines.size());
+    lines.push_back(json.text() + '\n');
+    octets += lines.back().size();
+  }
+  if (cut == Cut::front) std::ranges::reverse(lines);
+  for (const std::string& line : lines) guest.out += line;
+  Json end = Json().set("re", n).set("end", true);
+  if (more || lines.size() < rows) end.set("more", true);
+  say(guest, end);
+}
 
 void Owner::reply(Guest& guest, std::uint64_t n, std::string_view error) {
   Json json;
@@ -150,6 +190,8 @@ void Owner::handle(Guest& guest, const Json& ask) {
     if (!broken_.empty()) say(guest, Json().set("ev", "store_failed").set("why", broken_));
   } else if (!broken_.empty() && what != "status" && what != "check") {
     reply(guest, n, broken_);
+  } else if (asked_.size() >= limits::kGuestAsks && answered_later(what)) {
+    reply(guest, n, "Too much was asked of the server and is not answered yet; try again later.");
   } else if (what == "send") {
     const auto id = client_->send(ask.str("to"), ask.str("text"));
     if (id) {
@@ -182,8 +224,10 @@ void Owner::handle(Guest& guest, const Json& ask) {
   } else if (what == "status") {
     status(guest, n);
   } else if (what == "check") {
-    const auto checked = client_->check_store();
-    reply(guest, n, checked ? std::string_view() : std::string_view(checked.error()));
+    prove(guest, n, [this](const Proofs::Tell& tell) {
+      const auto checked = client_->check_store(progress_to(tell));
+      return checked ? std::string() : checked.error();
+    });
   } else if (!handle_channels(guest, ask)) {
     reply(guest, n, "This moot does not know the request; end the older one that has the store.");
   }
@@ -199,12 +243,46 @@ void Owner::history(Guest& guest, const Json& ask) {
                                       .count = std::min(ask.u64("count"), kHistoryRowsMax),
                                       .first = ask.flag("first")});
   if (!rows) return reply(guest, n, rows.error());
-  for (const Client::Message& m : *rows) {
-    Json json;
-    put_message(json.set("re", n), m);
-    say(guest, json);
+  const bool more = ask.u64("count") > rows->size() && rows->size() == kHistoryRowsMax;
+  say_rows(guest, n, rows->size(), ask.flag("first") ? Cut::back : Cut::front, more,
+           [&](Json& json, std::size_t i) { put_message(json, (*rows)[i]); });
+}
+
+// ---- what takes long ----------------------------------------------------------------------------
+
+void Owner::prove(Guest& guest, std::uint64_t n, Proofs::Work work) {
+  const std::uint64_t request = remember(guest, n);
+  if (proofs_->add(request, std::move(work))) return;
+  asked_.pop_back();
+  reply(guest, n, "Other proofs of this store are waiting already; try again when they are done.");
+}
+
+void Owner::answer_proofs() {
+  for (const Proofs::Said& said : proofs_->take()) {
+    const auto asked = std::ranges::find(asked_, said.request, &Asked::request);
+    if (asked == asked_.end()) continue;
+    Guest* guest = guest_of(*asked);
+    if (guest != nullptr && said.last) reply(*guest, asked->n, said.error);
+    if (guest != nullptr && !said.last) {
+      Json line = said.line;
+      say(*guest, line.set("re", asked->n));
+    }
+    if (said.last) asked_.erase(asked);
   }
-  reply(guest, n, {});
+}
+
+void Owner::forget(const Guest& guest) {
+  std::erase_if(asked_, [&](const Asked& asked) {
+    if (asked.guest != guest.id) return false;
+    proofs_->drop(asked.request);
+    return true;
+  });
+}
+
+Owner::Guest* Owner::guest_of(const Asked& asked) {
+  const auto guest = std::ranges::find_if(
+      guests_, [&](const auto& g) { return g->id == asked.guest && !g->gone; });
+  return guest == guests_.end() ? nullptr : guest->get();
 }
 
 void Owner::status(Guest& guest, std::uint64_t n) {
@@ -285,8 +363,7 @@ void Owner::tell(const Client::Event& event) {
 void Owner::store_failed(const std::string& why) {
   if (broken_.empty()) broken_ = why;
   for (const Asked& asked : std::exchange(asked_, {})) {
-    const auto guest = std::ranges::find(guests_, asked.guest, [](const auto& g) { return g->id; });
-    if (guest != guests_.end()) reply(**guest, asked.n, broken_);
+    if (Guest* guest = guest_of(asked)) reply(*guest, asked.n, broken_);
   }
 }
 
@@ -299,24 +376,22 @@ void Owner::tell_watchers(const Json& json) {
 void Owner::answer(const Client::Event& event) {
   const auto asked = std::ranges::find(asked_, event.request, &Asked::request);
   if (asked == asked_.end()) return;
-  const auto guest = std::ranges::find_if(
-      guests_, [&](const auto& g) { return g->id == asked->guest && !g->gone; });
+  Guest* guest = guest_of(*asked);
   const bool last = event.kind == Kind::done || event.last;
-  if (guest != guests_.end()) {
+  if (guest != nullptr) {
     for (const Client::User& user : event.users) {
       Json json;
       put_user(json.set("re", asked->n), user);
-      say(**guest, json);
+      say(*guest, json);
     }
     for (const Client::Channel& channel : event.channels) {
       Json json;
       put_channel(json.set("re", asked->n), channel);
-      say(**guest, json);
+      say(*guest, json);
     }
     for (const Client::Member& member : event.members)
-      say(**guest,
-          Json().set("re", asked->n).set("user", member.user).set("online", member.online));
-    if (last) reply(**guest, asked->n, event.text);
+      say(*guest, Json().set("re", asked->n).set("user", member.user).set("online", member.online));
+    if (last) reply(*guest, asked->n, event.text);
   }
   if (last) asked_.erase(asked);
 }

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <expected>
+#include <functional>
 #include <memory>
 #include <thread>
 #include <vector>
 
 #include "apps/moot/home.h"
 #include "apps/moot/local_socket.h"
+#include "apps/moot/proofs.h"
 #include "moot/client.h"
 
 namespace moot::app {
@@ -15,7 +17,8 @@ namespace moot::app {
 // It serves the commands of other processes as it serves its own: one line of JSON asks
 // (`do`, `n`), lines with the same number (`re`) answer, the last of them with `end`; lines with
 // `ev` tell what happens to whoever said `watch`. What a sync pulls comes without a `post` of its
-// own: `sync` tells that there is more to read.
+// own: `sync` tells that there is more to read. An answer of many rows may be cut
+// (limits::kGuestPageBytes): then its end has `more`, and the rest is asked for as the next page.
 class Owner {
  public:
   struct Wish {
@@ -35,6 +38,7 @@ class Owner {
     Fd fd;
     std::uint64_t id;  // descriptors are used again, and a late answer is not for the next one
     std::string in;
+    std::size_t looked = 0;  // of `in`, for the end of a line
     std::string out;
     bool watching = false;
     bool gone = false;
@@ -45,6 +49,7 @@ class Owner {
     std::uint64_t n = 0;
     std::string pull;  // the channel, where the progress of a pull is told
   };
+  enum class Cut : std::uint8_t { front, back };
 
   Owner() = default;
   void run();
@@ -54,10 +59,17 @@ class Owner {
   void handle(Guest& guest, const Json& ask);
   void reply(Guest& guest, std::uint64_t n, std::string_view error);
   void say(Guest& guest, const Json& json);
+  // So many rows as a page holds, and the end. `cut`: where rows go when they are too many.
+  void say_rows(Guest& guest, std::uint64_t n, std::size_t rows, Cut cut, bool more,
+                const std::function<void(Json&, std::size_t)>& put);
   bool handle_channels(Guest& guest, const Json& ask);  // owner_channels.cc
   bool ask_server(Guest& guest, const Json& ask);
   void posts(Guest& guest, const Json& ask);
-  void verify(Guest& guest, const Json& ask);
+  void pending(Guest& guest, const Json& ask);
+  void prove(Guest& guest, std::uint64_t n, Proofs::Work work);
+  void answer_proofs();
+  void forget(const Guest& guest);
+  Guest* guest_of(const Asked& asked);
   bool tell_channels(const Client::Event& event);
   void answer_pulls(const Client::Event& event);
   void tell_watchers(const Json& json);
@@ -73,11 +85,12 @@ class Owner {
   Fd listener_;
   Fd stop_;
   std::vector<std::unique_ptr<Guest>> guests_;
-  std::vector<Asked> asked_;
+  std::vector<Asked> asked_;  // at most limits::kGuestAsks
   std::uint64_t next_request_ = 1;
   std::uint64_t next_guest_ = 1;
   Client::Event connection_{.kind = Client::Event::Kind::connecting};
-  std::string broken_;  // the store takes and gives nothing any more: why
+  std::string broken_;              // the store takes and gives nothing any more: why
+  std::unique_ptr<Proofs> proofs_;  // ends before what it reads
   std::thread thread_;
 };
 

@@ -48,14 +48,14 @@ bool Owner::handle_channels(Guest& guest, const Json& ask) {
   } else if (what == "posts") {
     posts(guest, ask);
   } else if (what == "pending") {
-    for (const Client::Post& p : client_->pending_posts(channel)) {
-      Json json;
-      put_post(json.set("re", n), p);
-      say(guest, json);
-    }
-    reply(guest, n, {});
+    pending(guest, ask);
   } else if (what == "verify") {
-    verify(guest, ask);
+    prove(guest, n, [this, channel](const Proofs::Tell& tell) {
+      const auto verified = client_->verify(channel, progress_to(tell));
+      if (!verified) return verified.error();
+      tell(Json().set("count", verified->count).set("fingerprint", verified->fingerprint));
+      return std::string();
+    });
   } else if (what == "read_channel") {
     client_->mark_channel_read(channel, ask.u64("seq"));
     reply(guest, n, {});
@@ -115,21 +115,22 @@ void Owner::posts(Guest& guest, const Json& ask) {
                                     .order = order_of(ask.str("order")),
                                     .after_seq = ask.u64("after")});
   if (!rows) return reply(guest, n, rows.error());
-  for (const Client::Post& p : *rows) {
-    Json json;
-    put_post(json.set("re", n), p);
-    say(guest, json);
-  }
-  reply(guest, n, {});
+  const bool newest = order_of(ask.str("order")) == Order::newest;
+  const bool more = ask.u64("count") > rows->size() && rows->size() == kPostRowsMax;
+  say_rows(guest, n, rows->size(), newest ? Cut::front : Cut::back, more,
+           [&](Json& json, std::size_t i) { put_post(json, (*rows)[i]); });
 }
 
-void Owner::verify(Guest& guest, const Json& ask) {
-  const std::uint64_t n = ask.u64("n");
-  const auto verified = client_->verify(ask.str("channel"));
-  if (!verified) return reply(guest, n, verified.error());
-  say(guest,
-      Json().set("re", n).set("count", verified->count).set("fingerprint", verified->fingerprint));
-  reply(guest, n, {});
+// From behind a place on: `behind`, an id, and then `behind_draft`, of what has none yet.
+void Owner::pending(Guest& guest, const Json& ask) {
+  const std::string& id = ask.str("behind");
+  const std::uint64_t draft = ask.u64("behind_draft");
+  auto rows = client_->pending_posts(ask.str("channel"));
+  std::erase_if(rows, [&](const Client::Post& p) {
+    return p.id.empty() ? p.draft <= draft : draft > 0 || p.id <= id;
+  });
+  say_rows(guest, ask.u64("n"), rows.size(), Cut::back, false,
+           [&](Json& json, std::size_t i) { put_post(json, rows[i]); });
 }
 
 bool Owner::tell_channels(const Client::Event& event) {
@@ -145,11 +146,13 @@ bool Owner::tell_channels(const Client::Event& event) {
       if (event.kind == Kind::election) json.set("user", event.user.id);
       break;
     case Kind::post:
+    case Kind::acks:
       put_post(json, event.post);
       break;
     case Kind::sync:
     case Kind::synced:
       json.set("channel", event.channel.name)
+          .set("id", event.channel.id)
           .set("records", event.records)
           .set("differences", event.differences);
       answer_pulls(event);
@@ -165,14 +168,14 @@ bool Owner::tell_channels(const Client::Event& event) {
 void Owner::answer_pulls(const Client::Event& event) {
   if (event.kind != Kind::sync) return;
   for (const Asked& asked : asked_) {
-    if (asked.pull.empty() || !same_channel(asked.pull, event.channel.name)) continue;
-    const auto guest = std::ranges::find_if(
-        guests_, [&](const auto& g) { return g->id == asked.guest && !g->gone; });
-    if (guest == guests_.end()) continue;
-    say(**guest, Json()
-                     .set("re", asked.n)
-                     .set("records", event.records)
-                     .set("differences", event.differences));
+    if (asked.pull.empty()) continue;
+    if (asked.pull != event.channel.id && !same_channel(asked.pull, event.channel.name)) continue;
+    Guest* guest = guest_of(asked);
+    if (guest == nullptr) continue;
+    say(*guest, Json()
+                    .set("re", asked.n)
+                    .set("records", event.records)
+                    .set("differences", event.differences));
   }
 }
 

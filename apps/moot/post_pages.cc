@@ -49,8 +49,9 @@ std::expected<std::string, Trouble> begin_of_newest(Seat& seat, const PostRange&
         seat, question(range, "newest", count).set("from_id", from).set("below_id", begin), other);
     if (!page) return std::unexpected(page.error());
     if (!page->empty()) begin = page->front().id;
-    if (page->size() < count) break;
-    left -= count;
+    const std::uint64_t got = page->size();
+    if (got == 0 || (got < count && !seat.more())) break;
+    left -= got;
   }
   return begin;
 }
@@ -95,7 +96,7 @@ std::expected<std::uint64_t, Trouble> each_post(Seat& seat, const PostRange& ran
       ++total;
       each(post);
     }
-    if (page->size() < count || fresh == 0) return total;
+    if ((page->size() < count && !seat.more()) || fresh == 0) return total;
     const std::string& last = page->back().id;
     shown_of_from = static_cast<std::uint64_t>(std::ranges::count(*page, last, &Client::Post::id));
     from = last;
@@ -118,7 +119,7 @@ std::expected<std::uint64_t, Trouble> each_arrival(Seat& seat, const Arrivals& w
       ++total;
       each(post);
     }
-    if (page->size() < kPage) return total;
+    if (page->empty() || (page->size() < kPage && !seat.more())) return total;
   }
 }
 

@@ -54,10 +54,13 @@ void Progress::show(std::uint64_t records, std::uint64_t missing) {
     fmt::print(stderr, "\r\x1b[K{}", progress_line(what_, records, missing));
     drawn_ = true;
     last_ = now;
-  } else if (records >= next_) {
-    fmt::print(stderr, "{}\n", progress_line(what_, records, missing));
-    next_ = records * 2;
+    return;
   }
+  const bool whole = missing > 0 && records >= missing;
+  if (records < next_ && (!whole || whole_)) return;
+  fmt::print(stderr, "{}\n", progress_line(what_, records, missing));
+  next_ = std::max(next_, records * 2);
+  whole_ = whole;
 }
 
 }  // namespace moot::app

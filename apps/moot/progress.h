@@ -11,7 +11,7 @@ namespace moot::app {
 std::string bar(std::uint64_t done, std::uint64_t total, int cells);
 
 // How far a pull is, on stderr: one line that is drawn over on a terminal, else a line whenever
-// twice as much has come as at the line before.
+// twice as much has come as at the line before, and one when all has.
 class Progress {
  public:
   Progress(std::string what, bool terminal);
@@ -26,6 +26,7 @@ class Progress {
   bool terminal_;
   bool drawn_ = false;
   std::uint64_t next_ = 1;
+  bool whole_ = false;  // the last line said that all has come
   std::chrono::steady_clock::time_point last_{};
 };
 // What it shows: "#ops  [###---]  50%  512 of 1024 records", "#ops  [--###-]  512 records".

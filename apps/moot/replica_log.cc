@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "apps/moot/channel_words.h"
 #include "apps/moot/progress.h"
@@ -59,9 +60,23 @@ std::optional<ReplicaLog::Said> ReplicaLog::stands(State& s, const Client::Chann
               standing(now) + (missing.empty() ? "; " + leads(now) : ". " + missing)};
 }
 
+// By its id, which stays; an event that does not say it is of the channel of that name.
+std::string ReplicaLog::key_of(const std::string& id, const std::string& name) const {
+  if (!id.empty()) return id;
+  const auto known =
+      std::ranges::find(channels_, name, [](const auto& c) { return c.second.channel.name; });
+  return known == channels_.end() ? name : known->first;
+}
+
+ReplicaLog::State& ReplicaLog::state_of(const std::string& id, const std::string& name) {
+  State& s = channels_[key_of(id, name)];
+  if (s.channel.name.empty()) s.channel.name = name;
+  return s;
+}
+
 void ReplicaLog::hear_post(const Json& event) {
   const Client::Post post = get_post(event);
-  State& s = channels_[post.channel];
+  State& s = state_of(post.channel_id, post.channel);
   if (post.state == Client::State::pending && s.pending.size() < limits::kPendingRecords)
     s.pending.insert(post.id);
   if (post.state == Client::State::failed) s.pending.erase(post.id);
@@ -70,22 +85,32 @@ void ReplicaLog::hear_post(const Json& event) {
     ++s.commits;
     ++s.commits_all;
   }
-  dirty_.insert(post.channel);
+  dirty_.insert(key_of(post.channel_id, post.channel));
 }
 
 std::vector<std::string> ReplicaLog::hear(const Json& event, std::uint64_t now_ms) {
   const std::string& ev = event.str("ev");
   const std::string& name = event.str("channel");
+  const std::string& id = event.str("id");
   std::optional<Said> said;
+  std::vector<std::string> lines;
+  if (const auto known = channels_.find(id);
+      known != channels_.end() && known->second.channel.name != name) {
+    lines = sums(now_ms);  // of what happened under the old name
+    const std::string was = std::exchange(known->second.channel.name, name);
+    const Said renamed{"renamed", ",\"was\":" + json_string(was),
+                       "was called #" + safe(was) + " before"};
+    lines.push_back(line(name, renamed, now_ms));
+  }
   if (ev == "connected") {
     said = Said{"connected", "", "connected"};
   } else if (ev == "disconnected") {
     said = Said{"disconnected", ",\"text\":" + json_string(event.str("text")),
                 safe(event.str("text"))};
   } else if (ev == "channel") {
-    said = stands(channels_[name], get_channel(event));
+    said = stands(state_of(id, name), get_channel(event));
   } else if (ev == "election") {
-    State& s = channels_[name];
+    State& s = state_of(id, name);
     s.channel = get_channel(event);
     said = Said{"election",
                 fmt::format(",\"user\":{},\"election\":{}", json_string(event.str("user")),
@@ -93,7 +118,7 @@ std::vector<std::string> ReplicaLog::hear(const Json& event, std::uint64_t now_m
                 fmt::format("election {}: @{} asks for votes", s.channel.election,
                             safe(event.str("user")))};
   } else if (ev == "leader") {
-    State& s = channels_[name];
+    State& s = state_of(id, name);
     s.channel = get_channel(event);
     said = Said{"leader",
                 fmt::format(",\"leader\":{},\"election\":{},\"self\":{}", leader_json(s.channel),
@@ -102,13 +127,13 @@ std::vector<std::string> ReplicaLog::hear(const Json& event, std::uint64_t now_m
   } else if (ev == "post") {
     hear_post(event);
   } else if (ev == "sync") {
-    State& s = channels_[name];
+    State& s = state_of(id, name);
     s.syncing = true;
     s.records = event.u64("records");
     s.differences = event.u64("differences");
-    dirty_.insert(name);
+    dirty_.insert(key_of(id, name));
   } else if (ev == "synced") {
-    State& s = channels_[name];
+    State& s = state_of(id, name);
     said = Said{"synced", fmt::format(",\"records\":{}", s.records),
                 s.records == 0 ? "in step with the leader"
                                : fmt::format("in step with the leader, {} pulled",
@@ -119,18 +144,19 @@ std::vector<std::string> ReplicaLog::hear(const Json& event, std::uint64_t now_m
     said = Said{"left", ",\"why\":" + json_string(event.str("why")),
                 "ours no more: " + safe(event.str("why"))};
   }
-  if (!said) return {};
+  if (!said) return lines;
   // What was counted happened before.
-  std::vector<std::string> lines = sums(now_ms);
+  for (std::string& counted : sums(now_ms)) lines.push_back(std::move(counted));
   lines.push_back(line(name, *said, now_ms));
-  if (ev == "left") channels_.erase(name);
+  if (ev == "left") channels_.erase(key_of(id, name));
   return lines;
 }
 
 std::vector<std::string> ReplicaLog::sums(std::uint64_t now_ms) {
   std::vector<std::string> lines;
-  for (const std::string& name : dirty_) {
-    State& s = channels_[name];
+  for (const std::string& key : dirty_) {
+    State& s = channels_[key];
+    const std::string& name = s.channel.name;
     if (s.commits > 0) {
       const Said said{"commits",
                       fmt::format(",\"n\":{},\"since_start\":{},\"pending\":{}", s.commits,
@@ -152,9 +178,9 @@ std::vector<std::string> ReplicaLog::sums(std::uint64_t now_ms) {
 
 std::string ReplicaLog::status_line() const {
   std::string out;
-  for (const auto& [name, s] : channels_) {
+  for (const auto& [key, s] : channels_) {
     if (!out.empty()) out += " | ";
-    out += fmt::format("#{}  {}; {}; {} committed", safe(name), standing(s.channel),
+    out += fmt::format("#{}  {}; {}; {} committed", safe(s.channel.name), standing(s.channel),
                        leads(s.channel), s.commits_all);
     if (!s.pending.empty()) out += fmt::format(", {} pending", s.pending.size());
     if (s.syncing) out += "; " + progress_line("pulling", s.records, s.differences);

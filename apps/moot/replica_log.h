@@ -47,11 +47,13 @@ class ReplicaLog {
   // Takes over what is told of the channel itself; a line when it is something new.
   std::optional<Said> stands(State& s, const Client::Channel& now);
   void hear_post(const Json& event);
+  std::string key_of(const std::string& id, const std::string& name) const;
+  State& state_of(const std::string& id, const std::string& name);
 
   bool json_;
   bool colour_;
-  std::map<std::string, State> channels_;
-  std::set<std::string> dirty_;  // those with something to sum up
+  std::map<std::string, State> channels_;  // by id
+  std::set<std::string> dirty_;            // those with something to sum up
 };
 
 // Names of the same channel, by the rules of the protocol.

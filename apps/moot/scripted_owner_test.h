@@ -15,11 +15,28 @@
 
 #include "apps/moot/commands.h"
 #include "apps/moot/local_socket.h"
+#include "apps/moot/show_channel.h"
 #include "base/check.h"
 #include "client/keyfile.h"
 #include "store/files.h"
 
 namespace moot::app {
+
+// What an owner says of a channel or a post: as a line of an answer, as an event.
+inline void put(Json& json, const Client::Channel& c) { put_channel(json, c); }
+inline void put(Json& json, const Client::Post& p) { put_post(json, p); }
+template <class T>
+Json line(const T& what) {
+  Json json;
+  put(json, what);
+  return json;
+}
+template <class T>
+Json event(std::string_view ev, const T& what) {
+  Json json;
+  put(json.set("ev", ev), what);
+  return json;
+}
 
 // The owner of a store as a test wants it, on the real socket: what is asked, and what it says.
 class ScriptedOwner {

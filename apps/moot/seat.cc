@@ -5,24 +5,26 @@
 namespace moot::app {
 namespace {
 
-// An owner that is starting or ending is met again at once; one that hangs is told about.
-constexpr int kTries = 100;
-constexpr int kBetweenTriesMs = 50;
-constexpr auto kHello = std::chrono::seconds(30);
+using Clock = std::chrono::steady_clock;
+
+constexpr int kBetweenTriesMs = 20;
+constexpr auto kPatience = std::chrono::seconds(30);
 constexpr std::uint64_t kHelloN = 0;
+constexpr int kLinesAtOnce = 10'000;
 
 // A process that is ending still takes connections; only an answer shows that there is an owner.
-enum class Met { yes, ended, silent };
-Met say_hello(Lines& lines) {
-  if (!lines.send(Json().set("do", "hello").set("n", kHelloN))) return Met::ended;
-  const auto until = std::chrono::steady_clock::now() + kHello;
+enum class Met { yes, ended, silent, refused };
+Met say_hello(Lines& lines, Clock::time_point until, std::string& why) {
+  // Who refuses may have said so and hung up before.
+  lines.send(Json().set("do", "hello").set("n", kHelloN));
   for (;;) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-        until - std::chrono::steady_clock::now());
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now());
     const auto got = lines.receive(std::max(left, std::chrono::milliseconds(0)));
     if (got.ended) return Met::ended;
     if (!got.line) return Met::silent;
-    if (got.line->has("re") && got.line->u64("re") == kHelloN) return Met::yes;
+    if (!got.line->has("re") || got.line->u64("re") != kHelloN) continue;
+    why = got.line->str("error");
+    return why.empty() ? Met::yes : Met::refused;
   }
 }
 
@@ -40,12 +42,17 @@ std::expected<void, Trouble> Seat::again() {
   lost_ = false;
   lines_.reset();
   owner_.reset();
-  for (int i = 0; i < kTries; ++i) {
+  const auto until = Clock::now() + kPatience;
+  bool silent = false;
+  while (!silent && Clock::now() < until) {
     if (auto fd = connect_in(place_.home)) {
       lines_ = std::make_unique<Lines>(std::move(*fd));
-      const Met met = say_hello(*lines_);
+      std::string why;
+      const Met met = say_hello(*lines_, until, why);
       if (met == Met::yes) return {};
-      if (met == Met::silent) break;
+      if (met == Met::refused) return std::unexpected(Trouble{why, kFailed});
+      silent = met == Met::silent;
+      if (silent) continue;
       poll(nullptr, 0, kBetweenTriesMs);
       continue;
     }
@@ -58,9 +65,13 @@ std::expected<void, Trouble> Seat::again() {
       poll(nullptr, 0, kBetweenTriesMs);
     }
   }
-  return std::unexpected(Trouble{
-      "Another moot has " + place_.home + " and does not answer; end it, or use another --home.",
-      kFailed});
+  // Nothing was handed to it, so nothing is half done.
+  return std::unexpected(
+      Trouble{silent ? "Another moot has " + place_.home +
+                           " and does not answer; end it, or use another --home."
+                     : "Another moot has been beginning or ending with " + place_.home +
+                           " for half a minute; run the command again when it is done.",
+              kFailed});
 }
 
 std::unexpected<Trouble> Seat::gone() {
@@ -72,6 +83,7 @@ std::unexpected<Trouble> Seat::gone() {
 std::expected<void, Trouble> Seat::ask(Json question, const Each& each,
                                        std::chrono::milliseconds time, const Each& other) {
   const std::uint64_t n = next_n_++;
+  more_ = false;
   if (!send(question.set("n", n))) return gone();
   auto until = std::chrono::steady_clock::now() + time;
   for (;;) {
@@ -91,8 +103,19 @@ std::expected<void, Trouble> Seat::ask(Json question, const Each& each,
     if (!got.line->str("error").empty())
       return std::unexpected(Trouble{got.line->str("error"), kFailed});
     if (!got.line->flag("end") || got.line->has("id")) each(*got.line);
+    more_ = got.line->flag("more");
     if (got.line->flag("end")) return {};
   }
+}
+
+Seat::Heard Seat::hear(const Each& each) {
+  for (int i = 0; i < kLinesAtOnce; ++i) {
+    const auto got = receive(std::chrono::milliseconds(0));
+    if (got.ended) return Heard::ended;
+    if (!got.line) return Heard::all;
+    each(*got.line);
+  }
+  return Heard::more;
 }
 
 std::expected<void, Trouble> Seat::wait_connected(const Each& other) {
@@ -107,6 +130,7 @@ std::expected<void, Trouble> Seat::wait_connected(const Each& other) {
     if (ev == "caught_up") return {};
     if (ev == "disconnected" || ev == "stopped")
       return std::unexpected(Trouble{got.line->str("text"), kFailed});
+    if (ev == "store_failed") return std::unexpected(Trouble{got.line->str("why"), kFailed});
   }
   return std::unexpected(
       Trouble{"The server did not answer in time; `moot doctor` says why.", kFailed});

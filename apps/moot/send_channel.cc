@@ -7,6 +7,7 @@
 #include "apps/moot/channel_words.h"
 #include "apps/moot/commands.h"
 #include "apps/moot/post_pages.h"
+#include "apps/moot/replica_log.h"
 #include "apps/moot/send_loop.h"
 #include "apps/moot/show.h"
 #include "apps/moot/target.h"
@@ -33,12 +34,15 @@ class Poster final : public SendLoop {
   std::expected<void, Trouble> begin() override {
     if (!seat_.send(Json().set("do", "watch"))) return std::unexpected(lost());
     // Before the channel is asked about: what happens to it afterwards is told.
-    if (auto done = attach_to(seat_, o_.to, hearing()); !done) return done;
-    auto c = channel_here(seat_, o_.to, hearing());
+    if (auto done = attach_to(seat_, channel(), hearing()); !done) return done;
+    auto c = channel_here(seat_, channel(), hearing());
     if (!c) return std::unexpected(c.error());
     channel_ = std::move(*c);
     return {};
   }
+
+  // By its id, as soon as that is known: it may be renamed meanwhile.
+  const std::string& channel() const { return channel_.id.empty() ? o_.to : channel_.id; }
 
   std::size_t following() const override { return sent_.size(); }
 
@@ -49,7 +53,7 @@ class Poster final : public SendLoop {
   }
 
   Json post(std::uint64_t n, const std::string& text) const {
-    return Json().set("do", "post").set("n", n).set("channel", o_.to).set("text", text);
+    return Json().set("do", "post").set("n", n).set("channel", channel()).set("text", text);
   }
 
   void hear(const Json& line) override {
@@ -59,14 +63,15 @@ class Poster final : public SendLoop {
     if (ev == "post") {
       take(get_post(line));
     } else if (ev == "channel" || ev == "leader" || ev == "election") {
-      if (same_name(line.str("channel"))) channel_ = get_channel(line);
+      if (is_ours(line)) channel_ = get_channel(line);
     } else if (ev == "left") {
-      if (same_name(line.str("channel"))) left_ = true;
+      if (is_ours(line)) left_ = true;
     }
   }
 
-  bool same_name(const std::string& name) const {
-    return channel_.name.empty() || name == channel_.name;
+  bool is_ours(const Json& line) const {
+    if (!channel_.id.empty() && line.has("id")) return line.str("id") == channel_.id;
+    return same_channel(line.str("channel"), o_.to);
   }
 
   void answer(const Json& line) {
@@ -83,9 +88,8 @@ class Poster final : public SendLoop {
       return;
     }
     s.post.draft = line.u64("draft");
+    // Whatever happens to it is told behind this answer.
     by_draft_[s.post.draft] = line.u64("re");
-    // What happened to it may be told before its number is known here.
-    if (const auto early = early_.extract(s.post.draft)) set(at, early.mapped());
   }
 
   // Something happened to a post, perhaps to one of these.
@@ -93,10 +97,7 @@ class Poster final : public SendLoop {
     const auto by_draft = by_draft_.find(p.draft);
     const auto by_id = by_id_.find(p.id);
     const bool drafted = p.draft != 0 && by_draft != by_draft_.end();
-    if (!drafted && (p.id.empty() || by_id == by_id_.end())) {
-      if (unanswered_ > 0 && p.draft != 0) early_[p.draft] = p;
-      return;
-    }
+    if (!drafted && (p.id.empty() || by_id == by_id_.end())) return;
     const std::uint64_t at = (drafted ? by_draft->second : by_id->second) - first_n_;
     if (at < sent_.size()) set(at, p);
   }
@@ -175,10 +176,14 @@ class Poster final : public SendLoop {
     if (!seat_.again() || !begin()) return false;
     std::vector<Client::Post> waiting;
     const auto each = [&](const Json& line) { waiting.push_back(get_post(line)); };
-    if (!seat_.ask(Json().set("do", "pending").set("channel", o_.to), each,
-                   std::chrono::seconds(10), hearing())) {
-      return false;
-    }
+    do {
+      Json question = Json().set("do", "pending").set("channel", channel());
+      if (!waiting.empty()) {
+        const Client::Post& last = waiting.back();
+        question.set("behind", last.id).set("behind_draft", last.id.empty() ? last.draft : 0);
+      }
+      if (!seat_.ask(question, each, std::chrono::seconds(10), hearing())) return false;
+    } while (seat_.more());
     for (std::size_t i = 0; i < sent_.size(); ++i) {
       Sent& s = sent_[i];
       if (s.there) continue;
@@ -220,7 +225,8 @@ class Poster final : public SendLoop {
       const bool it = s.post.id.empty() ? may_be(p, s) : p.id == s.post.id && p.from == self_;
       if (it) found = p;
     };
-    Json question = Json().set("do", "posts").set("channel", o_.to).set("count", kLookedThrough);
+    Json question =
+        Json().set("do", "posts").set("channel", channel()).set("count", kLookedThrough);
     if (s.post.id.empty()) {
       question.set("order", "newest").set("containing", s.text);
     } else {
@@ -242,7 +248,6 @@ class Poster final : public SendLoop {
   std::deque<Sent> sent_;
   std::unordered_map<std::uint64_t, std::uint64_t> by_draft_;
   std::unordered_map<std::string, std::uint64_t> by_id_;
-  std::unordered_map<std::uint64_t, Client::Post> early_;
   Client::Channel channel_;
   bool left_ = false;
 };

@@ -53,16 +53,14 @@ class Sender final : public SendLoop {
         s.there = true;
         return;
       }
+      // Whatever happens to it is told behind this answer.
       by_id_[s.message.id] = line.u64("re");
-      // A state may be told before the id is known here.
-      if (const auto early = early_.extract(s.message.id)) set(s, early.mapped());
       return;
     }
     hear_connection(line);
     const std::string& ev = line.str("ev");
     if (ev == "message") {
       const Client::Message m = get_message(line);
-      if (unanswered_ > 0 && !by_id_.contains(m.id)) early_[m.id] = m;
       with(m, [&](Sent& s) { set(s, m); });
     } else if (ev == "state") {
       const Client::Message m = get_message(line);
@@ -84,8 +82,6 @@ class Sender final : public SendLoop {
     if (known != by_id_.end()) {
       const std::uint64_t at = known->second - first_n_;
       if (at < sent_.size()) f(sent_[static_cast<std::size_t>(at)]);
-    } else if (unanswered_ > 0 && early_.contains(m.id)) {
-      early_[m.id].state = m.state;
     }
   }
 
@@ -181,7 +177,6 @@ class Sender final : public SendLoop {
   const Client::State wanted_;
   std::deque<Sent> sent_;
   std::unordered_map<std::string, std::uint64_t> by_id_;
-  std::unordered_map<std::string, Client::Message> early_;
 };
 
 }  // namespace

@@ -126,7 +126,11 @@ std::expected<Client::Channel, Trouble> channel_here(Seat& seat, std::string_vie
   const auto folded = text_rules::fold(name);
   const auto each = [&](const Json& line) {
     // One that was left may have had the name before.
-    if (text_rules::fold(line.str("channel")) == folded && !found.member) found = get_channel(line);
+    if (line.str("id") == name) {
+      found = get_channel(line);
+    } else if (text_rules::fold(line.str("channel")) == folded && !found.member) {
+      found = get_channel(line);
+    }
   };
   const auto done =
       seat.ask(Json().set("do", "channels_here"), each, std::chrono::seconds(10), other);
@@ -157,7 +161,8 @@ std::expected<void, Trouble> attach_to(Seat& seat, std::string_view channel,
     const auto got = seat.receive(std::max(left, std::chrono::milliseconds(0)));
     if (!got.line) return done;
     if (other) other(*got.line);
-    if (got.line->str("ev") == "channel" && text_rules::fold(got.line->str("channel")) == folded)
+    if (got.line->str("ev") != "channel") continue;
+    if (got.line->str("id") == channel || text_rules::fold(got.line->str("channel")) == folded)
       done = attach();
   }
   return done;

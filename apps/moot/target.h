@@ -41,9 +41,15 @@ std::expected<std::vector<Target>, Trouble> targets_of(Seat& seat,
                                                        const std::vector<std::string>& texts,
                                                        const Seat::Each& other = {});
 
-// What this device knows of a channel; all empty but its name when it knows nothing.
+// What this device knows of a channel, by its name or its id; all empty but its name when it knows
+// nothing.
 std::expected<Client::Channel, Trouble> channel_here(Seat& seat, std::string_view name,
                                                      const Seat::Each& other = {});
+
+// How a channel is followed that may be renamed meanwhile: by its id, as far as that is known.
+inline const std::string& lasting_name(const Client::Channel& c) {
+  return c.id.empty() ? c.name : c.id;
+}
 
 // This device takes part in the channel from now on; empty: in all of ours. A new device hears of
 // its channels from the server, so it waits for that.

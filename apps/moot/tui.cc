@@ -14,7 +14,6 @@
 namespace moot::app::tui {
 namespace {
 
-constexpr int kLinesAtOnce = 10'000;
 constexpr int kKeysAtOnce = 1'000;
 constexpr auto kDrain = std::chrono::seconds(3);
 
@@ -42,12 +41,13 @@ class FullScreen {
     model_.resize(screen_->size());
     model_.seated();
     while (!model_.quit() && !ended_) {
-      if (!exchange() && !again()) return kFailed;
+      const auto heard = exchange();
+      if (heard == Seat::Heard::ended && !again()) return kFailed;
       if (model_.take_bell()) screen_->bell();
       screen_->draw(compose(model_.state(), wall_time));
       pollfd p[3] = {
           {seat_.fd(), POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}, {signals_.get(), POLLIN, 0}};
-      if (poll(p, 3, -1) < 0 && errno != EINTR) break;
+      if (poll(p, 3, heard == Seat::Heard::more ? 0 : -1) < 0 && errno != EINTR) break;
       if (p[2].revents != 0) take_signal();
       if (p[1].revents != 0) take_keys();
     }
@@ -58,18 +58,17 @@ class FullScreen {
   }
 
  private:
-  // What is to be asked, then what is to be heard. False: the owner has gone.
-  bool exchange() {
-    for (int i = 0; i < kLinesAtOnce; ++i) {
-      for (const Json& ask : model_.take_asks()) {
-        if (!seat_.send(ask)) return false;
-      }
-      const auto got = seat_.receive(std::chrono::milliseconds(0));
-      if (got.ended) return false;
-      if (!got.line) return true;
-      model_.hear(*got.line);
-    }
-    return true;
+  // What is to be asked, then what is to be heard.
+  Seat::Heard exchange() {
+    const auto ask = [this] {
+      // That the owner has gone is heard at once.
+      for (const Json& json : model_.take_asks()) seat_.send(json);
+    };
+    ask();
+    return seat_.hear([&](const Json& line) {
+      model_.hear(line);
+      ask();
+    });
   }
 
   // The process that had the store ended: this one goes on in its place, or at the next one's.

@@ -78,6 +78,11 @@ void Model::part_of_answer(Ask& ask, const Json& line) {
       return;
     }
     case For::verify:
+      if (!line.has("fingerprint")) {
+        if (line.u64("all") > 0)
+          hint(fmt::format("{} of {} messages are proved.", line.u64("records"), line.u64("all")));
+        return;
+      }
       ask.count = line.u64("count");
       ask.text = line.str("fingerprint");
       return;
@@ -96,6 +101,7 @@ void Model::part_of_answer(Ask& ask, const Json& line) {
 }
 
 void Model::end_of_answer(Ask& ask, const Json& line) {
+  ask.more = line.flag("more");
   const std::string error = safe(line.str("error"));
   switch (ask.what) {
     case For::newest:
@@ -145,6 +151,7 @@ void Model::end_of_answer(Ask& ask, const Json& line) {
     case For::shown_users:
       return note("Who there is:" + ask.text);
     case For::search:
+      if (ask.more && ask.count > 0) ask.found += "\nThere are older ones.";
       return note(ask.count == 0 ? "Nothing here says \"" + safe(ask.text) + "\"."
                                  : fmt::format("Found on this device:{}", ask.found));
     case For::verify: {
@@ -205,11 +212,12 @@ void Model::page_is_here(Ask& ask) {
   if (at == state_.rooms.end() || at->second.generation != ask.generation) return;
   Room& r = at->second;
   if (ask.what == For::uncommitted) {
+    if (ask.more && !ask.page.empty()) ask_uncommitted(r, &ask.page.back());
     r.log.add_page(std::move(ask.page));
     return r.log.trim(r.anchor ? Log::Keep::oldest : Log::Keep::newest);
   }
   r.loading = false;
-  const bool whole = ask.page.size() < ask.count;
+  const bool whole = ask.page.size() < ask.count && !ask.more;
   if (ask.what == For::again || ask.what == For::again_above) return again_is_here(r, ask);
   if (ask.what == For::newest && !whole) r.log.drop_before(ask.page.front().key);
   r.log.add_page(std::move(ask.page));
@@ -218,10 +226,15 @@ void Model::page_is_here(Ask& ask) {
   r.log.trim(ask.what == For::older && r.anchor ? Log::Keep::oldest : Log::Keep::newest);
   const bool to_the_end = ask.what == For::newest || (ask.what == For::newer && r.log.at_end);
   if (ask.what == For::newest) place_unread(r);
-  if (to_the_end && r.is_channel()) {
-    this->ask(Json().set("do", "pending").set("channel", r.name()),
-              {.what = For::uncommitted, .target = r.target, .generation = r.generation});
-  }
+  if (to_the_end && r.is_channel()) ask_uncommitted(r, nullptr);
+}
+
+// What is not committed, from behind a line on.
+void Model::ask_uncommitted(const Room& r, const Line* behind) {
+  Json json = Json().set("do", "pending").set("channel", r.name());
+  if (behind != nullptr)
+    json.set("behind", behind->id).set("behind_draft", behind->id.empty() ? behind->draft : 0);
+  ask(std::move(json), {.what = For::uncommitted, .target = r.target, .generation = r.generation});
 }
 
 // After a sync: what it put between the lines that were here, and above them, is marked.
@@ -238,7 +251,7 @@ void Model::again_is_here(Room& r, Ask& ask) {
   }
   if (ask.what == For::again) {
     // What is above the page may have changed, too: it is read when somebody goes there.
-    r.log.at_begin = page.size() < ask.count;
+    r.log.at_begin = page.size() < ask.count && !ask.more;
     r.log.drop_before(page.empty() ? std::string() : page.front().key);
   }
   const std::uint64_t records = std::exchange(r.synced_records, 0);

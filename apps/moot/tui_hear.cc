@@ -33,6 +33,7 @@ void Model::hear(const Json& line) {
       {"channel", &Model::on_channel},
       {"left", &Model::on_left},
       {"post", &Model::on_post},
+      {"acks", &Model::on_acks},
       {"election", &Model::on_election},
       {"leader", &Model::on_leader},
       {"sync", &Model::on_sync},
@@ -215,6 +216,10 @@ void Model::on_post(const Json& line) {
   put(r, std::move(l), incoming);
 }
 
+void Model::on_acks(const Json& line) {
+  put(room('#' + line.str("channel")), line_of_post(line), false);
+}
+
 bool Model::above_the_screen(const Room& r, const std::string& key) const {
   const Panes p = panes(state_);
   const auto rows = rows_of(state_, r, p.log_width, wall_);
@@ -268,10 +273,12 @@ void Model::on_sync(const Json& line) {
 
 void Model::on_synced(const Json& line) {
   Room& r = room('#' + line.str("channel"));
-  r.synced_records += r.sync ? r.sync->records : 0;
+  const std::uint64_t records = r.sync ? r.sync->records : 0;
   r.sync.reset();
-  if (r.synced_records == 0) return;
+  if (records == 0) return;
+  // Who loads it later reads all of it.
   if (r.loaded) {
+    r.synced_records += records;
     if (!r.anchor) ++r.generation;
     ask_page(r, r.anchor ? For::again_above : For::again);
   }

@@ -71,6 +71,7 @@ class Model {
     std::vector<Line> page;
     std::uint64_t count = 0;  // lines asked for, or lines that came
     std::uint64_t generation = 0;
+    bool more = false;  // of what came: the owner has more than fits into a page
   };
 
   void ask(Json json, Ask what);
@@ -96,6 +97,7 @@ class Model {
   void on_channel(const Json& line);
   void on_left(const Json& line);
   void on_post(const Json& line);
+  void on_acks(const Json& line);
   void on_election(const Json& line);
   void on_leader(const Json& line);
   void on_sync(const Json& line);
@@ -112,6 +114,7 @@ class Model {
   void load(Room& room);
   void unload_some();
   void place_unread(Room& room);
+  void ask_uncommitted(const Room& room, const Line* behind);
   void ask_page(Room& room, For what);
   void mark_read(Room& room);
   void switch_by(int step);

@@ -216,6 +216,44 @@ TEST(ChatView, EveryRowIsExactlyAsWideAsTheTerminalWhateverIsShown) {
 
 // ---- the window on the store --------------------------------------------------------------------
 
+TEST(ChatModel, WhatASyncBroughtBeforeARoomWasReadIsNotMarkedInItLater) {
+  World w = in_ops(3);
+  const auto sync = [&](const std::string& channel, std::uint64_t records) {
+    w.hear("{\"ev\":\"sync\",\"channel\":\"" + channel +
+           "\",\"records\":" + std::to_string(records) + "}");
+    w.hear("{\"ev\":\"synced\",\"channel\":\"" + channel + "\"}");
+  };
+  sync("dev", 500);
+  w.store("#dev", 1, 40);
+  w.hear(R"({"ev":"channel","id":"01KAV0000000000000000000BB","channel":"dev","member":true})");
+  w.type("/to #dev");
+  w.press("Enter");
+  w.serve();
+  ASSERT_EQ(w.model.state().current, "#dev");
+  w.store("#dev", 41, 42);
+  sync("dev", 2);
+  w.serve();
+  EXPECT_EQ(w.model.state().room().arrived_above, 0U);
+  EXPECT_EQ(texts(w.model.state().room()).back(), "message 42");
+}
+
+TEST(ChatModel, ReadsOnWhereTheOwnerCutAPage) {
+  World w("#ops");
+  w.model.seated();
+  w.hear(R"({"ev":"caught_up","self":"ada"})");
+  w.run(std::string("answer channels_here {") + kOps + "}");
+  w.run("end channels_here");
+  w.run("answer posts " + w.post("#ops", 9).text());
+  w.run(R"(end posts {"more":true})");
+  const Room& room = w.model.state().room();
+  EXPECT_FALSE(room.log.at_begin);
+  w.run(R"(answer pending {"channel":"ops","draft":5,"from":"ada","own":true,"text":"mine",)"
+        R"("state":"queued"})");
+  const auto asked = w.run(R"(end pending {"more":true})");
+  EXPECT_THAT(asked, testing::Contains(testing::AllOf(testing::HasSubstr(R"("do":"pending")"),
+                                                      testing::HasSubstr(R"("behind_draft":5)"))));
+}
+
 TEST(ChatModel, ShowsAlwaysAPieceOfTheHistoryWithoutAGap) {
   for (unsigned seed = 1; seed <= 6; ++seed) {
     std::mt19937 random(seed);
@@ -374,7 +412,7 @@ TEST(ChatModel, EveryEventIsTakenInEveryOrder) {
       "connecting", "connected",  "caught_up", "disconnected", "stopped", "message",
       "state",      "renumbered", "presence",  "removed",      "ready",   "asked",
       "away",       "silent",     "notice",    "store_failed", "channel", "left",
-      "post",       "election",   "leader",    "sync",         "synced"};
+      "post",       "acks",       "election",  "leader",       "sync",    "synced"};
   const std::vector<std::string> keys{
       "Enter", "Tab",   "PageUp", "PageDown",  "Escape", "Up",     "Down",   "Left",
       "Right", "Home",  "End",    "Backspace", "Delete", "Alt-Up", "Ctrl-n", "Alt-1",

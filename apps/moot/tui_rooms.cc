@@ -55,6 +55,7 @@ void Model::load(Room& r) {
   r.log.clear();
   r.anchor.reset();
   r.arrived_below = 0;
+  r.synced_records = 0;
   ask_page(r, For::newest);
 }
 

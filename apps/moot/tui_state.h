@@ -56,7 +56,7 @@ struct Room {
   };
   struct Sync {
     std::uint64_t records = 0;
-    std::uint64_t differences = 0;
+    std::uint64_t differences = 0;  // those and what is missing; 0: how much is unknown
   };
 
   std::string target;

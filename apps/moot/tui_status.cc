@@ -85,10 +85,12 @@ Title title_of_person(const State& state, const Room& r, int width) {
   return t;
 }
 
-// "sync #ops ████░░░░ 1000 of 4000", shorter where there is less room.
+// "sync #ops ████░░░░ 1000 of 4000", shorter where there is less room; "sync #ops 1000" while
+// nobody says of how many.
 std::string sync_words(const Room& r, int width) {
-  const std::uint64_t all = std::max<std::uint64_t>(r.sync->records + r.sync->differences, 1);
   const std::string name = safe(r.target);
+  if (r.sync->differences == 0) return fmt::format("sync {} {}", name, r.sync->records);
+  const std::uint64_t all = std::max(r.sync->records, r.sync->differences);
   const std::uint64_t done = r.sync->records * static_cast<std::uint64_t>(kBarWidth) / all;
   std::string bar;
   for (std::uint64_t i = 0; i < kBarWidth; ++i) bar += i < done ? "\u2588" : "\u2591";
