@@ -63,6 +63,7 @@ void Worker::apply(Outbox& box, const Out& out) {
       break;
     case Out::Kind::pause:
       c->paused_until = {static_cast<std::int64_t>(out.value)};
+      log::debug("conn.paused", {{"conn", c->id.n}});
       arm(*c);
       break;
     case Out::Kind::queue_max:

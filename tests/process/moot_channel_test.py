@@ -112,6 +112,41 @@ class ServerKept(ChannelCase):
         self.assertEqual(len(sent), 200)
         self.assertEqual(self.texts(ada), said)
 
+    def test_a_pull_of_several_pages_tells_each_time_how_far_it_is(self):
+        ada, bob = self.home("ada"), self.home("bob")
+        self.moot(ada, "create", self.channel)
+        self.moot(bob, "enter", self.channel)
+        lines = "".join(f"line {i}\n" for i in range(700))
+        self.moot(ada, "send", self.channel, "-", stdin=lines)
+        done = self.moot(bob, "pull", self.channel, "--json")
+        self.assertEqual(json.loads(done.stdout), {"channel": self.channel, "records": 700,
+                                                   "differences": 700, "synced": True})
+        told = done.stderr.splitlines()
+        # While pages follow, nobody says how many there are.
+        self.assertRegex(told[0], f"^#{self.channel}  \\[[-#]+\\]  [0-9]+ records$")
+        self.assertEqual(told[-1], f"#{self.channel}  [{30 * '#'}] 100%  700 of 700 records")
+        proof, = self.objects(bob, "verify", self.channel)
+        self.assertEqual(proof["count"], 700)
+
+    def test_a_channel_that_is_renamed_is_followed_by_tail_and_replica(self):
+        ada, bob, cyd = (self.home(n) for n in ("ada", "bob", "cyd"))
+        self.moot(ada, "create", self.channel)
+        for home in (bob, cyd):
+            self.moot(home, "enter", self.channel)
+        tail = Follower(bob, "tail", f"#{self.channel}", "--follow")
+        replica = Follower(cyd, "replica", self.channel)
+        self.moot(ada, "send", self.channel, "before")
+        tail.wait_for(text="before")
+        replica.wait_for(what="commits")
+        new = f"{self.channel}b"
+        self.moot(ada, "set", self.channel, "--rename", new)
+        replica.wait_for(what="renamed", was=self.channel, channel=new)
+        self.moot(ada, "send", new, "after")
+        tail.wait_for(text="after", channel=new)
+        replica.wait_for(what="commits", channel=new)
+        self.assertEqual(tail.stop(), -signal.SIGTERM)
+        self.assertEqual(replica.stop(), 0)
+
     def test_who_is_invited_enters_and_who_is_kicked_says_nothing(self):
         ada, bob = self.home("ada"), self.home("bob")
         self.moot(ada, "create", self.channel, "--private")
