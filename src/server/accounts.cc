@@ -7,9 +7,6 @@
 namespace moot::server {
 namespace {
 
-bool is_wall(CredentialKind kind) {
-  return kind != CredentialKind::hmac && kind != CredentialKind::invite;
-}
 bool alive(const Credential& c, UnixMs now) {
   return c.state != CredentialState::revoked && (c.not_after.ms == 0 || now < c.not_after);
 }
@@ -34,6 +31,8 @@ Accounts::Accounts(const ServerSnapshot& stored) {
 void Accounts::index(const Credential& c) {
   if (is_wall(c.kind) && c.state != CredentialState::revoked)
     by_subject_[{c.kind, c.subject}] = c.kid;
+  if (is_wall(c.kind) && c.state == CredentialState::revoked)
+    revoked_subjects_.insert({c.kind, c.subject});
   if (!is_wall(c.kind)) dups_.insert(c.dup);
   if (c.not_after.ms != 0 && c.state != CredentialState::revoked)
     expiries_.insert({c.not_after, c.kid});
@@ -54,9 +53,13 @@ const Credential* Accounts::credential(const Kid& kid) const {
   return it == credentials_.end() ? nullptr : &it->second;
 }
 
-const Credential* Accounts::by_subject(CredentialKind kind, std::string_view subject) const {
-  const auto it = by_subject_.find({kind, std::string(subject)});
+const Credential* Accounts::by_subject(const WallIdentity& identity) const {
+  const auto it = by_subject_.find({identity.kind, identity.subject});
   return it == by_subject_.end() ? nullptr : credential(it->second);
+}
+
+bool Accounts::was_revoked(const WallIdentity& identity) const {
+  return revoked_subjects_.contains({identity.kind, identity.subject});
 }
 
 bool Accounts::usable(const Credential& c, UnixMs now) const {
@@ -93,7 +96,10 @@ void Accounts::delivery(const UserId& id, UnixMs now, std::vector<Kid>& out) con
     for (const Kid& kid : it->second) {
       const Credential& c = *credential(kid);
       if (!alive(c, now) || c.kind == CredentialKind::invite) continue;
-      if (fresh_only && c.last_used_day < fresh_day && day_of(c.created) < fresh_day) continue;
+      // A wall's record may be a second factor alone, whose connections are those of a key: it is
+      // fresh by its own connections, not by having been made.
+      const std::uint32_t born = is_wall(c.kind) ? 0 : day_of(c.created);
+      if (fresh_only && c.last_used_day < fresh_day && born < fresh_day) continue;
       out.push_back(kid);
     }
     if (!out.empty()) return;
@@ -149,6 +155,7 @@ Ticket Accounts::set_state(const Step& step, std::string_view actor, const UserI
     if (c.state == CredentialState::revoked) continue;
     expiries_.erase({c.not_after, kid});
     by_subject_.erase({c.kind, c.subject});
+    if (is_wall(c.kind)) revoked_subjects_.insert({c.kind, c.subject});
     c.state = CredentialState::revoked;
     c.revoked_at = step.now.wall;
     c.revoked_by = actor;
@@ -162,7 +169,7 @@ Status Accounts::may_add(const Credential& c, UnixMs now) const {
     return fail("This secret is already somebody's key; make a new one.");
   }
   if (is_wall(c.kind)) {
-    if (const Credential* other = by_subject(c.kind, c.subject)) {
+    if (const Credential* other = by_subject({c.kind, c.subject})) {
       return fail("That identity belongs to @" + std::string(other->account.str()) + " (key " +
                   text(other->kid) + "); revoke it first.");
     }
@@ -206,7 +213,10 @@ Ticket Accounts::revoke(const Step& step, std::string_view actor, std::string_vi
   Credential& c = credentials_.at(kid);
   MOOT_CHECK(c.state != CredentialState::revoked);
   expiries_.erase({c.not_after, kid});
-  if (is_wall(c.kind)) by_subject_.erase({c.kind, c.subject});
+  if (is_wall(c.kind)) {
+    by_subject_.erase({c.kind, c.subject});
+    revoked_subjects_.insert({c.kind, c.subject});
+  }
   c.state = CredentialState::revoked;
   c.revoked_at = step.now.wall;
   c.revoked_by = actor;

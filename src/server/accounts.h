@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "model/store_ops.h"
+#include "model/wall.h"
 #include "server/context.h"
 #include "server/made_key.h"
 
@@ -26,7 +27,8 @@ class Accounts {
   const Account* find(const UserId& id) const;     // removed ones too
   const Account* present(const UserId& id) const;  // not removed, no reserved name
   const Credential* credential(const Kid& kid) const;
-  const Credential* by_subject(CredentialKind kind, std::string_view subject) const;
+  const Credential* by_subject(const WallIdentity& identity) const;
+  bool was_revoked(const WallIdentity& identity) const;  // there is a tombstone of it
   // Active or retiring, in time, of an account that is active. An invitation: with a use left.
   bool usable(const Credential& c, UnixMs now) const;
   std::vector<const Credential*> usable_of(const UserId& id, UnixMs now) const;
@@ -64,6 +66,7 @@ class Accounts {
   std::map<Kid, Credential> credentials_;
   std::map<UserId, std::vector<Kid>> of_account_;
   std::map<std::pair<CredentialKind, std::string>, Kid> by_subject_;
+  std::set<std::pair<CredentialKind, std::string>> revoked_subjects_;
   std::set<Octets<32, DupTag>> dups_;
   std::map<std::pair<Kid, UserId>, Enrolment> enrolments_;  // by invitation and wanted id
   std::map<Kid, std::pair<Kid, UserId>> enrolment_of_;      // by the key it made

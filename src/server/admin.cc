@@ -1,4 +1,5 @@
 #include "server/core_impl.h"
+#include "server/wall_subject.h"
 
 // What an operator may change (interface.md "mootd"). The same code runs behind the admin socket
 // and on the store of a stopped server.
@@ -24,6 +25,16 @@ Credential hmac_credential(const UserId& account, std::string_view label, const 
           .dup = key.dup};
 }
 
+Credential wall_credential(std::string_view label, const WallIdentity& identity, const Kid& kid,
+                           Now now, std::string_view by) {
+  return {.kid = kid,
+          .kind = identity.kind,
+          .subject = identity.subject,
+          .label = std::string(label),
+          .created = now.wall,
+          .created_by = std::string(by)};
+}
+
 Status check_label(std::string_view label) {
   if (label.size() > limits::kLabelBytesMax)
     return fail("A label has at most 64 octets; shorten it.");
@@ -32,10 +43,10 @@ Status check_label(std::string_view label) {
 
 }  // namespace
 
-Result<Core::Done> Core::user_add(Now now, std::string_view actor, std::string_view id,
-                                  std::string_view name, std::string_view label, const MadeKey& key,
-                                  Effects& fx) {
-  const Step step{now, fx};
+// A new account, and the first way to be it: `first`, whose account is filled in.
+Result<Core::Done> Core::Impl::user_add(const Step& step, std::string_view actor,
+                                        std::string_view id, std::string_view name,
+                                        Credential first) {
   const auto user = UserId::parse(id);
   if (!user) {
     return fail("`" + std::string(id) +
@@ -43,26 +54,49 @@ Result<Core::Done> Core::user_add(Now now, std::string_view actor, std::string_v
   }
   if (user->reserved())
     return fail("`" + std::string(id) + "` is a word of the protocol; choose another id.");
-  if (const Account* a = impl_->accounts.find(*user)) {
+  if (const Account* a = accounts.find(*user)) {
     return fail(a->state == AccountState::removed
                     ? "@" + std::string(id) +
                           " was removed, and ids are never used again; choose another id."
                     : "@" + std::string(id) + " exists; `mootd key add` makes another key.");
   }
   if (name.empty()) name = id;
-  if (!wire::is_name(name) || !impl_->text.is_nfc(name)) {
+  if (!wire::is_name(name) || !text.is_nfc(name)) {
     return fail("A nickname has 1 to 64 characters in NFC and no control characters; correct it.");
   }
-  if (auto ok = check_label(label); !ok) return std::unexpected(ok.error());
-  Credential c = hmac_credential(*user, label, key, now, actor);
-  if (auto ok = impl_->accounts.may_add(c, now.wall); !ok) return std::unexpected(ok.error());
-  impl_->accounts.add(step, actor, {.id = *user, .name = std::string(name), .created = now.wall});
-  Ticket t = impl_->accounts.add_credential(step, actor, "key.add", std::move(c));
-  impl_->presence.changed(*user);
-  AdminSink sink = impl_->admin_sink(step, t);
-  impl_->channels.user_added(now, *user, sink);
-  impl_->presence.tick(step);
+  if (auto ok = prepare(first, *user, step.now); !ok) return std::unexpected(ok.error());
+  accounts.add(step, actor, {.id = *user, .name = std::string(name), .created = step.now.wall});
+  Ticket t = accounts.add_credential(step, actor, "key.add", std::move(first));
+  presence.changed(*user);
+  AdminSink sink = admin_sink(step, t);
+  channels.user_added(step.now, *user, sink);
+  presence.tick(step);
   return Done{sink.last(), {}};
+}
+
+// Makes `c` one of `user`, in its right form; an error says why it cannot be.
+Status Core::Impl::prepare(Credential& c, const UserId& user, Now now) const {
+  c.account = user;
+  if (auto ok = check_label(c.label); !ok) return ok;
+  if (is_wall(c.kind)) {
+    auto subject = wall_subject(c.kind, c.subject, user);
+    if (!subject) return std::unexpected(subject.error());
+    c.subject = std::move(*subject);
+  }
+  return accounts.may_add(c, now.wall);
+}
+
+Result<Core::Done> Core::user_add(Now now, std::string_view actor, std::string_view id,
+                                  std::string_view name, std::string_view label, const MadeKey& key,
+                                  Effects& fx) {
+  return impl_->user_add({now, fx}, actor, id, name, hmac_credential({}, label, key, now, actor));
+}
+
+Result<Core::Done> Core::user_add_wall(Now now, std::string_view actor, std::string_view id,
+                                       std::string_view name, std::string_view label,
+                                       const WallIdentity& identity, const Kid& kid, Effects& fx) {
+  return impl_->user_add({now, fx}, actor, id, name,
+                         wall_credential(label, identity, kid, now, actor));
 }
 
 Result<Core::Done> Core::user_set_state(Now now, std::string_view actor, std::string_view id,
@@ -95,31 +129,23 @@ Result<Core::Done> Core::user_set_state(Now now, std::string_view actor, std::st
   return Done{t, {}};
 }
 
+Result<Core::Done> Core::Impl::key_add(const Step& step, std::string_view actor,
+                                       std::string_view id, Credential c) {
+  const auto user = UserId::parse(id);
+  if (!user || accounts.present(*user) == nullptr) return no_user(id);
+  if (auto ok = prepare(c, *user, step.now); !ok) return std::unexpected(ok.error());
+  return Done{accounts.add_credential(step, actor, "key.add", std::move(c)), {}};
+}
+
 Result<Core::Done> Core::key_add(Now now, std::string_view actor, std::string_view id,
                                  std::string_view label, const MadeKey& key, Effects& fx) {
-  const auto user = UserId::parse(id);
-  if (!user || impl_->accounts.present(*user) == nullptr) return no_user(id);
-  if (auto ok = check_label(label); !ok) return std::unexpected(ok.error());
-  Credential c = hmac_credential(*user, label, key, now, actor);
-  if (auto ok = impl_->accounts.may_add(c, now.wall); !ok) return std::unexpected(ok.error());
-  return Done{impl_->accounts.add_credential({now, fx}, actor, "key.add", std::move(c)), {}};
+  return impl_->key_add({now, fx}, actor, id, hmac_credential({}, label, key, now, actor));
 }
 
 Result<Core::Done> Core::key_add_wall(Now now, std::string_view actor, std::string_view id,
-                                      std::string_view label, CredentialKind kind,
-                                      std::string_view subject, const Kid& kid, Effects& fx) {
-  const auto user = UserId::parse(id);
-  if (!user || impl_->accounts.present(*user) == nullptr) return no_user(id);
-  if (auto ok = check_label(label); !ok) return std::unexpected(ok.error());
-  Credential c{.kid = kid,
-               .account = *user,
-               .kind = kind,
-               .subject = std::string(subject),
-               .label = std::string(label),
-               .created = now.wall,
-               .created_by = std::string(actor)};
-  if (auto ok = impl_->accounts.may_add(c, now.wall); !ok) return std::unexpected(ok.error());
-  return Done{impl_->accounts.add_credential({now, fx}, actor, "key.add", std::move(c)), {}};
+                                      std::string_view label, const WallIdentity& identity,
+                                      const Kid& kid, Effects& fx) {
+  return impl_->key_add({now, fx}, actor, id, wall_credential(label, identity, kid, now, actor));
 }
 
 Result<Core::Done> Core::key_rotate(Now now, std::string_view actor, const Kid& kid, Millis overlap,

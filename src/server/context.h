@@ -25,7 +25,8 @@ struct Conn {
   ConnId id;
   UserId user;
   Kid kid;
-  bool secure = false;  // keys may travel
+  std::optional<Kid> wall;  // the second factor, where the wall is one
+  bool secure = false;      // keys may travel
   bool batch = false;
   bool closing = false;  // its end was decided; what still arrives is ignored
   // The last ticket that a command of this connection caused: a barrier waits for it.

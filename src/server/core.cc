@@ -57,8 +57,12 @@ std::vector<const Credential*> Core::candidates(const UserId& account) const {
   return impl_->accounts.usable_of(account, impl_->wall);
 }
 
-const Credential* Core::find_wall(CredentialKind kind, std::string_view subject) const {
-  return impl_->accounts.by_subject(kind, subject);
+const Credential* Core::find_wall(const WallIdentity& identity) const {
+  return impl_->accounts.by_subject(identity);
+}
+
+bool Core::revoked_wall(const WallIdentity& identity) const {
+  return impl_->accounts.by_subject(identity) == nullptr && impl_->accounts.was_revoked(identity);
 }
 
 session::CredentialFacts Core::facts(const Credential& credential, const session::Claim& claim,
@@ -95,8 +99,12 @@ void Core::admit(Now now, const Admission& who, Effects& fx) {
     }
   }
   const bool first = !invite && !impl_->conns.online(user);
-  Conn& conn = impl_->conns.add(
-      {.id = who.conn, .user = user, .kid = who.kid, .secure = who.secure, .batch = who.batch});
+  Conn& conn = impl_->conns.add({.id = who.conn,
+                                 .user = user,
+                                 .kid = who.kid,
+                                 .wall = who.wall,
+                                 .secure = who.secure,
+                                 .batch = who.batch});
   fx.sinfo(conn.id, std::nullopt, ticket);
   if (invite) return;
   impl_->accounts.used(step, who.kid, who.challenged, who.bound);
@@ -246,7 +254,7 @@ void Core::Impl::end(const Step& step, Conn& conn, DcnnCode code, std::string_vi
 
 void Core::Impl::end_credential(const Step& step, const Kid& kid, Ticket after) {
   for (auto& [id, conn] : conns.all()) {
-    if (conn.kid == kid) {
+    if (conn.kid == kid || conn.wall == kid) {
       end(step, conn, DcnnCode::revoked,
           "This key was revoked; ask the server's operator for a new one.", after);
     }

@@ -15,6 +15,7 @@
 #include "channel/channels.h"
 #include "model/store_ops.h"
 #include "model/text_rules.h"
+#include "model/wall.h"
 #include "server/effects.h"
 #include "server/made_key.h"
 #include "server/offline_page.h"
@@ -47,6 +48,7 @@ struct Admission {
   bool bound = false;           // carried a right channel binding
   bool secure = false;          // TLS, or a loopback address: keys may travel
   bool batch = false;
+  std::optional<Kid> wall;  // of `wall+key`: the record of whom the wall vouches for
 };
 
 // One frame that passed its session.
@@ -86,8 +88,10 @@ class Core {
   const Credential* find(const UserId& account, const Kid& kid) const;
   // A CNN without `kid` is tried against these, at most eight (R16).
   std::vector<const Credential*> candidates(const UserId& account) const;
-  // Identities that a wall vouches for.
-  const Credential* find_wall(CredentialKind kind, std::string_view subject) const;
+  // The record of an identity that a wall vouches for; null: none that is not revoked.
+  const Credential* find_wall(const WallIdentity& identity) const;
+  // Whether there was one, and now there is none.
+  bool revoked_wall(const WallIdentity& identity) const;
   session::CredentialFacts facts(const Credential& credential, const session::Claim& claim,
                                  Now now) const;
 
@@ -120,14 +124,18 @@ class Core {
   };
   Result<Done> user_add(Now now, std::string_view actor, std::string_view id, std::string_view name,
                         std::string_view label, const MadeKey& key, Effects& fx);
+  // The same with a wall identity in place of the first key.
+  Result<Done> user_add_wall(Now now, std::string_view actor, std::string_view id,
+                             std::string_view name, std::string_view label,
+                             const WallIdentity& identity, const Kid& kid, Effects& fx);
   Result<Done> user_set_state(Now now, std::string_view actor, std::string_view id, AccountState to,
                               Effects& fx);  // active, disabled or removed
   Result<Done> key_add(Now now, std::string_view actor, std::string_view id, std::string_view label,
                        const MadeKey& key, Effects& fx);
   // A wall identity: `kid` random, no key.
   Result<Done> key_add_wall(Now now, std::string_view actor, std::string_view id,
-                            std::string_view label, CredentialKind kind, std::string_view subject,
-                            const Kid& kid, Effects& fx);
+                            std::string_view label, const WallIdentity& identity, const Kid& kid,
+                            Effects& fx);
   Result<Done> key_rotate(Now now, std::string_view actor, const Kid& kid, Millis overlap,
                           const MadeKey& key, Effects& fx);
   Result<Done> key_revoke(Now now, std::string_view actor, const Kid& kid, Effects& fx);

@@ -87,6 +87,12 @@ struct Core::Impl {
   void end_credential(const Step& step, const Kid& kid, Ticket after);
   void expire(const Step& step);
 
+  // server/admin.cc
+  Result<Done> user_add(const Step& step, std::string_view actor, std::string_view id,
+                        std::string_view name, Credential first);
+  Result<Done> key_add(const Step& step, std::string_view actor, std::string_view id, Credential c);
+  Status prepare(Credential& c, const UserId& user, Now now) const;
+
   // An ENROL that waits for its key.
   struct Wanted {
     UserId id;
