@@ -72,6 +72,11 @@ inline constexpr std::uint64_t kFramesPerConnectionMax = 1ull << 32;  // R5; ove
 inline constexpr unsigned kSenselessPerMinuteMax = 20;  // protocol.md 7; the 20th: DCNN proto
 inline constexpr seconds kWriteStall{30};
 
+// The header of a front (security.md 3.3). Over: the connection closes.
+inline constexpr std::size_t kProxyHeaderBytesMax = 520;  // behind its first 16
+inline constexpr seconds kProxyHeaderDeadline{3};
+inline constexpr seconds kProxyCheckLinger{1};  // a front's own check may stay so long
+
 // Send queue of a connection (protocol.md 10). Above soft: bulk waits until it is drained. Hard, or
 // so many frames: DCNN sendq.
 inline constexpr std::size_t kSendQueueSoftBytes = 256 * 1024;
