@@ -50,7 +50,8 @@ std::expected<Place, Trouble> find_place(const Globals& globals) {
   const auto key = net::load_key_file(place.key_file);
   if (!key) return std::unexpected(Trouble{key.error().message, kBadConfig});
   if (globals.home.empty() && !globals.key_file.empty()) {
-    place.home += '/' + std::string(key->account.str()) + '-' + text(key->kid);
+    place.home += '/' + std::string(key->account.str()) + '-' +
+                  (key->wall ? std::string("wall") : text(key->kid));
   }
   if (const auto made = make_dirs(place.home); !made)
     return std::unexpected(Trouble{made.error().message, kFailed});

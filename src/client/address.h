@@ -9,8 +9,9 @@
 
 namespace moot::client {
 
-// "127.0.0.1:7667", "[::1]:7667", "chat.example:7697".
+// "127.0.0.1:7667", "[::1]:7667", "chat.example:7697", "unix:/run/moot/wall".
 struct Address {
+  std::string path;  // of a unix socket; then nothing else
   std::string host;  // without brackets
   std::uint16_t port = 0;
   friend bool operator==(const Address&, const Address&) = default;
@@ -29,11 +30,21 @@ struct Tls {
   Pin pin;
   friend bool operator==(const Tls&, const Tls&) = default;
 };
+// The certificate with which the client shows who it is: PEM files, or none.
+struct ClientCertificate {
+  std::string cert;
+  std::string key;
+  friend bool operator==(const ClientCertificate&, const ClientCertificate&) = default;
+};
+
 // "off", "system", "pin:<64 hex digits>"; the empty text is "off".
 Result<Tls> parse_tls(std::string_view text);
 std::string text(const Tls& tls);
 
 // An error when plain TCP would leave this machine.
 Status check_protection(const Address& address, const Tls& tls);
+
+// The same behind a wall: nothing is signed, so the address itself has to say who the server is.
+Status check_wall(const Address& address, const Tls& tls);
 
 }  // namespace moot::client

@@ -107,6 +107,11 @@ std::optional<FlatEntry> read_line(Line line) {
     entry.value = std::move(*value);
   } else {
     const std::string_view word = line.word();
+    if (word == "true" || word == "false") {
+      entry.value = word == "true";
+      if (!line.at_end()) return std::nullopt;
+      return entry;
+    }
     std::uint64_t number = 0;
     const auto [stop, error] = std::from_chars(word.data(), word.data() + word.size(), number);
     if (error != std::errc{} || stop != word.data() + word.size()) return std::nullopt;

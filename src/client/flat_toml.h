@@ -10,10 +10,11 @@
 namespace moot::client {
 
 // The part of TOML that a key file may use: `name = value` lines whose values are strings on one
-// line or whole numbers. Anything else TOML has (tables, arrays, dates) is refused by line.
+// line, whole numbers, true or false. Anything else TOML has (tables, arrays, dates) is refused by
+// line.
 struct FlatEntry {
   std::string name;
-  std::variant<std::uint64_t, std::string> value;
+  std::variant<std::uint64_t, std::string, bool> value;
 };
 Result<std::vector<FlatEntry>> read_flat_toml(std::string_view text);
 

@@ -10,7 +10,7 @@
 namespace moot::client {
 
 // What a device needs to be somebody on a server (interface.md "Key file"). Secret: whoever holds
-// the text is the account.
+// the text is the account; but behind a wall it is no secret.
 struct KeyFile {
   UserId account;
   Kid kid;
@@ -19,6 +19,10 @@ struct KeyFile {
   std::string address;
   std::string tls = "off";
   std::string label;
+  // The server takes a wall's word for who this is: no kid, no key, no signatures
+  // (security.md 3.1).
+  bool wall = false;
+  ClientCertificate certificate;  // where the server, or a front, asks for one
   friend bool operator==(const KeyFile&, const KeyFile&) = default;
 };
 
@@ -27,7 +31,9 @@ std::string check_value(const KeyFile& key);
 
 std::string write_key_file(const KeyFile& key);
 
-// Strict: exact sizes, lower-case hex, known names only, each once, the check value right.
+// Strict: exact sizes, lower-case hex, known names only, each once, the check value right. With
+// `wall = true` there is neither kid nor key nor check, and the address is a unix socket or TLS.
+// `cert` and `cert_key` are this device's own affair: the check does not cover them.
 Result<KeyFile> read_key_file(std::string_view text);
 
 }  // namespace moot::client

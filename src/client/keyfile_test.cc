@@ -90,6 +90,58 @@ TEST(KeyFile, WhatIsWrittenIsReadForAnyLabel) {
   }
 }
 
+// Behind a wall there is no secret in the file (security.md 3.1).
+const std::string kWallFile =
+    "moot_key = 0\nwall = true\naccount = \"ada\"\nsrv = \"moot.local\"\n"
+    "address = \"unix:/run/moot/wall\"\ntls = \"off\"\nlabel = \"desk\"\n";
+
+TEST(KeyFile, OfAWallIsReadAndWrittenTheSame) {
+  const auto key = read_key_file(kWallFile);
+  ASSERT_TRUE(key.has_value()) << key.error().message;
+  EXPECT_TRUE(key->wall);
+  EXPECT_EQ(key->account.str(), "ada");
+  EXPECT_EQ(write_key_file(*key), kWallFile);
+  EXPECT_FALSE(example().wall);
+}
+
+TEST(KeyFile, OfAWallHasNoSecretAndAnAddressThatSaysWhoTheServerIs) {
+  const auto refusal = [](std::string_view from, std::string_view to) {
+    std::string file = kWallFile;
+    file.replace(file.find(from), from.size(), to);
+    const auto key = read_key_file(file);
+    return key ? std::string("taken") : key.error().message;
+  };
+  EXPECT_NE(refusal("label", "kid = \"8081828384858687\"\nlabel").find("no kid, key or check"),
+            std::string::npos);
+  EXPECT_NE(refusal("label", "check = \"00000000\"\nlabel").find("no kid, key or check"),
+            std::string::npos);
+  EXPECT_NE(refusal("unix:/run/moot/wall", "127.0.0.1:7667").find("not signed"), std::string::npos);
+  EXPECT_NE(refusal("tls = \"off\"", "tls = \"system\"").find("without TLS"), std::string::npos);
+  EXPECT_NE(refusal("wall = true", "wall = \"true\"").find("`wall` must be true"),
+            std::string::npos);
+  EXPECT_NE(refusal("unix:/run/moot/wall", "unix:wall").find("whole path"), std::string::npos);
+  EXPECT_EQ(
+      refusal("\"unix:/run/moot/wall\"\ntls = \"off\"", "\"chat.example:7697\"\ntls = \"system\""),
+      "taken");
+  // And no file that has a key loses it by the flag.
+  const std::string good = write_key_file(example());
+  EXPECT_FALSE(read_key_file(good + "wall = true\n").has_value());
+  EXPECT_TRUE(read_key_file(good + "wall = false\n").has_value());
+}
+
+TEST(KeyFile, ACertificateIsTheDevicesOwnAffair) {
+  KeyFile key = example();
+  key.tls = "system";
+  const std::string plain = write_key_file(key);
+  const std::string pair = "cert = \"/a.pem\"\ncert_key = \"/a.key\"\n";
+  const auto read = read_key_file(plain + pair);
+  ASSERT_TRUE(read.has_value()) << read.error().message;
+  EXPECT_EQ(read->certificate, (ClientCertificate{"/a.pem", "/a.key"}));
+  EXPECT_EQ(read_key_file(write_key_file(*read)), *read);
+  EXPECT_FALSE(read_key_file(plain + "cert = \"/a.pem\"\n").has_value());
+  EXPECT_FALSE(read_key_file(kWallFile + pair).has_value());  // no TLS there
+}
+
 TEST(InviteLink, WhatIsWrittenIsReadForEveryTlsMode) {
   InviteLink link;
   link.kid = example().kid;

@@ -132,7 +132,7 @@ void ClientSession::put_cnn(Buffer& out, Now now, const std::optional<Binding>& 
              .kid = identity_->kid,
              .srv = identity_->srv,
              .chal = chal_,
-             .cb = binding};
+             .cb = identity_->wall ? std::nullopt : binding};
   if (want_batch_ && server_has("batch")) cnn.batch = true;
   Buffer fields;
   const std::uint32_t pairs = wire::encode_fields(fields, cnn);

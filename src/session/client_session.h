@@ -18,7 +18,7 @@ namespace moot::session {
 // Who connects, and to whom: what the key file says.
 struct ClientIdentity {
   UserId account;
-  Kid kid;
+  std::optional<Kid> kid;  // none behind a wall
   std::string srv;
   bool wall = false;  // told so by its own configuration: frames are not signed
 };
@@ -46,7 +46,8 @@ class ClientSession {
   // One frame, in the order of the stream. `mac_ok`: signed with our key (of the greeting: false).
   Delivered accept(const wire::Frame& frame, bool mac_ok, Now now, Arena& arena);
 
-  // Appends CNN. `binding`: the TLS exporter value, where the connection has one.
+  // Appends CNN. `binding`: the TLS exporter value, where the connection has one; behind a wall,
+  // which may end TLS itself, it is not told.
   void put_cnn(Buffer& out, Now now, const std::optional<Binding>& binding,
                std::vector<Unsigned>& to_sign);
 

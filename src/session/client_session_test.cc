@@ -116,5 +116,23 @@ TEST_F(ClientSessionTest, ADcnnInsteadOfSinfoEndsIt) {
   EXPECT_EQ(s.phase(), ClientSession::Phase::ended);
 }
 
+// security.md 3.1: who was not told that there is a wall takes no unsigned frame, and who was told
+// takes no other.
+TEST_F(ClientSessionTest, AU_11_ZerosAreTakenOnlyByWhoWasToldOfAWall) {
+  ClientSession key = open();
+  EXPECT_EQ(feed(key, ~kN + 1, info_, true), Kind::close);
+  identity_.wall = true;
+  identity_.kid.reset();
+  for (const bool zeros : {true, false}) {
+    ClientSession wall(identity_, kN, true);
+    EXPECT_EQ(feed(wall, 0, info_, true), Kind::answer_greeting);
+    Buffer out;
+    std::vector<Unsigned> to_sign;
+    wall.put_cnn(out, now_, std::nullopt, to_sign);
+    EXPECT_EQ(as_text(out.bytes()).find("kid"), std::string_view::npos);
+    EXPECT_EQ(feed(wall, ~kN, info_, zeros), zeros ? Kind::opened : Kind::close);
+  }
+}
+
 }  // namespace
 }  // namespace moot::session

@@ -93,7 +93,7 @@ Verdict ServerSession::judge_cnn(const Claim& claim, bool mac_ok, const Credenti
     return Verdict::goodbye(DcnnCode::replay,
                             "This CNN was used before; connect again with a new random nonce.");
   }
-  if (cnn.cb.has_value() ? cnn.cb != facts.channel_binding : facts.cb_pinned) {
+  if (cnn.cb.has_value() && !rules_.fronted ? cnn.cb != facts.channel_binding : facts.cb_pinned) {
     return Verdict::goodbye(
         DcnnCode::proto,
         "CNN's channel binding is not this TLS connection's; check who stands in between.");

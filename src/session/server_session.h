@@ -25,6 +25,7 @@ enum class Auth : std::uint8_t { key, wall, wall_key };
 struct ListenerRules {
   Auth auth = Auth::key;
   bool challenge_required = true;  // false: takes the founding note's literal CNN too (R8)
+  bool fronted = false;            // TLS ends before us: `cb` is of a connection that is not ours
 };
 
 // What SINFO tells; the same for all connections of a server.
@@ -112,6 +113,7 @@ class ServerSession {
   }
   Outgoing& outgoing() { return outgoing_; }
   const Outgoing& outgoing() const { return outgoing_; }
+  Auth auth() const { return rules_.auth; }
   bool unsigned_frames() const { return rules_.auth == Auth::wall; }
   const Challenge& challenge() const { return chal_; }
   // Whether the server ever sent a signed frame with this nonce, and which in order (0 = first).

@@ -158,6 +158,15 @@ TEST_F(ServerSessionTest, AU_13_WantsTheBindingOfThisTlsConnection) {
             "dcnn proto");
 }
 
+TEST_F(ServerSessionTest, BehindAFrontTheChannelBindingIsNotOurs) {
+  cnn_.cb.emplace();
+  ServerSession fronted = make({.auth = Auth::wall_key, .fronted = true});
+  EXPECT_EQ(told(connect(fronted, {.usable = true})), "deliver");
+  // A key that once proved a binding is not used where none can be proved.
+  ServerSession pinned = make({.auth = Auth::wall_key, .fronted = true});
+  EXPECT_EQ(told(connect(pinned, {.usable = true, .cb_pinned = true})), "dcnn proto");
+}
+
 TEST_F(ServerSessionTest, AU_11_ZerosAreNoSignatureOnAKeyListenerAndTheOnlyOneBehindAWall) {
   zeros_ = true;
   ServerSession key = make();

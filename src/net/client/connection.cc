@@ -7,6 +7,7 @@
 #include <array>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
@@ -20,6 +21,7 @@ namespace {
 
 namespace asio = boost::asio;
 using asio::ip::tcp;
+using local = asio::local::stream_protocol;
 using boost::system::error_code;
 
 constexpr auto kConnectTimeout = std::chrono::seconds(15);
@@ -42,12 +44,15 @@ bool key_is(X509* certificate, const client::Tls::Pin& pin) {
 // Kept alive by the operations under way; `handlers_` is empty once nobody listens.
 class ClientConnection::State : public std::enable_shared_from_this<State> {
  public:
-  State(asio::io_context& io, client::Address address, client::Tls tls, Handlers handlers)
+  State(asio::io_context& io, client::Address address, client::Tls tls,
+        client::ClientCertificate certificate, Handlers handlers)
       : address_(std::move(address)),
         tls_mode_(tls),
+        certificate_(std::move(certificate)),
         handlers_(std::move(handlers)),
         resolver_(io),
         socket_(io),
+        local_(io),
         deadline_(io),
         ssl_(asio::ssl::context::tls_client),
         io_(&io) {}
@@ -60,6 +65,11 @@ class ClientConnection::State : public std::enable_shared_from_this<State> {
       return;
     }
     wait(kConnectTimeout, "The server at " + text(address_) + " does not answer.");
+    if (!address_.path.empty()) {
+      local_.async_connect(local::endpoint(address_.path),
+                           [self = shared_from_this()](error_code e) { self->on_local(e); });
+      return;
+    }
     resolver_.async_resolve(
         address_.host, std::to_string(address_.port),
         [self = shared_from_this()](error_code e, tcp::resolver::results_type found) {
@@ -98,7 +108,13 @@ class ClientConnection::State : public std::enable_shared_from_this<State> {
  private:
   template <class F>
   void with_stream(F&& f) {
-    tls_ ? f(*tls_) : f(socket_);
+    if (tls_) {
+      f(*tls_);
+    } else if (!address_.path.empty()) {
+      f(local_);
+    } else {
+      f(socket_);
+    }
   }
 
   void on_resolved(error_code e, const tcp::resolver::results_type& found) {
@@ -110,12 +126,19 @@ class ClientConnection::State : public std::enable_shared_from_this<State> {
                         });
   }
 
+  void on_local(error_code e) {
+    if (finished_) return;
+    if (e) return unreached(e);
+    on_connected(std::nullopt);
+  }
+
+  void unreached(error_code e) {
+    finish("The server at " + text(address_) + " cannot be reached (" + e.message() + ").");
+  }
+
   void on_tcp(error_code e, const tcp::endpoint& at) {
     if (finished_) return;
-    if (e) {
-      return finish("The server at " + text(address_) + " cannot be reached (" + e.message() +
-                    ").");
-    }
+    if (e) return unreached(e);
     socket_.set_option(tcp::no_delay(true), e);
     if (tls_mode_.mode == client::Tls::Mode::off) {
       // A name may lead anywhere; plain octets stay on this machine (security.md R12).
@@ -126,11 +149,21 @@ class ClientConnection::State : public std::enable_shared_from_this<State> {
     begin_tls();
   }
 
+  bool show_certificate(SSL_CTX* native) const {
+    return SSL_CTX_use_certificate_chain_file(native, certificate_.cert.c_str()) == 1 &&
+           SSL_CTX_use_PrivateKey_file(native, certificate_.key.c_str(), SSL_FILETYPE_PEM) == 1 &&
+           SSL_CTX_check_private_key(native) == 1;
+  }
+
   void begin_tls() {
     error_code e;
     SSL_CTX* native = ssl_.native_handle();
     SSL_CTX_set_min_proto_version(native, TLS1_3_VERSION);
     SSL_CTX_set_options(native, SSL_OP_NO_TICKET);
+    if (!certificate_.cert.empty() && !show_certificate(native)) {
+      return finish("The client certificate " + certificate_.cert +
+                    " cannot be used; check `cert` and `cert_key` of the key file.");
+    }
     tls_.emplace(socket_, ssl_);
     error_code literal;
     asio::ip::make_address(address_.host, literal);
@@ -234,6 +267,7 @@ class ClientConnection::State : public std::enable_shared_from_this<State> {
       tls_->async_shutdown([self = shared_from_this()](error_code) { self->finish({}); });
     } else {
       socket_.shutdown(tcp::socket::shutdown_send, ignored);
+      local_.shutdown(local::socket::shutdown_send, ignored);
     }
   }
 
@@ -250,6 +284,7 @@ class ClientConnection::State : public std::enable_shared_from_this<State> {
     resolver_.cancel();
     deadline_.cancel();
     socket_.close(ignored);
+    local_.close(ignored);
     const auto lost = std::exchange(handlers_, {}).lost;
     if (!lost) return;
     // Never from inside a call of the owner.
@@ -264,9 +299,11 @@ class ClientConnection::State : public std::enable_shared_from_this<State> {
  private:
   const client::Address address_;
   const client::Tls tls_mode_;
+  const client::ClientCertificate certificate_;
   Handlers handlers_;
   tcp::resolver resolver_;
   tcp::socket socket_;
+  local::socket local_;  // instead, at an address that is a path
   asio::steady_timer deadline_;
   asio::ssl::context ssl_;
   std::optional<asio::ssl::stream<tcp::socket&>> tls_;
@@ -284,8 +321,9 @@ class ClientConnection::State : public std::enable_shared_from_this<State> {
 };
 
 ClientConnection::ClientConnection(asio::io_context& io, client::Address address, client::Tls tls,
-                                   Handlers handlers)
-    : state_(std::make_shared<State>(io, std::move(address), tls, std::move(handlers))) {
+                                   client::ClientCertificate certificate, Handlers handlers)
+    : state_(std::make_shared<State>(io, std::move(address), tls, std::move(certificate),
+                                     std::move(handlers))) {
   state_->start();
 }
 ClientConnection::~ClientConnection() {

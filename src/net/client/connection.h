@@ -24,7 +24,7 @@ class ClientConnection {
     std::function<void(std::string why)> lost;
   };
   ClientConnection(boost::asio::io_context& io, client::Address address, client::Tls tls,
-                   Handlers handlers);
+                   client::ClientCertificate certificate, Handlers handlers);
   ~ClientConnection();
   ClientConnection(const ClientConnection&) = delete;
   ClientConnection& operator=(const ClientConnection&) = delete;

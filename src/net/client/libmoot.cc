@@ -228,8 +228,8 @@ std::expected<Joined, std::string> join(std::string_view link, std::string_view 
     enrolment.lost(why);
     io.stop();
   };
-  connection =
-      std::make_unique<net::ClientConnection>(io, invite->address, invite->tls, std::move(on));
+  connection = std::make_unique<net::ClientConnection>(io, invite->address, invite->tls,
+                                                       client::ClientCertificate{}, std::move(on));
   io.run();
   const auto key = enrolment.result();
   if (!key) return std::unexpected(key.error().message);

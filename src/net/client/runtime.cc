@@ -44,7 +44,10 @@ ClientRuntime::ClientRuntime(Options options, EventQueue& events)
     : options_(std::move(options)),
       events_(&events),
       mac_(options_.key.key.octets),
-      identity_{options_.key.account, options_.key.kid, options_.key.srv} {}
+      identity_{.account = options_.key.account,
+                .kid = options_.key.wall ? std::nullopt : std::optional(options_.key.kid),
+                .srv = options_.key.srv,
+                .wall = options_.key.wall} {}
 
 Result<std::unique_ptr<ClientRuntime>> ClientRuntime::start(Options options, EventQueue& events) {
   std::unique_ptr<ClientRuntime> self(new ClientRuntime(std::move(options), events));
@@ -179,7 +182,8 @@ void ClientRuntime::connect() {
     if (on_ended_) std::exchange(on_ended_, nullptr)();
     arm();
   };
-  connection_ = std::make_unique<ClientConnection>(io_, *address, *tls, std::move(on));
+  connection_ = std::make_unique<ClientConnection>(io_, *address, *tls, options_.key.certificate,
+                                                   std::move(on));
 }
 
 void ClientRuntime::write(Bytes octets) {
