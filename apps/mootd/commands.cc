@@ -1,5 +1,6 @@
 #include "apps/mootd/commands.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 
@@ -20,10 +21,14 @@ int failed(std::string_view sentence) {
   return kExitFailed;
 }
 
-net::PublicAddress configured_address(const Config& config) {
-  const net::ListenOptions& l = config.server.listen.front();
-  const auto id = l.tls ? net::TlsIdentity::load(l.cert, l.key) : fail("no TLS");
-  return net::public_address(config.server, l.address, id ? &*id : nullptr);
+std::vector<net::PublicAddress> configured_addresses(const Config& config) {
+  std::vector<net::PublicAddress> all;
+  for (const net::ListenOptions& l : config.server.listen) {
+    const auto id = l.door == net::Door::tls ? net::TlsIdentity::load(l.cert, l.key, l.client_ca)
+                                             : fail("no TLS");
+    all.push_back(net::public_address(config.server, l, l.address, id ? &*id : nullptr));
+  }
+  return all;
 }
 
 Result<net::AdminReply> on_store(const Config& config, const net::AdminRequest& request) {
@@ -38,7 +43,7 @@ Result<net::AdminReply> on_store(const Config& config, const net::AdminRequest& 
   const std::string actor =
       "uid=" + std::to_string(::geteuid()) + " pid=" + std::to_string(::getpid()) + " via=store";
   auto result =
-      net::administer(**hub, config.server, configured_address(config), actor, false, request);
+      net::administer(**hub, config.server, configured_addresses(config), actor, false, request);
   if (auto ok = (*hub)->commit_all(); !ok) return std::unexpected(ok.error());
   return std::move(result.reply);
 }
@@ -49,8 +54,10 @@ int run_command(const Config& config, const net::AdminRequest& request,
                 const CommandOutput& output) {
   const bool makes_key = request.command == "user add" || request.command == "key add" ||
                          request.command == "key rotate";
+  const bool wall = std::ranges::any_of(
+      kWallOptions, [&request](const char* option) { return request.has(option); });
   const bool many = request.command == "key rotate" && request.has("all");
-  if (makes_key && output.key_out.empty() && (output.json || many)) {
+  if (makes_key && !wall && output.key_out.empty() && (output.json || many)) {
     std::fprintf(stderr,
                  many ? "mootd: --all needs --key-out DIR, a new directory for the key files.\n"
                       : "mootd: --json needs --key-out FILE; without it the key would be lost.\n");
@@ -94,13 +101,14 @@ int run_restore(const Config& config, const std::string& file) {
 int run_doctor(const Config& config) {
   print("configuration: good\n");
   for (const net::ListenOptions& l : config.server.listen) {
-    if (l.tls) {
-      const auto id = net::TlsIdentity::load(l.cert, l.key);
+    if (l.door == net::Door::tls) {
+      const auto id = net::TlsIdentity::load(l.cert, l.key, l.client_ca);
       if (!id) return failed(l.option + ": " + id.error().message);
       print("certificate " + l.cert + ": good, pin " + id->pin() + "\n");
     }
   }
-  if (const Status ok = net::reachable(configured_address(config)); !ok) {
+  const auto where = configured_addresses(config);
+  if (const Status ok = net::reachable(net::key_address(where)); !ok) {
     print("invitations and keys: " + ok.error().message + "\n");
   }
   const int code = run_command(config, {"status", {}}, {});

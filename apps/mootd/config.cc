@@ -76,7 +76,7 @@ class Reader {
     return {};
   }
 
-  std::vector<ListenBlock> blocks;
+  std::vector<net::ListenOptions> blocks;
 
  private:
   Status listeners(const toml::node& value) {
@@ -100,47 +100,61 @@ std::string environment_name(std::string_view path) {
   return name;
 }
 
-ListenBlock flag_listener(const std::string& address, std::string option, bool tls) {
-  ListenBlock b;
-  b.options.address = address;
-  b.options.option = std::move(option);
-  b.options.tls = tls;
-  b.transport = tls ? "tls" : "tcp";
-  return b;
+net::ListenOptions flag_listener(const std::string& address, std::string option, net::Door door) {
+  net::ListenOptions l;
+  l.address = address;
+  l.option = std::move(option);
+  l.door = door;
+  return l;
 }
 
-// The options name the listeners of their kind instead of the file.
-void apply_flags(std::vector<ListenBlock>& blocks, const ConfigSources& sources) {
-  const auto replace = [&blocks](bool tls, const std::vector<std::string>& addresses,
+// The options name the listeners of their kind instead of the file. A wall stays: it is no address
+// that somebody wants elsewhere for once.
+void apply_flags(std::vector<net::ListenOptions>& blocks, const ConfigSources& sources) {
+  const auto replace = [&blocks](net::Door door, const std::vector<std::string>& addresses,
                                  const char* option) {
     if (addresses.empty()) return;
-    std::erase_if(blocks, [tls](const ListenBlock& b) { return b.options.tls == tls; });
-    std::vector<ListenBlock> more;
-    for (const std::string& a : addresses) more.push_back(flag_listener(a, option, tls));
-    blocks.insert(tls ? blocks.end() : blocks.begin(), more.begin(), more.end());
+    std::erase_if(blocks, [door](const net::ListenOptions& l) {
+      return l.door == door && l.rules.auth == session::Auth::key;
+    });
+    std::vector<net::ListenOptions> more;
+    for (const std::string& a : addresses) more.push_back(flag_listener(a, option, door));
+    blocks.insert(door == net::Door::tls ? blocks.end() : blocks.begin(), more.begin(), more.end());
   };
-  replace(false, sources.listen, "--listen");
-  replace(true, sources.tls_listen, "--tls-listen");
+  replace(net::Door::tcp, sources.listen, "--listen");
+  replace(net::Door::tls, sources.tls_listen, "--tls-listen");
 }
 
-Status check_listeners(Config& config, std::vector<ListenBlock>& blocks) {
-  for (ListenBlock& b : blocks) {
-    const auto at = net::parse_endpoint(b.options.address);
-    if (!at) return fail(b.options.option + ": " + at.error().message);
-    if (b.options.tls) {
-      if (b.options.cert.empty()) b.options.cert = config.tls_cert;
-      if (b.options.key.empty()) b.options.key = config.tls_key;
-      if (b.options.cert.empty() || b.options.key.empty()) {
-        return fail(b.options.option +
+// Whether it is one, and may be listened at.
+Status check_address(const net::ListenOptions& l) {
+  if (l.at_path() && l.door == net::Door::proxy) return {};
+  if (l.door == net::Door::local) {
+    if (l.at_path()) return {};
+    return fail("`address` of a unix socket is its whole path, like /run/moot/wall.");
+  }
+  const auto at = net::parse_endpoint(l.address);
+  if (!at) return std::unexpected(at.error());
+  if (l.door == net::Door::tls || at->address.loopback() || l.insecure) return {};
+  return fail(l.address +
+              " is no loopback address and plain TCP is readable by everybody on the way; use "
+              "TLS, or set insecure_plaintext = \"I understand\" in the [[listen]] block.");
+}
+
+Status check_listeners(Config& config, std::vector<net::ListenOptions>& blocks) {
+  for (net::ListenOptions& l : blocks) {
+    if (auto ok = check_address(l); !ok) {
+      return fail(l.option + ": " + ok.error().message);
+    }
+    if (l.door == net::Door::tls) {
+      if (l.cert.empty()) l.cert = config.tls_cert;
+      if (l.key.empty()) l.key = config.tls_key;
+      if (l.cert.empty() || l.key.empty()) {
+        return fail(l.option +
                     ": TLS needs a certificate and its key; set `cert` and `key` of the [[listen]] "
                     "block, or tls.cert and tls.key.");
       }
-    } else if (!at->address.loopback() && !b.insecure) {
-      return fail(b.options.option + ": " + b.options.address +
-                  " is no loopback address and plain TCP is readable by everybody on the way; use "
-                  "TLS, or set insecure_plaintext = \"I understand\" in the [[listen]] block.");
     }
-    config.server.listen.push_back(b.options);
+    config.server.listen.push_back(l);
   }
   return {};
 }
@@ -210,7 +224,7 @@ Result<Config> read_table(const ConfigSources& sources, const toml::table& file)
     return std::unexpected(ok.error());
   apply_flags(reader.blocks, sources);
   if (reader.blocks.empty()) {
-    reader.blocks.push_back(flag_listener(kDefaultListen, "--listen (default)", false));
+    reader.blocks.push_back(flag_listener(kDefaultListen, "--listen (default)", net::Door::tcp));
   }
   if (auto ok = check_listeners(config, reader.blocks); !ok) return std::unexpected(ok.error());
   config.server.live.core.channels.msg_bytes_max = config.server.live.core.max_msg;
@@ -254,10 +268,7 @@ std::string show_config(const Config& config) {
            key.show(config) + "\n";
   }
   for (const net::ListenOptions& l : config.server.listen) {
-    out += "\n[[listen]]\naddress = " + toml_text(l.address) +
-           "\ntransport = " + (l.tls ? "\"tls\"" : "\"tcp\"") + "\nauth = \"key\"\nchallenge = " +
-           (l.rules.challenge_required ? "\"required\"" : "\"optional\"") + "\n";
-    if (l.tls) out += "cert = " + toml_text(l.cert) + "\nkey = " + toml_text(l.key) + "\n";
+    out += "\n" + show_listen(l);
   }
   return out;
 }

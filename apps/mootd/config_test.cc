@@ -101,14 +101,65 @@ TEST(Config, PlainTcpStaysOnLoopbackUnlessToldInWords) {
   EXPECT_EQ(refusal("", {.listen = {"[::1]:0"}}), "taken");
 }
 
-TEST(Config, WhatThisVersionLacksIsNamed) {
-  EXPECT_NE(refusal("[[listen]]\naddress=\"/run/x\"\ntransport=\"proxy\"\nauth=\"wall\"\n"
-                    "proxy_uids=[99]")
-                .find("not in this version"),
+std::string block(std::string_view text) { return "[[listen]]\n" + std::string(text); }
+
+TEST(Config, AWallOfCertificatesHasAnAuthority) {
+  const std::string tls =
+      "address=\"0.0.0.0:1\"\ntransport=\"tls\"\ncert=\"/c.pem\"\nkey=\"/k.pem\"\n";
+  EXPECT_NE(refusal(block(tls + "auth=\"wall\"")).find("client_ca"), std::string::npos);
+  EXPECT_NE(refusal(block(tls + "client_ca=\"/ca.pem\"")).find("client_ca"), std::string::npos);
+  EXPECT_NE(refusal(block("address=\"127.0.0.1:1\"\nclient_ca=\"/ca.pem\"")).find("client_ca"),
             std::string::npos);
-  EXPECT_NE(
-      refusal("[[listen]]\naddress=\"127.0.0.1:1\"\nauth=\"wall+key\"").find("not in this version"),
-      std::string::npos);
+  const Config c = taken(block(tls + "auth=\"wall+key\"\nclient_ca=\"/ca.pem\""),
+                         {.set = {"tls.cert=/c", "tls.key=/k"}, .tls_listen = {"0.0.0.0:2"}});
+  ASSERT_EQ(c.server.listen.size(), 2u);  // the option took no wall away
+  EXPECT_EQ(c.server.listen[0].client_ca, "/ca.pem");
+  EXPECT_EQ(taken(show_config(c)).server.listen, c.server.listen);
+}
+
+TEST(Config, AFrontIsNamedOrNotBelieved) {
+  const std::string path = "address=\"/run/front\"\ntransport=\"proxy\"\nauth=\"wall\"\n";
+  const std::string tcp = "address=\"127.0.0.1:1\"\ntransport=\"proxy\"\nauth=\"wall+key\"\n";
+  for (const std::string& bad :
+       {path, tcp, path + "proxy_uids=[]", path + "proxy_uids=[65534]", path + "proxy_uids=[-1]",
+        path + "proxy_uids=[4294967295]", path + "proxy_uids=7", path + "proxy_uids=[\"7\"]",
+        path + "proxy_peers=[\"127.0.0.1\"]", tcp + "proxy_uids=[7]",
+        tcp + "proxy_peers=[\"0.0.0.0/0\"]", tcp + "proxy_peers=[\"::/0\"]",
+        tcp + "proxy_peers=[\"front\"]", tcp + "proxy_peers=[\"127.0.0.1\"]\nrequire_crc32c=1",
+        std::string("address=\"127.0.0.1:1\"\nallow_resumption=true")}) {
+    EXPECT_NE(refusal(block(bad)), "taken") << bad;
+  }
+  const Config c =
+      taken(block(path + "proxy_uids=[99, 0]\nrequire_crc32c=true\n") +
+            block(tcp + "proxy_peers=[\"127.0.0.0/8\",\"::1\"]\nallow_resumption=true\n"));
+  ASSERT_EQ(c.server.listen.size(), 2u);
+  EXPECT_TRUE(c.server.listen[0].rules.fronted);
+  EXPECT_TRUE(c.server.listen[0].proxy.require_crc32c);
+  EXPECT_EQ(taken(show_config(c)).server.listen, c.server.listen);
+}
+
+TEST(Config, AWallIsThereOrTheListenerIsRefused) {
+  EXPECT_NE(refusal(block("address=\"127.0.0.1:1\"\nauth=\"wall\"")).find("no wall on it"),
+            std::string::npos);
+  EXPECT_NE(refusal(block("address=\"127.0.0.1:1\"\nauth=\"wall+key\"")).find("no wall on it"),
+            std::string::npos);
+  EXPECT_NE(refusal(block("address=\"127.0.0.1:1\"\nauth=\"none\"")).find("wall+key"),
+            std::string::npos);
+  EXPECT_NE(refusal(block("address=\"127.0.0.1:1\"\ntransport=\"unix\"")).find("whole path"),
+            std::string::npos);
+  const Config c = taken(block("address=\"/run/moot/wall\"\ntransport=\"unix\"\nauth=\"wall\""));
+  ASSERT_EQ(c.server.listen.size(), 1u);
+  EXPECT_EQ(c.server.listen[0].door, net::Door::local);
+  EXPECT_EQ(c.server.listen[0].rules.auth, session::Auth::wall);
+}
+
+TEST(Config, AnAddressOnTheCommandLineTakesNoWallAway) {
+  const std::string both = block("address=\"127.0.0.1:1\"\n") +
+                           block("address=\"/run/w\"\ntransport=\"unix\"\nauth=\"wall\"\n");
+  const Config c = taken(both, {.listen = {"127.0.0.1:2"}});
+  ASSERT_EQ(c.server.listen.size(), 2u);
+  EXPECT_EQ(c.server.listen[0].address, "127.0.0.1:2");
+  EXPECT_EQ(c.server.listen[1].address, "/run/w");
 }
 
 TEST(Config, TlsNeedsACertificate) {
@@ -116,7 +167,7 @@ TEST(Config, TlsNeedsACertificate) {
   const Config c =
       taken("", {.set = {"tls.cert=/c.pem", "tls.key=/k.pem"}, .tls_listen = {"0.0.0.0:7697"}});
   ASSERT_EQ(c.server.listen.size(), 1u);
-  EXPECT_TRUE(c.server.listen[0].tls);
+  EXPECT_EQ(c.server.listen[0].door, net::Door::tls);
   EXPECT_EQ(c.server.listen[0].cert, "/c.pem");
 }
 
@@ -125,6 +176,11 @@ TEST(Config, WhatIsShownIsReadBackTheSame) {
   const std::string shown = show_config(c);
   EXPECT_EQ(show_config(taken(shown)), shown);
   EXPECT_NE(shown.find("timeout_s = 7"), std::string::npos);
+  const Config walls = taken(block("address=\"0.0.0.0:1\"\ninsecure_plaintext=\"I understand\"\n") +
+                             block("address=\"/run/w\"\ntransport=\"unix\"\nauth=\"wall+key\"\n"));
+  const Config again = taken(show_config(walls));
+  EXPECT_EQ(again.server.listen, walls.server.listen);
+  EXPECT_EQ(show_config(again), show_config(walls));
 }
 
 }  // namespace

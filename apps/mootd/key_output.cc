@@ -34,7 +34,8 @@ Result<client::KeyFile> key_file_of(const net::AdminReply::Key& key) {
   client::KeyFile k;
   const auto account = UserId::parse(field("account"));
   const auto kid = parse_kid(field("kid"));
-  if (!account || !kid || !unhex_into(field("key"), k.key.octets)) {
+  k.wall = key.contains("wall");
+  if (!account || !kid || (!k.wall && !unhex_into(field("key"), k.key.octets))) {
     return fail("The server's answer holds no key; use one version of mootd.");
   }
   k.account = *account;
@@ -100,8 +101,14 @@ Status print_key(const net::AdminReply::Key& key, bool json, KeyOut& out) {
   const auto replaces = key.find("replaces");
   const std::string account(k->account.str());
   const std::string old = replaces == key.end() ? std::string() : replaces->second;
-  const auto file = out.write(account + "-" + old + ".toml", client::write_key_file(*k));
+  const auto wall = key.find("wall");
+  // Beside a key the wall asks nothing of the client: the key's file is all there is. In JSON there
+  // is no secret to lose.
+  const bool needed = wall == key.end() || (wall->second == "alone" && (!json || out.named()));
+  Result<std::string> file = std::string();
+  if (needed) file = out.write(account + "-" + old + ".toml", client::write_key_file(*k));
   if (!file) return std::unexpected(file.error());
+  if (!needed && !json) print(text(k->kid) + "\n");
   if (json) {
     print("{\"account\":" + net::json_text(account) + ",\"kid\":" + net::json_text(text(k->kid)) +
           ",\"label\":" + net::json_text(k->label) +

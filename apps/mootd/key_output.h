@@ -21,6 +21,7 @@ class KeyOut {
 
   Status make_file(const std::string& path);
   Status make_dir(const std::string& path);  // refused when there is something
+  bool named() const { return fd_ >= 0 || !dir_.empty(); }
   // In a directory the file is `name`. Where it went, empty for stdout.
   Result<std::string> write(std::string_view name, std::string_view text);
 

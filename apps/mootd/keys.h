@@ -21,13 +21,9 @@ const std::vector<Key>& config_keys();
 std::vector<std::string> config_key_names();
 
 // One [[listen]].
-struct ListenBlock {
-  net::ListenOptions options;
-  std::string transport = "tcp";
-  std::string auth = "key";
-  bool insecure = false;
-};
-Result<ListenBlock> read_listen(const toml::node& table, std::size_t number);
+Result<net::ListenOptions> read_listen(const toml::node& table, std::size_t number);
+// As TOML that is taken again as the same.
+std::string show_listen(const net::ListenOptions& listen);
 
 // The words with which somebody takes a risk.
 inline constexpr std::string_view kUnderstood = "I understand";

@@ -63,6 +63,21 @@ void key_options(CLI::App* app, Line& line) {
   json_flag(app, line);
 }
 
+void wall_options(CLI::App* app, Line& line) {
+  std::vector<CLI::Option*> all;
+  for (const char* name : kWallOptions) {
+    all.push_back(app->add_option_function<std::string>(
+        "--" + std::string(name),
+        [&line, name](const std::string& v) { line.request.args[name] = v; },
+        "no key: a wall vouches for this one"));
+  }
+  for (CLI::Option* one : all) {
+    for (CLI::Option* other : all) {
+      if (one != other) one->excludes(other);
+    }
+  }
+}
+
 void add_run(CLI::App& app, Line& line) {
   CLI::App* run = app.add_subcommand("run", "serve");
   common_options(run, line);
@@ -85,6 +100,7 @@ void add_users(CLI::App& app, Line& line) {
   pass(add, line, "NAME", "name", "user id", true);
   pass(add, line, "--name", "nick", "nickname");
   pass(add, line, "--label", "label", "what the key is for");
+  wall_options(add, line);
   key_options(add, line);
   json_flag(command(user, line, "list", "user list", "all accounts"), line);
   for (const char* word : {"disable", "enable", "remove"}) {
@@ -98,6 +114,7 @@ void add_keys(CLI::App& app, Line& line) {
   CLI::App* add = command(key, line, "add", "key add", "another key for an account");
   pass(add, line, "NAME", "name", "user id", true);
   pass(add, line, "--label", "label", "what the key is for");
+  wall_options(add, line);
   key_options(add, line);
   CLI::App* list = command(key, line, "list", "key list", "the keys");
   pass(list, line, "NAME", "name", "user id");

@@ -19,7 +19,8 @@ namespace {
 struct Context {
   Hub& hub;
   const ServerOptions& options;
-  const PublicAddress& where;
+  std::span<const PublicAddress> all;  // where people reach it, a place a listener
+  const PublicAddress& where = key_address(all);
   std::string_view actor;
   bool running;
   const AdminRequest& request;
@@ -51,7 +52,75 @@ AdminResult with_key(AdminResult result, const Context& c, const server::MadeKey
   return result;
 }
 
+// ---- walls --------------------------------------------------------------------------------
+
+struct WallOption {
+  const char* arg;  // of the request, as the command line has it
+  CredentialKind kind;
+  Door door;  // through which such people come
+};
+constexpr WallOption kWallOptions[] = {
+    {"x509-spki", CredentialKind::x509_spki, Door::tls},
+    {"x509-uri", CredentialKind::x509_uri, Door::tls},
+    {"proxy-cn", CredentialKind::proxy_cn, Door::proxy},
+    {"unix-uid", CredentialKind::unix_uid, Door::local},
+};
+
+const WallOption* wall_option(const AdminRequest& request) {
+  for (const WallOption& o : kWallOptions) {
+    if (request.has(o.arg)) return &o;
+  }
+  return nullptr;
+}
+
+// The first listener that asks for such an identity; preferred is one that asks for nothing else.
+const PublicAddress* wall_address(const Context& c, Door door) {
+  const PublicAddress* found = nullptr;
+  for (const PublicAddress& at : c.all) {
+    if (at.door != door || at.auth == session::Auth::key) continue;
+    if (at.auth == session::Auth::wall) return &at;
+    if (found == nullptr) found = &at;
+  }
+  return found;
+}
+
+// A record of somebody whom a wall vouches for, of a new account or of one there is. The answer
+// holds what the person's client has to be told; beside a key there is nothing to tell.
+AdminResult add_wall(const Context& c, const WallOption& option, bool new_account) {
+  const PublicAddress* at = wall_address(c, option.door);
+  if (at == nullptr) {
+    return failed("No listener of this server takes a " + std::string(text(option.kind)) +
+                  "; add a [[listen]] block with auth = \"wall\" for it first.");
+  }
+  const std::string id = c.request.arg("name");
+  const std::string label = c.request.arg("label");
+  const WallIdentity identity{option.kind, c.request.arg(option.arg)};
+  Kid kid;
+  seal::random_bytes(kid.octets);
+  auto result =
+      done(new_account ? c.core().user_add_wall(c.now(), c.actor, id, c.request.arg("nick"), label,
+                                                identity, kid, c.fx())
+                       : c.core().key_add_wall(c.now(), c.actor, id, label, identity, kid, c.fx()),
+           {});
+  if (result.reply.code != 0) return result;
+  result.reply.keys = {{{"account", id},
+                        {"kid", text(kid)},
+                        {"wall", at->auth == session::Auth::wall ? "alone" : "beside a key"},
+                        {"srv", c.options.name},
+                        {"address", at->address},
+                        {"tls", at->tls},
+                        {"label", label}}};
+  if (at->auth == session::Auth::wall && option.door != Door::local) {
+    result.reply.note = option.door == Door::proxy
+                            ? "The file needs the front's address and `tls`, and `cert` and "
+                              "`cert_key` of the person's certificate."
+                            : "The file needs `cert` and `cert_key` of the person's certificate.";
+  }
+  return result;
+}
+
 AdminResult user_add(const Context& c) {
+  if (const WallOption* o = wall_option(c.request)) return add_wall(c, *o, true);
   const std::string id = c.request.arg("name");
   const auto user = UserId::parse(id);
   server::MadeKey key = c.hub.make_key(user.value_or(UserId{}), CredentialKind::hmac);
@@ -70,6 +139,7 @@ AdminResult user_state(const Context& c, AccountState to, std::string_view word)
 }
 
 AdminResult key_add(const Context& c) {
+  if (const WallOption* o = wall_option(c.request)) return add_wall(c, *o, false);
   const std::string id = c.request.arg("name");
   const auto user = UserId::parse(id);
   server::MadeKey key = c.hub.make_key(user.value_or(UserId{}), CredentialKind::hmac);
@@ -287,7 +357,7 @@ AdminResult carry_out(const Context& c) {
   if (c.request.command == "doctor")
     return said(c.hub.store().check(), "store: every seal opens\n");
   static const std::set<std::string_view> kMakeKeys{"user add", "key add", "key rotate", "invite"};
-  if (kMakeKeys.contains(c.request.command)) {
+  if (kMakeKeys.contains(c.request.command) && wall_option(c.request) == nullptr) {
     if (const Status ok = reachable(c.where); !ok) return failed(ok.error());
   }
   const auto it = kHandlers.find(c.request.command);
@@ -300,22 +370,42 @@ AdminResult carry_out(const Context& c) {
 
 }  // namespace
 
-AdminResult administer(Hub& hub, const ServerOptions& options, const PublicAddress& where,
+AdminResult administer(Hub& hub, const ServerOptions& options, std::span<const PublicAddress> where,
                        std::string_view actor, bool running, const AdminRequest& request) {
   try {
-    return carry_out({hub, options, where, actor, running, request});
+    return carry_out({.hub = hub,
+                      .options = options,
+                      .all = where,
+                      .actor = actor,
+                      .running = running,
+                      .request = request});
   } catch (const store::ReadFailed& e) {
     hub.failed(e.error());
     return failed(e.error().message);
   }
 }
 
-PublicAddress public_address(const ServerOptions& options, std::string listener,
-                             const TlsIdentity* tls) {
-  PublicAddress where{options.live.public_address, "off"};
-  if (where.address.empty()) where.address = std::move(listener);
-  if (tls != nullptr) where.tls = "pin:" + tls->pin();
-  return where;
+PublicAddress public_address(const ServerOptions& options, const ListenOptions& listener,
+                             const std::string& where, const TlsIdentity* tls) {
+  PublicAddress at{where, "off", listener.door, listener.rules.auth};
+  if (listener.door == Door::local) {
+    at.address = local_address_text(where);
+  } else if (listener.door == Door::proxy) {
+    // Where people reach the front nobody knows here, but that they need TLS.
+    at.address = options.live.public_address.empty() ? "FRONT:PORT" : options.live.public_address;
+    at.tls = "system";
+  } else if (!options.live.public_address.empty()) {
+    at.address = options.live.public_address;
+  }
+  if (tls != nullptr) at.tls = "pin:" + tls->pin();
+  return at;
+}
+
+const PublicAddress& key_address(std::span<const PublicAddress> where) {
+  MOOT_CHECK(!where.empty());
+  const auto it = std::ranges::find_if(
+      where, [](const PublicAddress& at) { return at.auth != session::Auth::wall; });
+  return it == where.end() ? where.front() : *it;
 }
 
 Status reachable(const PublicAddress& where) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "net/admin_wire.h"
@@ -9,14 +10,18 @@ namespace moot::net {
 
 class TlsIdentity;
 
-// Where people reach the server: goes into key files and invitations.
+// Where people reach the server through one of its listeners: goes into key files and invitations.
 struct PublicAddress {
-  std::string address;      // "127.0.0.1:7667"
+  std::string address;      // "127.0.0.1:7667", "unix:/run/moot/wall"
   std::string tls = "off";  // as in a key file
+  Door door = Door::tcp;
+  session::Auth auth = session::Auth::key;
 };
-// Of a server whose first listener is, or will be, at `listener`.
-PublicAddress public_address(const ServerOptions& options, std::string listener,
-                             const TlsIdentity* tls);
+// Of a listener that is, or will be, at `where`.
+PublicAddress public_address(const ServerOptions& options, const ListenOptions& listener,
+                             const std::string& where, const TlsIdentity* tls);
+// The first at which a key is asked for; where there is none, the first.
+const PublicAddress& key_address(std::span<const PublicAddress> where);
 // An error, saying what to do, for an address that nobody can connect to: 0.0.0.0.
 Status reachable(const PublicAddress& where);
 
@@ -29,7 +34,8 @@ struct AdminResult {
 // Carries out an operator's command: behind the admin socket of a running server, or on the store
 // of a stopped one. The same code for both (interface.md "mootd").
 // `actor` goes into the audit log; `running`: whether connections are served.
-AdminResult administer(Hub& hub, const ServerOptions& options, const PublicAddress& where,
+// `where`: one for each listener, in their order.
+AdminResult administer(Hub& hub, const ServerOptions& options, std::span<const PublicAddress> where,
                        std::string_view actor, bool running, const AdminRequest& request);
 
 // "7d", "24h", "30m", "10s", "500ms".

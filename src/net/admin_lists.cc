@@ -101,6 +101,7 @@ std::string list_keys(const server::Core& core, std::string_view account, bool j
                  .put("account", c.account.str())
                  .put("kid", text(c.kid))
                  .put("kind", text(c.kind))
+                 .put("subject", c.subject)
                  .put("state", text(c.state))
                  .put("label", c.label)
                  .put("created", time_text(c.created))
@@ -110,7 +111,8 @@ std::string list_keys(const server::Core& core, std::string_view account, bool j
     } else {
       out += text(c.kid) + "  " + padded(std::string("@") + std::string(c.account.str()), 16) +
              padded(text(c.kind), 8) + padded(text(c.state), 8) +
-             padded("used " + day_text(c.last_used_day), 15) + c.label + "\n";
+             padded("used " + day_text(c.last_used_day), 15) + c.label +
+             (c.subject.empty() ? "" : " (" + c.subject + ")") + "\n";
     }
   }
   return out;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "crypto/wipe.h"
+#include "net/local_socket.h"
 #include "net/log.h"
 
 namespace moot::net {
@@ -18,13 +19,7 @@ constexpr char kName[] = "admin.sock";
 constexpr std::size_t kHead = 4;
 
 Result<sockaddr_un> address_of(const std::string& path) {
-  sockaddr_un a{};
-  a.sun_family = AF_UNIX;
-  if (path.size() >= sizeof a.sun_path) {
-    return fail("The path " + path + " is too long for a socket; use a shorter --data-dir.");
-  }
-  std::memcpy(a.sun_path, path.c_str(), path.size() + 1);
-  return a;
+  return local_address(path, "--data-dir");
 }
 
 int make_socket(const sockaddr_un&, int flags) {

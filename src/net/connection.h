@@ -11,6 +11,7 @@
 #include "net/key_slab.h"
 #include "net/source_limits.h"
 #include "net/transport.h"
+#include "session/proxy_header.h"
 #include "session/server_session.h"
 #include "wire/frame.h"
 
@@ -20,6 +21,8 @@ namespace moot::net {
 struct Connection {
   enum class Phase : std::uint8_t {
     handshake,  // TLS
+    fronted,    // a front is to say who its client is
+    walled,     // the hub is asked for the record of whom the wall vouches for
     greeted,    // CNN is awaited
     checking,   // CNN is here: its first octets stand in `in` until the hub says which keys to try
     open,
@@ -36,6 +39,7 @@ struct Connection {
   bool resumed = false;      // octets are here that no readiness will tell
   bool behind = false;       // the hub was told that `out` is above the soft bound
   bool drain_asked = false;  // the hub wants to know when it is not
+  bool counted = false;      // among the connections of its source that have not said who they are
   bool was_read = false;     // in this turn: frames of it may lie in `in`, which must not grow
   std::uint32_t slot = 0;
   std::uint32_t key = KeySlab::kNone;
@@ -45,6 +49,13 @@ struct Connection {
   ConnId id;
   Transport transport;
   Address peer;
+  // Whom the wall vouches for: fixed before the greeting.
+  struct Wall {
+    Kid kid;
+    UserId account;
+  };
+  std::unique_ptr<const Wall> wall;
+  std::optional<session::ProxyRules> front;  // where there is one before the client
   std::optional<session::ServerSession> session;
   wire::FrameReader reader;
   Buffer in;              // from the start of an unfinished frame on

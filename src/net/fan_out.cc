@@ -115,6 +115,14 @@ void FanOut::keys(ConnId conn, KeyAnswer answer) {
   b.answers.push_back(std::move(answer));
 }
 
+void FanOut::wall(ConnId conn, const WallAnswer& answer) {
+  const unsigned t = Worker::thread_of(conn);
+  if (t >= threads_) return;
+  Outbox& b = box(t);
+  b.outs.push_back({.kind = Out::Kind::wall, .conn = conn, .value = b.walls.size()});
+  b.walls.push_back(answer);
+}
+
 void FanOut::release(Ticket upto) {
   committed_ = std::max(committed_, upto);
   while (!held_.empty() && held_.begin()->first <= committed_.n) {

@@ -55,6 +55,7 @@ class FanOut : public server::Effects {
   void begin_turn() { answered_.clear(); }
 
   void keys(ConnId conn, KeyAnswer answer);
+  void wall(ConnId conn, const WallAnswer& answer);
   void queue_max(ConnId conn, std::size_t octets);
 
   // Everything up to `upto` is on disk: what waited for it leaves.

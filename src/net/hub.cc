@@ -106,6 +106,31 @@ void Hub::shutdown(Now now, std::uint64_t retry_s) {
 
 // ---- steps of connections -----------------------------------------------------------------
 
+void Hub::look_up_wall(const WallClaim& claim) {
+  WallAnswer answer;
+  if (claim.source) {
+    std::uint8_t random[4];
+    seal::random_bytes(random);
+    if (!sources_.admit(*claim.source, now_.tick, get_be32(random))) {
+      fx_.wall(claim.conn, answer);
+      return;
+    }
+    answer.counted = claim.source;
+  }
+  for (const WallIdentity& identity : claim.identities) {
+    const Credential* c = core_->find_wall(identity);
+    // Whose key was revoked is not let in by what else his certificate says.
+    if (c == nullptr && core_->revoked_wall(identity)) break;
+    if (c == nullptr) continue;
+    if (core_->facts(*c, {}, now_).usable) {
+      answer.kid = c->kid;
+      answer.account = c->account;
+    }
+    break;
+  }
+  fx_.wall(claim.conn, answer);
+}
+
 void Hub::look_up(const CnnName& name) {
   KeyAnswer answer;
   session::Claim claim;
@@ -117,6 +142,11 @@ void Hub::look_up(const CnnName& name) {
   const auto add = [&](const Credential& c) {
     answer.candidates.push_back({c, core_->facts(c, claim, now_)});
   };
+  if (name.wall) {
+    if (const Credential* c = core_->find(name.account, *name.kid)) add(*c);
+    fx_.keys(name.conn, std::move(answer));
+    return;
+  }
   if (name.kid) {
     const Credential* c = core_->find(name.account, *name.kid);
     // A wall identity has no key to try.
@@ -142,7 +172,9 @@ void Hub::admit(const server::Admission& who, const UserId& account) {
   claim.timestamp = who.timestamp;
   const session::CredentialFacts facts =
       c != nullptr ? core_->facts(*c, claim, now_) : session::CredentialFacts{};
-  if (!facts.usable) {
+  const Credential* wall = who.wall ? core_->find(account, *who.wall) : nullptr;
+  const bool walled = wall != nullptr && core_->facts(*wall, claim, now_).usable;
+  if (!facts.usable || (who.wall && !walled)) {
     fx_.close(who.conn, DcnnCode::revoked,
               "This key is not valid any more; ask the server's operator for a new one.",
               std::nullopt, {});

@@ -54,6 +54,7 @@ class Hub : public HubPort {
   void shutdown(Now now, std::uint64_t retry_s);
 
   // ---- HubPort: steps of connections ----
+  void look_up_wall(const WallClaim& claim) override;
   void look_up(const CnnName& name) override;
   void admit(const server::Admission& who, const UserId& account) override;
   void frame(const server::Incoming& in) override;

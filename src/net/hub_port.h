@@ -18,15 +18,25 @@ struct CnnName {
   ConnId conn;
   UserId account;
   std::optional<Kid> kid;
+  bool wall = false;  // `kid` is the record of the wall's identity: no key is tried
   bool literal = false;
   std::uint64_t nonce = 0;
   std::uint64_t timestamp = 0;
 };
 
+// Who a wall says is at the other end, before anything was said to him. The first identity that
+// there is a record of counts.
+struct WallClaim {
+  ConnId conn;
+  std::vector<WallIdentity> identities;
+  std::optional<Address> source;  // not counted yet: a front told it
+};
+
 class HubPort {
  public:
   virtual ~HubPort() = default;
-  virtual void look_up(const CnnName& name) = 0;  // -> Out::keys
+  virtual void look_up_wall(const WallClaim& claim) = 0;  // -> Out::wall
+  virtual void look_up(const CnnName& name) = 0;          // -> Out::keys
   virtual void admit(const server::Admission& who, const UserId& account) = 0;
   virtual void frame(const server::Incoming& in) = 0;
   virtual void gone(ConnId conn) = 0;
@@ -65,13 +75,14 @@ struct InBatch {
     Address from;
     SourceLimits::Fault fault = SourceLimits::Fault::none;
   };
-  using Call = std::variant<Frame, CnnName, Admit, Gone, Reached, Queue, Settled>;
+  using Call = std::variant<Frame, WallClaim, CnnName, Admit, Gone, Reached, Queue, Settled>;
   std::vector<Call> calls;
   Buffer octets;
 };
 
 class QueuePort : public HubPort {
  public:
+  void look_up_wall(const WallClaim& claim) override { batch_.calls.emplace_back(claim); }
   void look_up(const CnnName& name) override { batch_.calls.emplace_back(name); }
   void admit(const server::Admission& who, const UserId& account) override {
     batch_.calls.emplace_back(InBatch::Admit{who, account});
@@ -107,6 +118,8 @@ inline void replay(const InBatch& batch, HubPort& to) {
       const Bytes all = batch.octets.bytes().subspan(f->at, f->cmd_size + f->payload_size);
       to.frame({f->conn, f->nonce, as_text(all.first(f->cmd_size)), all.subspan(f->cmd_size),
                 f->octets});
+    } else if (const auto* w = std::get_if<WallClaim>(&call)) {
+      to.look_up_wall(*w);
     } else if (const auto* n = std::get_if<CnnName>(&call)) {
       to.look_up(*n);
     } else if (const auto* a = std::get_if<InBatch::Admit>(&call)) {

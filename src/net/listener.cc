@@ -5,6 +5,7 @@
 #include <charconv>
 #include <climits>
 #include <cstring>
+#include <utility>
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -14,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "net/local_socket.h"
 #include "net/log.h"
 
 namespace moot::net {
@@ -29,6 +31,17 @@ int descriptors_max() {
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return INT_MAX;
   const rlim_t kept = std::min<rlim_t>(64, limit.rlim_cur / 4);
   return static_cast<int>(std::min<rlim_t>(limit.rlim_cur - kept, INT_MAX));
+}
+
+// Whoever may open the socket's file: its user and its group.
+constexpr unsigned kLocalMode = 0660;
+
+// What logs and limits see of users of this machine.
+Address local_source() {
+  Address a;
+  a.octets[0] = 127;
+  a.octets[3] = 1;
+  return a;
 }
 
 struct Raw {
@@ -121,48 +134,74 @@ void SpareDescriptor::take_and_close(int listener) {
 Result<std::unique_ptr<Listener>> Listener::open(boost::asio::io_context& ctx,
                                                  const ListenOptions& options) {
   std::unique_ptr<Listener> l(new Listener(ctx, options));
-  const auto at = parse_endpoint(options.address);
-  if (!at) return std::unexpected(Error{options.option + ": " + at.error().message});
-  if (options.tls) {
+  if (options.door == Door::tls) {
     auto identity = l->load_identity();
     if (!identity) return std::unexpected(identity.error());
     l->tls_ = std::move(*identity);
   }
+  const Status ok = options.at_path() ? l->bind_path() : l->bind_address();
+  if (!ok) return fail(options.option + ": " + ok.error().message);
+  return l;
+}
+
+Status Listener::bind_path() {
+  if (auto ok = users_are_shown(); !ok) return ok;
+  const auto fd = listen_local(options_.address, kLocalMode, kBacklog);
+  if (!fd) return std::unexpected(fd.error());
+  socket_.assign(*fd);
+  path_ = options_.address;
+  return {};
+}
+
+Status Listener::bind_address() {
+  const auto at = parse_endpoint(options_.address);
+  if (!at) return std::unexpected(at.error());
   const int fd =
       ::socket(at->address.v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0) {
-    return fail(options.option + ": no socket (" + std::strerror(errno) + "); try again.");
-  }
-  l->socket_.assign(fd);
+  if (fd < 0) return fail(std::string("no socket (") + std::strerror(errno) + "); try again.");
+  socket_.assign(fd);
   const int on = 1;
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (at->address.v6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
   Raw raw = raw_of(*at);
   if (::bind(fd, raw.any(), raw.size) != 0 || ::listen(fd, kBacklog) != 0) {
     const int why = errno;
-    return fail(options.option + ": cannot listen on " + options.address + " (" +
-                std::strerror(why) + "); " +
+    return fail("cannot listen on " + options_.address + " (" + std::strerror(why) + "); " +
                 (why == EADDRINUSE ? "stop the program that has the port, or choose another."
                                    : "choose an address and port that this user may have."));
   }
   Raw got;
   got.size = sizeof got.storage;
   getsockname(fd, got.any(), &got.size);
-  l->at_ = endpoint_of(got);
-  return l;
+  at_ = endpoint_of(got);
+  return {};
 }
 
 Result<std::shared_ptr<const TlsIdentity>> Listener::load_identity() const {
-  auto identity = TlsIdentity::load(options_.cert, options_.key);
+  auto identity = TlsIdentity::load(options_.cert, options_.key, options_.client_ca);
   if (!identity) {
     return std::unexpected(Error{options_.option + ": " + identity.error().message});
   }
   return std::make_shared<const TlsIdentity>(std::move(*identity));
 }
 
+std::string Listener::where() const { return options_.at_path() ? options_.address : text(at_); }
+
 std::string Listener::line() const {
-  return std::string(options_.tls ? "tls " : "plain ") + text(at_);
+  switch (options_.door) {
+    case Door::tcp:
+      return "plain " + where();
+    case Door::tls:
+      return "tls " + where();
+    case Door::proxy:
+      return "proxy " + where();
+    case Door::local:
+      break;
+  }
+  return "unix " + where();
 }
+
+Listener::~Listener() { stop(); }
 
 void Listener::start(SpareDescriptor& spare, Admit admit, Take take) {
   spare_ = &spare;
@@ -174,6 +213,7 @@ void Listener::start(SpareDescriptor& spare, Admit admit, Take take) {
 void Listener::stop() {
   boost::system::error_code ignored;
   socket_.close(ignored);
+  if (!path_.empty()) ::unlink(std::exchange(path_, {}).c_str());
 }
 
 void Listener::wait() {
@@ -195,7 +235,7 @@ void Listener::take_all() {
       ::close(fd);
       log::warn("listen.no_descriptors", {{"listener", options_.address}});
     } else if (fd >= 0) {
-      take_one(fd, endpoint_of(from).address);
+      take_one(fd, options_.at_path() ? local_source() : endpoint_of(from).address);
     } else if (errno == EMFILE || errno == ENFILE) {
       log::warn("listen.no_descriptors", {{"listener", options_.address}});
       spare_->take_and_close(socket_.native_handle());
@@ -205,17 +245,42 @@ void Listener::take_all() {
   }
 }
 
-void Listener::take_one(int fd, const Address& from) {
-  if (!admit_(from)) {
-    ::close(fd);
-    return;
+bool Listener::is_front(int fd, const Address& from) const {
+  if (!options_.at_path()) {
+    return std::ranges::any_of(options_.proxy_peers,
+                               [&from](const Network& n) { return n.holds(plain_v4(from)); });
   }
-  const int on = 1;
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  ssl_st* tls = nullptr;
-  if (tls_) tls = tls_->begin(fd);
-  Accepted a{Transport(fd, tls), from, options_.rules};
-  if (tls_ && tls == nullptr) return;  // no memory: it closes
+  const auto uid = peer_uid(fd);
+  return uid && *uid != kNobodyUid &&
+         std::ranges::find(options_.proxy_uids, *uid) != options_.proxy_uids.end();
+}
+
+void Listener::take_one(int fd, const Address& from) {
+  Accepted a{.transport = Transport(fd), .peer = from, .rules = options_.rules};
+  if (options_.door == Door::proxy) {
+    // Who may be believed is decided before anything is read.
+    if (!is_front(fd, from)) {
+      log::warn("proxy.stranger", {{"listener", options_.address}});
+      return;  // it closes
+    }
+    a.front = options_.proxy;
+  }
+  // Users of this machine are no sources on a network: the socket's permissions are their bound. A
+  // front's connections count for whom its header names.
+  a.counted = !options_.at_path() && options_.door != Door::proxy;
+  if (a.counted && !admit_(from)) return;
+  if (options_.door == Door::local) {
+    const auto uid = peer_uid(fd);
+    if (!uid || *uid == kNobodyUid) {
+      log::info("wall.refused", {{"listener", options_.address}, {"reason", "no uid"}});
+      return;
+    }
+    a.identities.push_back({CredentialKind::unix_uid, std::to_string(*uid)});
+  } else if (!options_.at_path()) {
+    const int on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  }
+  if (tls_ && !a.transport.begin_tls(*tls_)) return;  // no memory: it closes
   take_(std::move(a));
 }
 

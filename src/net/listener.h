@@ -46,11 +46,13 @@ class Listener {
   static Result<std::unique_ptr<Listener>> open(boost::asio::io_context& ctx,
                                                 const ListenOptions& options);
 
+  ~Listener();
   void start(SpareDescriptor& spare, Admit admit, Take take);
   void stop();
   // "plain 127.0.0.1:7667", with the port that was really taken.
   std::string line() const;
-  const Endpoint& endpoint() const { return at_; }
+  // The address of it alone, or the path.
+  std::string where() const;
   const TlsIdentity* tls() const { return tls_.get(); }
   // The certificate as its files are now.
   Result<std::shared_ptr<const TlsIdentity>> load_identity() const;
@@ -60,13 +62,17 @@ class Listener {
  private:
   Listener(boost::asio::io_context& ctx, const ListenOptions& options)
       : socket_(ctx), options_(options) {}
+  Status bind_path();
+  Status bind_address();
   void wait();
   void take_all();
+  bool is_front(int fd, const Address& from) const;
   void take_one(int fd, const Address& from);
 
   boost::asio::posix::stream_descriptor socket_;
   ListenOptions options_;
   Endpoint at_;
+  std::string path_;  // of the socket's file, while it is ours
   std::shared_ptr<const TlsIdentity> tls_;
   SpareDescriptor* spare_ = nullptr;
   Admit admit_;

@@ -8,23 +8,38 @@
 #include "base/time.h"
 #include "net/source_limits.h"
 #include "server/core.h"
+#include "session/proxy_header.h"
 #include "session/server_session.h"
 
 namespace moot::net {
 
+// How connections come in (`transport` of the configuration).
+enum class Door : std::uint8_t { tcp, tls, proxy, local };
+
 // One [[listen]] of the configuration.
 struct ListenOptions {
-  std::string address;  // "127.0.0.1:7667", "[::1]:7667"
+  std::string address;  // "127.0.0.1:7667", "[::1]:7667"; of a unix socket its path
   std::string option;   // what to name when it cannot be had: "--listen", "[[listen]] 2"
-  bool tls = false;
+  Door door = Door::tcp;
   session::ListenerRules rules;
   std::string cert;
   std::string key;
+  std::string client_ca;                  // whose certificates people show, where they do
+  std::vector<std::uint32_t> proxy_uids;  // who may be the front at a path
+  std::vector<Network> proxy_peers;       // or where it may be
+  session::ProxyRules proxy;
+  bool insecure = false;  // plain TCP off loopback, in the operator's own words
+  bool at_path() const { return address.starts_with('/'); }
   friend bool operator==(const ListenOptions& a, const ListenOptions& b) {
-    return a.address == b.address && a.tls == b.tls && a.cert == b.cert && a.key == b.key &&
-           a.rules.auth == b.rules.auth && a.rules.challenge_required == b.rules.challenge_required;
+    return a.address == b.address && a.door == b.door && a.cert == b.cert && a.key == b.key &&
+           a.client_ca == b.client_ca && a.proxy_uids == b.proxy_uids &&
+           a.proxy_peers == b.proxy_peers && a.proxy == b.proxy && a.rules.auth == b.rules.auth &&
+           a.rules.challenge_required == b.rules.challenge_required;
   }
 };
+
+// "unix:/run/moot/wall", as key files name a unix socket.
+inline std::string local_address_text(std::string_view path) { return "unix:" + std::string(path); }
 
 // Where health and metrics are told.
 struct HttpOptions {

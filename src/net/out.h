@@ -8,6 +8,7 @@
 #include "model/codes.h"
 #include "model/commands.h"
 #include "model/store_ops.h"
+#include "net/source_limits.h"
 #include "session/server_session.h"
 #include "wire/commands.h"
 
@@ -35,6 +36,7 @@ struct Out {
     seen,       // `value`: nonce
     pause,      // `value`: tick in ms
     keys,       // `value`: index into `answers`
+    wall,       // `value`: index into `walls`
     queue_max,  // `value`: octets
     drained,    // tell when the send queue is within the soft bound
   };
@@ -55,11 +57,19 @@ struct KeyAnswer {
   std::vector<Candidate> candidates;
 };
 
+// The record of an identity that a wall vouches for; none: nobody is let in as it.
+struct WallAnswer {
+  std::optional<Kid> kid;
+  UserId account;
+  std::optional<Address> counted;  // it counts among the connections of this source now
+};
+
 struct Outbox {
   Buffer octets;
   std::vector<Piece> pieces;
   std::vector<Out> outs;
   std::vector<KeyAnswer> answers;
+  std::vector<WallAnswer> walls;
 
   bool empty() const { return outs.empty(); }
   void clear() {
@@ -67,6 +77,7 @@ struct Outbox {
     pieces.clear();
     outs.clear();
     answers.clear();
+    walls.clear();
   }
   std::uint32_t add(const s::Any& cmd) {
     const std::size_t at = octets.size();

@@ -37,7 +37,8 @@ session::ServerInfo info_of(const ServerOptions& options) {
   if (options.live.core.channels.member_kept) info.features.push_back("channels.members");
   if (options.live.core.channels.server_kept) info.features.push_back("channels.server");
   if (options.live.core.offline_keep) info.features.push_back("offline");
-  if (std::ranges::any_of(options.listen, [](const ListenOptions& l) { return l.tls; })) {
+  if (std::ranges::any_of(options.listen,
+                          [](const ListenOptions& l) { return l.door == Door::tls; })) {
     info.features.push_back("tls");
   }
   info.features.push_back("batch");
@@ -82,7 +83,7 @@ class Server {
   void reload();
   Status apply(const ServerOptions& next);
   void join();
-  PublicAddress public_address() const;
+  std::vector<PublicAddress> public_addresses() const;
 
   ServerOptions options_;
   const ServerHooks& hooks_;
@@ -117,7 +118,7 @@ Status Server::start() {
   auto admin = AdminSocket::open(first_->context(), options_.data_dir,
                                  [this](const std::string& actor, const AdminRequest& request) {
                                    hub_->set_now(read_clocks());
-                                   AdminResult r = administer(*hub_, options_, public_address(),
+                                   AdminResult r = administer(*hub_, options_, public_addresses(),
                                                               actor, true, request);
                                    if (r.after <= hub_->effects().committed()) r.after = {};
                                    return r;
@@ -227,10 +228,12 @@ void Server::take(Accepted a) {
   worker(worker(two).load() < worker(one).load() ? two : one).accept(std::move(a));
 }
 
-PublicAddress Server::public_address() const {
-  if (listeners_.empty()) return {};
-  const Listener& l = *listeners_.front();
-  return net::public_address(options_, text(l.endpoint()), l.tls());
+std::vector<PublicAddress> Server::public_addresses() const {
+  std::vector<PublicAddress> all;
+  for (const auto& l : listeners_) {
+    all.push_back(public_address(options_, l->options(), l->where(), l->tls()));
+  }
+  return all;
 }
 
 // ---- turns --------------------------------------------------------------------------------

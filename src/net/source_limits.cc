@@ -88,6 +88,12 @@ Result<Network> parse_network(std::string_view text) {
   return n;
 }
 
+std::string text(const Network& n) {
+  char host[INET6_ADDRSTRLEN] = {};
+  inet_ntop(n.address.v6 ? AF_INET6 : AF_INET, n.address.octets.data(), host, sizeof host);
+  return std::string(host) + "/" + std::to_string(n.prefix);
+}
+
 bool SourceLimits::exempt(const Address& a) const {
   return std::any_of(config_.exempt.begin(), config_.exempt.end(),
                      [&a](const Network& n) { return n.holds(a); });

@@ -31,8 +31,10 @@ struct Network {
   Address address;
   unsigned prefix = 0;
   bool holds(const Address& a) const;
+  friend bool operator==(const Network&, const Network&) = default;
 };
 Result<Network> parse_network(std::string_view text);
+std::string text(const Network& network);
 
 class SourceLimits {
  public:

@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include <cerrno>
 #include <limits>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/hex.h"
+#include "net/client_ca.h"
 
 namespace moot::net {
 namespace {
@@ -24,8 +26,8 @@ std::string tls_reason() {
   return text != nullptr ? text : "unknown reason";
 }
 
-std::string pin_of(const ssl_ctx_st* ctx) {
-  const X509* cert = SSL_CTX_get0_certificate(ctx);
+// SHA-256 of the certificate's SubjectPublicKeyInfo.
+std::string pin_of(const X509* cert) {
   unsigned char* der = nullptr;
   const int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der);
   if (n <= 0) return {};
@@ -35,11 +37,54 @@ std::string pin_of(const ssl_ctx_st* ctx) {
   return hex(digest);
 }
 
+// The account that the one URI of a certificate names. The length is that of the ASN.1: an octet
+// inside, like NUL, ends nothing.
+std::optional<std::string> account_uri(const X509* cert) {
+  struct FreeNames {
+    void operator()(GENERAL_NAMES* p) const { GENERAL_NAMES_free(p); }
+  };
+  const std::unique_ptr<GENERAL_NAMES, FreeNames> names(
+      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(cert, NID_subject_alt_name, nullptr, nullptr)));
+  if (!names) return std::nullopt;
+  std::optional<std::string> found;
+  for (int i = 0; i < sk_GENERAL_NAME_num(names.get()); ++i) {
+    const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
+    if (name->type != GEN_URI) continue;
+    if (found) return std::nullopt;  // several name nobody
+    const ASN1_IA5STRING* uri = name->d.uniformResourceIdentifier;
+    found.emplace(reinterpret_cast<const char*>(ASN1_STRING_get0_data(uri)),
+                  static_cast<std::size_t>(ASN1_STRING_length(uri)));
+  }
+  if (!found || !found->starts_with(kAccountUri) ||
+      !UserId::parse(std::string_view(*found).substr(kAccountUri.size()))) {
+    return std::nullopt;
+  }
+  return found;
+}
+
+constexpr int kClientChainMax = 3;
+
+// Clients show a certificate of these authorities and of no others: what the system trusts is not
+// looked at.
+Status ask_clients(SSL_CTX* ctx, const std::string& client_ca) {
+  if (auto ok = check_client_ca_file(client_ca); !ok) return ok;
+  if (SSL_CTX_load_verify_locations(ctx, client_ca.c_str(), nullptr) != 1) {
+    return fail("`client_ca` " + client_ca + " cannot be used (" + tls_reason() +
+                "); it is PEM, the authority of this server's clients.");
+  }
+  SSL_CTX_set_client_CA_list(ctx, SSL_load_client_CA_file(client_ca.c_str()));
+  SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+  SSL_CTX_set_verify_depth(ctx, kClientChainMax);
+  SSL_CTX_set_purpose(ctx, X509_PURPOSE_SSL_CLIENT);
+  return {};
+}
+
 }  // namespace
 
 void TlsIdentity::Free::operator()(ssl_ctx_st* p) const { SSL_CTX_free(p); }
 
-Result<TlsIdentity> TlsIdentity::load(const std::string& cert, const std::string& key) {
+Result<TlsIdentity> TlsIdentity::load(const std::string& cert, const std::string& key,
+                                      const std::string& client_ca) {
   TlsIdentity id;
   id.ctx_.reset(SSL_CTX_new(TLS_server_method()));
   SSL_CTX* ctx = id.ctx_.get();
@@ -61,7 +106,10 @@ Result<TlsIdentity> TlsIdentity::load(const std::string& cert, const std::string
     return fail("The private key " + key + " cannot be used (" + tls_reason() +
                 "); check `key` of the listener.");
   }
-  id.pin_ = pin_of(ctx);
+  if (!client_ca.empty()) {
+    if (auto ok = ask_clients(ctx, client_ca); !ok) return std::unexpected(ok.error());
+  }
+  id.pin_ = pin_of(SSL_CTX_get0_certificate(ctx));
   return id;
 }
 
@@ -86,6 +134,11 @@ Transport& Transport::operator=(Transport&& o) noexcept {
     wants_write_ = o.wants_write_;
   }
   return *this;
+}
+
+bool Transport::begin_tls(const TlsIdentity& identity) {
+  tls_ = identity.begin(fd_);
+  return tls_ != nullptr;
 }
 
 Transport::Io Transport::of_tls(int result) {
@@ -163,6 +216,16 @@ void Transport::close() {
   tls_ = nullptr;
   if (fd_ >= 0) ::close(fd_);
   fd_ = -1;
+}
+
+std::vector<WallIdentity> Transport::identities() const {
+  std::vector<WallIdentity> who;
+  if (tls_ == nullptr || SSL_get_verify_result(tls_) != X509_V_OK) return who;
+  const X509* cert = SSL_get0_peer_certificate(tls_);
+  if (cert == nullptr) return who;
+  who.push_back({CredentialKind::x509_spki, pin_of(cert)});
+  if (auto uri = account_uri(cert)) who.push_back({CredentialKind::x509_uri, std::move(*uri)});
+  return who;
 }
 
 std::optional<Binding> Transport::binding() const {

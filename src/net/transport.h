@@ -4,10 +4,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/result.h"
 #include "model/ids.h"
+#include "model/wall.h"
 
 struct ssl_st;
 struct ssl_ctx_st;
@@ -18,7 +20,9 @@ namespace moot::net {
 // data (security.md R12). Connections keep the one they began with when another is loaded.
 class TlsIdentity {
  public:
-  static Result<TlsIdentity> load(const std::string& cert, const std::string& key);
+  // `client_ca` not empty: every client has to show a certificate of these authorities.
+  static Result<TlsIdentity> load(const std::string& cert, const std::string& key,
+                                  const std::string& client_ca = {});
   // SHA-256 of the public key (SubjectPublicKeyInfo), lower-case hex: what clients pin.
   const std::string& pin() const { return pin_; }
   ssl_st* begin(int fd) const;  // null: no memory
@@ -37,7 +41,7 @@ class Transport {
   enum class Io : std::uint8_t { done, again, closed };
 
   Transport() = default;
-  Transport(int fd, ssl_st* tls) : fd_(fd), tls_(tls) {}
+  explicit Transport(int fd) : fd_(fd) {}
   Transport(Transport&& o) noexcept;
   Transport& operator=(Transport&& o) noexcept;
   ~Transport() { close(); }
@@ -45,6 +49,8 @@ class Transport {
   int fd() const { return fd_; }
   bool tls() const { return tls_ != nullptr; }
   bool open() const { return fd_ >= 0; }
+  // Speaks TLS from now on, as the server. False: no memory.
+  bool begin_tls(const TlsIdentity& identity);
 
   // Of TLS; plain is done at once.
   Io handshake();
@@ -59,6 +65,9 @@ class Transport {
   // No more from us; the peer may still send.
   void finish();
   void close();
+  // Whom the client's certificate names, once the handshake is done: its key first, then its URI
+  // (security.md 3.2). Empty where it showed none, or names nobody in a form that is taken.
+  std::vector<WallIdentity> identities() const;
   // RFC 9266: EXPORTER-Channel-Binding.
   std::optional<Binding> binding() const;
 

@@ -29,7 +29,8 @@ class TlsTransport : public testing::Test {
     const std::string dir = MOOT_TEST_CERTS;
     identity_ = TlsIdentity::load(dir + "/cert.pem", dir + "/key.pem");
     ASSERT_TRUE(identity_) << identity_.error().message;
-    server_ = Transport(fds[0], identity_->begin(fds[0]));
+    server_ = Transport(fds[0]);
+    ASSERT_TRUE(server_.begin_tls(*identity_));
     ctx_.reset(SSL_CTX_new(TLS_client_method()));
     client_.reset(SSL_new(ctx_.get()));
     SSL_set_fd(client_.get(), client_fd_);

@@ -131,7 +131,7 @@ void Worker::take_newcomers() {
 
 void Worker::add(Accepted a) {
   if (draining_) {
-    hub_.settled(a.peer, Fault::none);
+    if (a.counted) hub_.settled(a.peer, Fault::none);
     load_.fetch_sub(1, std::memory_order_relaxed);
     return;
   }
@@ -150,6 +150,7 @@ void Worker::add(Accepted a) {
   c.id = make_id(index_, slot, ++generations_[slot]);
   c.transport = std::move(a.transport);
   c.peer = a.peer;
+  c.counted = a.counted;
   Challenge chal;
   seal::random_bytes(chal.octets);
   c.session.emplace(a.rules, info_, chal, now_, cnn_timeout_);
@@ -162,9 +163,31 @@ void Worker::add(Accepted a) {
   arm(c);
   if (c.transport.tls()) {
     on_handshake(c);
+  } else if (a.front) {
+    c.front = a.front;
+    c.phase = Phase::fronted;
+    c.close_by = now_.tick + limits::kProxyHeaderDeadline;
+    arm(c);
+    read_front(c);
   } else {
-    greet(c);
+    identified(c, std::move(a.identities));
   }
+}
+
+// All is known of the other end that will be known before CNN.
+void Worker::identified(Connection& c, std::vector<WallIdentity> identities,
+                        const std::optional<Address>& source) {
+  if (c.session->auth() == session::Auth::key) {
+    greet(c);
+    return;
+  }
+  c.phase = Phase::walled;
+  hub_.look_up_wall({c.id, std::move(identities), source});
+}
+
+// It is one more connection of its source no longer.
+void Worker::settle(Connection& c, Fault fault) {
+  if (std::exchange(c.counted, false)) hub_.settled(c.peer, fault);
 }
 
 void Worker::greet(Connection& c) {
@@ -203,7 +226,7 @@ void Worker::end_with(Connection& c, const Outbox& box, std::uint32_t piece) {
 
 void Worker::begin_closing(Connection& c) {
   if (c.phase >= Phase::closing) return;
-  if (c.phase < Phase::open) hub_.settled(c.peer, Fault::none);
+  settle(c, Fault::none);
   leave_open(c);
   c.phase = Phase::closing;
   c.close_by = now_.tick + kLinger;
@@ -223,8 +246,8 @@ void Worker::sent_all(Connection& c) {
 void Worker::count_silent(Silent why) { tallies_.silent[static_cast<std::size_t>(why)].add(); }
 
 void Worker::drop(Connection& c, Fault fault, bool reset) {
+  settle(c, fault);
   if (c.phase < Phase::open) {
-    hub_.settled(c.peer, fault);
     switch (fault) {
       case Fault::none:
         break;
@@ -260,6 +283,7 @@ void Worker::drop(Connection& c, Fault fault, bool reset) {
 
 Tick Worker::deadline(const Connection& c) const {
   if (c.phase >= Phase::closing) return c.close_by;
+  if (c.phase == Phase::fronted) return std::min(c.close_by, c.session->deadline());
   Tick at = c.session->deadline();
   // What we do not read cannot be late.
   if (c.paused_until > now_.tick) at = c.paused_until;
@@ -290,6 +314,11 @@ void Worker::run_timers() {
 void Worker::on_time(Connection& c) {
   if (c.phase >= Phase::closing) {
     if (now_.tick >= c.close_by) drop(c, Fault::none, true);
+    return;
+  }
+  if (c.phase == Phase::fronted && now_.tick >= c.close_by) {
+    log::warn("proxy.refused", {{"conn", c.id.n}, {"reason", "it did not come in time"}});
+    drop(c, Fault::protocol_error);
     return;
   }
   if (!c.out.empty() && now_.tick - c.stalled_since >= limits::kWriteStall) {

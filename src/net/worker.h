@@ -26,6 +26,9 @@ struct Accepted {
   Transport transport;
   Address peer;
   session::ListenerRules rules;
+  bool counted = false;                      // among the connections of its source
+  std::vector<WallIdentity> identities;      // of the peer, where the socket tells
+  std::optional<session::ProxyRules> front;  // the peer is one: a header comes first
 };
 
 // What a thread is told besides the hub's boxes.
@@ -96,6 +99,9 @@ class Worker {
   void take_orders();
   void take_newcomers();
   void add(Accepted a);
+  void identified(Connection& c, std::vector<WallIdentity> identities,
+                  const std::optional<Address>& source = std::nullopt);
+  void settle(Connection& c, SourceLimits::Fault fault);
   void configure(const Order& o);
   void greet(Connection& c);
   void ask(Connection& c, bool read, bool write);
@@ -114,6 +120,8 @@ class Worker {
   // worker_read.cc
   void ready();
   void read(Connection& c);
+  void read_front(Connection& c);
+  void on_front(Connection& c, const session::ProxyHeader& header);
   void mark_read(Connection& c);
   void on_handshake(Connection& c);
   void discard(Connection& c);
@@ -124,6 +132,7 @@ class Worker {
   void resume(Connection& c);
 
   // worker_cnn.cc
+  void on_wall(Connection& c, const WallAnswer& answer);
   void run_checks();
   void judge(Connection& c, const Check& check,
              std::span<const std::array<std::uint8_t, 32>> octets, std::span<const Mac> macs);

@@ -17,6 +17,22 @@ seal::KeySite site_of(const Credential& c) {
 
 }  // namespace
 
+void Worker::on_wall(Connection& c, const WallAnswer& answer) {
+  c.counted = c.counted || answer.counted.has_value();
+  MOOT_CHECK(c.phase == Phase::walled);  // nothing but its end happens to it meanwhile
+  if (!answer.kid) {
+    log::info("wall.unknown", {{"conn", c.id.n}});
+    drop(c, Fault::auth_failure);
+    return;
+  }
+  c.wall = std::make_unique<const Connection::Wall>(*answer.kid, answer.account);
+  ask(c, true, c.writable);
+  const ConnId id = c.id;
+  greet(c);
+  Connection* still = find(id);
+  if (still != nullptr && still->transport.holds_octets()) resume(*still);
+}
+
 void Worker::run_checks() {
   if (checks_.empty()) return;
   const std::vector<Check> checks = std::exchange(checks_, {});
@@ -37,9 +53,12 @@ void Worker::run_checks() {
       frames[n] = c->reader.frame();
     }
     for (const KeyAnswer::Candidate& candidate : checks[n].answer.candidates) {
-      // A row that does not open leaves zeros, with which nothing is let in.
-      if (!vault_.unseal(candidate.credential.sealed, candidate.credential.mk_id,
-                         site_of(candidate.credential), octets[i])) {
+      // Where frames are not signed the key is nobody's, and is not looked at. A row that does not
+      // open leaves zeros, with which nothing is let in.
+      if (candidate.credential.sealed.empty()) {
+        seal::random_bytes(octets[i]);
+      } else if (!vault_.unseal(candidate.credential.sealed, candidate.credential.mk_id,
+                                site_of(candidate.credential), octets[i])) {
         log::error("key.unopened", {{"account", candidate.credential.account.str()}});
         seal::random_bytes(octets[i]);
       }
@@ -69,11 +88,17 @@ void Worker::judge(Connection& c, const Check& check,
   MOOT_CHECK(claim.has_value());
   tallies_.frames_in.add();
   tallies_.cnn.add();
+  const bool unsigned_frames = c.session->unsigned_frames();
+  // Behind a wall it is the wall that says who this is; CNN has to agree (security.md 3.1).
+  const bool agrees =
+      c.wall == nullptr ||
+      (claim->cnn.id == c.wall->account &&
+       (!unsigned_frames || !claim->cnn.kid.has_value() || *claim->cnn.kid == c.wall->kid));
   // Every candidate is compared; the first that fits counts (R16).
   std::size_t fits = macs.size();
   for (std::size_t i = macs.size(); i-- > 0;) {
-    const bool usable = check.answer.candidates[i].facts.usable;
-    if (session::signature_is(frame.sig, macs[i]) && usable) fits = i;
+    const bool usable = check.answer.candidates[i].facts.usable && agrees;
+    if ((session::signature_is(frame.sig, macs[i]) || unsigned_frames) && usable) fits = i;
   }
   if (fits == macs.size()) {
     // R3: nothing is said, whatever was wrong.
@@ -88,7 +113,7 @@ void Worker::judge(Connection& c, const Check& check,
     drop(c, Fault::auth_failure);
     return;
   }
-  c.key = keys_.put(octets[fits]);
+  if (!unsigned_frames) c.key = keys_.put(octets[fits]);
   const Credential& credential = check.answer.candidates[fits].credential;
   if (v.kind == session::Verdict::Kind::dcnn) {
     log::info("auth.refused",
@@ -96,18 +121,20 @@ void Worker::judge(Connection& c, const Check& check,
     goodbye(c, v.code, v.message);
     return;
   }
-  const server::Admission who{.conn = c.id,
-                              .kid = credential.kid,
-                              .nonce = claim->nonce,
-                              .timestamp = claim->timestamp,
-                              .challenged = claim->cnn.chal.has_value(),
-                              .bound = claim->cnn.cb.has_value(),
-                              .secure = c.transport.tls() || plain_v4(c.peer).loopback(),
-                              .batch = claim->cnn.batch.value_or(false)};
+  const server::Admission who{
+      .conn = c.id,
+      .kid = credential.kid,
+      .nonce = claim->nonce,
+      .timestamp = claim->timestamp,
+      .challenged = claim->cnn.chal.has_value(),
+      .bound = claim->cnn.cb.has_value() && !c.front,
+      .secure = c.transport.tls() || c.front.has_value() || plain_v4(c.peer).loopback(),
+      .batch = claim->cnn.batch.value_or(false),
+      .wall = c.wall && !unsigned_frames ? std::optional(c.wall->kid) : std::nullopt};
   const std::size_t cnn_octets = frame.octets;
   arena_.reset();
   c.phase = Phase::open;
-  hub_.settled(c.peer, Fault::none);
+  settle(c, Fault::none);
   log::info("auth.ok", {{"conn", c.id.n}, {"account", credential.account.str()}});
   tallies_.admitted.add();
   hub_.admit(who, credential.account);

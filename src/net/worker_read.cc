@@ -74,6 +74,10 @@ void Worker::read(Connection& c) {
     case Phase::handshake:
       on_handshake(c);
       return;
+    case Phase::fronted:
+      read_front(c);
+      return;
+    case Phase::walled:
     case Phase::checking:
       ask(c, false, !c.out.empty());
       return;
@@ -130,11 +134,55 @@ void Worker::read(Connection& c) {
   }
 }
 
+// The header and no octet more: what stands behind it is read when somebody is there to hear it.
+void Worker::read_front(Connection& c) {
+  for (;;) {
+    const session::ProxyHeader header = session::read_proxy_header(c.in.bytes(), *c.front);
+    if (header.kind != session::ProxyHeader::Kind::more) {
+      on_front(c, header);
+      return;
+    }
+    const std::size_t n = header.octets - c.in.size();
+    const MutBytes room{c.in.grow(n), n};
+    std::size_t got = 0;
+    const Io io = c.transport.read(room, got);
+    c.in.drop_back(n - got);
+    if (io == Io::closed) {
+      drop(c, Fault::none);
+      return;
+    }
+    if (got == 0) return;
+  }
+}
+
+void Worker::on_front(Connection& c, const session::ProxyHeader& header) {
+  if (header.kind == session::ProxyHeader::Kind::local) {
+    // The front looks whether somebody listens: it is never answered.
+    log::debug("proxy.check", {{"conn", c.id.n}});
+    c.in.release();
+    c.phase = Phase::lingering;
+    c.close_by = now_.tick + limits::kProxyCheckLinger;
+    c.armed = Connection::kFar;
+    arm(c);
+    return;
+  }
+  if (header.kind == session::ProxyHeader::Kind::refused) {
+    log::warn("proxy.refused", {{"conn", c.id.n}, {"reason", text(header.fault)}});
+    drop(c, Fault::protocol_error);
+    return;
+  }
+  c.peer = {.octets = header.source, .v6 = header.v6};
+  std::vector<WallIdentity> who{{CredentialKind::proxy_cn, std::string(header.cn)}};
+  c.in.release();
+  c.close_by = Connection::kFar;
+  identified(c, std::move(who), c.peer);
+}
+
 void Worker::on_handshake(Connection& c) {
   switch (c.transport.handshake()) {
     case Io::done:
       ask(c, true, false);
-      greet(c);
+      identified(c, c.transport.identities());
       return;
     case Io::again:
       ask(c, true, c.transport.wants_write());
@@ -194,9 +242,11 @@ void Worker::on_cnn(Connection& c, const wire::Frame& frame, Bytes from_frame, b
     drop(c, Fault::protocol_error);
     return;
   }
+  const bool unsigned_frames = c.session->unsigned_frames();
   const CnnName name{.conn = c.id,
                      .account = claim->cnn.id,
-                     .kid = claim->cnn.kid,
+                     .kid = unsigned_frames ? std::optional(c.wall->kid) : claim->cnn.kid,
+                     .wall = unsigned_frames,
                      .literal = !claim->cnn.chal.has_value(),
                      .nonce = claim->nonce,
                      .timestamp = claim->timestamp};
@@ -213,7 +263,7 @@ void Worker::process() {
   for (std::size_t i = 0; i < work_.size(); ++i) {
     const Work& w = work_[i];
     const Connection* c = find(w.conn);
-    if (w.bad || c == nullptr) continue;
+    if (w.bad || c == nullptr || c->session->unsigned_frames()) continue;
     jobs_.push_back({&keys_.mac(c->key), w.frame.payload, {}, &macs_[i]});
   }
   sign_many(jobs_);
@@ -226,7 +276,8 @@ void Worker::process() {
       continue;
     }
     tallies_.frames_in.add();
-    const bool mac_ok = session::signature_is(w.frame.sig, macs_[i]);
+    const bool mac_ok =
+        c->session->unsigned_frames() || session::signature_is(w.frame.sig, macs_[i]);
     const auto got = c->session->accept(w.frame, mac_ok, now_);
     switch (got.verdict.kind) {
       case session::Verdict::Kind::deliver:

@@ -32,6 +32,15 @@ void Worker::deliver(std::unique_ptr<Outbox> box) {
 
 void Worker::apply(Outbox& box, const Out& out) {
   Connection* c = find(out.conn);
+  if (out.kind == Out::Kind::wall) {
+    const WallAnswer& answer = box.walls[out.value];
+    if (c != nullptr) {
+      on_wall(*c, answer);
+    } else if (answer.counted) {
+      hub_.settled(*answer.counted, Fault::none);  // it went before it was counted
+    }
+    return;
+  }
   if (c == nullptr) return;
   if (out.kind == Out::Kind::keys) {
     checks_.push_back({c->id, std::move(box.answers[out.value])});
@@ -74,6 +83,7 @@ void Worker::apply(Outbox& box, const Out& out) {
       touch(*c);
       break;
     case Out::Kind::keys:
+    case Out::Kind::wall:
       break;
   }
 }
@@ -176,6 +186,7 @@ void Worker::sign_and_send() {
   jobs_.clear();
   for (std::size_t i = 0; i < unsigned_.size(); ++i) {
     const wire::FrameSlot& slot = unsigned_[i].slot;
+    if (slots_[unsigned_slot_[i]]->session->unsigned_frames()) continue;
     jobs_.push_back({&keys_.mac(slots_[unsigned_slot_[i]]->key),
                      tx_.bytes().subspan(slot.payload, slot.payload_len),
                      {},
@@ -183,7 +194,11 @@ void Worker::sign_and_send() {
   }
   sign_many(jobs_);
   for (std::size_t i = 0; i < unsigned_.size(); ++i) {
-    wire::put_signature(tx_, unsigned_[i].slot, macs_[i]);
+    if (slots_[unsigned_slot_[i]]->session->unsigned_frames()) {
+      wire::put_zero_signature(tx_, unsigned_[i].slot);
+    } else {
+      wire::put_signature(tx_, unsigned_[i].slot, macs_[i]);
+    }
   }
   for (const Built& b : built_) {
     if (Connection* c = find(b.conn))

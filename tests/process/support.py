@@ -68,9 +68,9 @@ class ServerCase(unittest.TestCase):
 class Raw:
     """A connection that keeps no rules of its own."""
 
-    def __init__(self, key, timeout=PATIENCE, wrap=None, port=None):
+    def __init__(self, key, timeout=PATIENCE, wrap=None, port=None, connected=None):
         self.key = key
-        self.socket = socket.create_connection((key.host, port or key.port), timeout)
+        self.socket = connected or socket.create_connection((key.host, port or key.port), timeout)
         if wrap:
             self.socket = wrap(self.socket)
         self._in = b""
@@ -153,6 +153,11 @@ class Raw:
             cmd, _, payload = self.frame()
             if cmd == "SINFO" and wire.unpack(payload).get("ref") == nonce:
                 return True
+
+
+def somebody(account, srv="moot.local"):
+    """Who a wall says he is: no key, no kid."""
+    return wire.Key(account, None, None, srv, None, None)
 
 
 class Home:

@@ -19,6 +19,7 @@ class Server:
         self.env = {**os.environ, **(env or {})}
         self.port = 0
         self.tls_port = 0  # of the last start, where there is such a listener
+        self.listening = []  # (kind, where) of the last start
         self.http_port = 0  # the same
         self.process = None
         self._log = tempfile.TemporaryFile()
@@ -30,10 +31,13 @@ class Server:
              f"127.0.0.1:{self.port}", *self.args],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._log, env=self.env,
             text=True)
+        self.listening = []
         watch = threading.Timer(timeout, self.process.kill)
         watch.start()
         try:
             for line in self.process.stdout:
+                if found := re.fullmatch(r"listening (\S+) (.+)", line.strip()):
+                    self.listening.append((found[1], found[2]))
                 if found := re.fullmatch(r"listening plain \S+:(\d+)", line.strip()):
                     self.port = int(found[1])
                 if found := re.fullmatch(r"listening tls \S+:(\d+)", line.strip()):
@@ -81,8 +85,9 @@ class Server:
         return re.search(r"moot://[^\s']+", self.admin("invite", "--uses", uses))[0]
 
     def log(self, lines=20):
-        self._log.seek(0)
-        return "\n".join(self._log.read().decode(errors="replace").splitlines()[-lines:])
+        # Read where nothing moves: the place of the next line is shared with the process.
+        text = os.pread(self._log.fileno(), 1 << 24, 0)
+        return "\n".join(text.decode(errors="replace").splitlines()[-lines:])
 
     def __enter__(self):
         return self.start()

@@ -124,6 +124,9 @@ def _unpack_map(o, at, n):
 
 
 def sign(key, payload):
+    """Hex; behind a wall there is no key, and nobody signs."""
+    if key is None:
+        return SIGNATURE_OF_NOBODY
     return hmac.new(key, payload, hashlib.sha3_512).hexdigest().encode()
 
 

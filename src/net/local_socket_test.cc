@@ -1,0 +1,74 @@
+#include "net/local_socket.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace moot::net {
+namespace {
+
+class LocalSocket : public testing::Test {
+ protected:
+  LocalSocket() {
+    char name[] = "/tmp/moot-local-XXXXXX";
+    dir_ = mkdtemp(name);
+    path_ = dir_ + "/wall";
+  }
+  ~LocalSocket() override { std::filesystem::remove_all(dir_); }
+  std::string dir_;
+  std::string path_;
+};
+
+TEST_F(LocalSocket, KnowsWhoConnected) {
+  const auto listener = listen_local(path_, 0660, 1);
+  ASSERT_TRUE(listener.has_value()) << listener.error().message;
+  struct stat s{};
+  ASSERT_EQ(::stat(path_.c_str(), &s), 0);
+  EXPECT_EQ(s.st_mode & 0777, 0660u);
+  const auto at = local_address(path_, "path");
+  const int one = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  ASSERT_EQ(::connect(one, reinterpret_cast<const sockaddr*>(&*at), sizeof *at), 0);
+  const int other = ::accept(*listener, nullptr, nullptr);
+  EXPECT_EQ(peer_uid(other), ::geteuid());
+  for (const int fd : {one, other, *listener}) ::close(fd);
+}
+
+TEST_F(LocalSocket, ReplacesOneThatNobodyListensAt) {
+  const auto first = listen_local(path_, 0660, 1);
+  ASSERT_TRUE(first.has_value());
+  const auto second = listen_local(path_, 0660, 1);
+  ASSERT_FALSE(second.has_value());
+  EXPECT_NE(second.error().message.find("Another program listens"), std::string::npos);
+  ::close(*first);
+  const auto third = listen_local(path_, 0660, 1);
+  ASSERT_TRUE(third.has_value()) << third.error().message;
+  ::close(*third);
+}
+
+TEST_F(LocalSocket, LeavesWhatIsNoSocketAlone) {
+  std::ofstream(path_) << "mine";
+  const auto fd = listen_local(path_, 0660, 1);
+  ASSERT_FALSE(fd.has_value());
+  EXPECT_NE(fd.error().message.find("is no socket"), std::string::npos);
+  EXPECT_TRUE(std::filesystem::exists(path_));
+  EXPECT_FALSE(listen_local(dir_ + "/none/wall", 0660, 1).has_value());
+  EXPECT_FALSE(listen_local(dir_ + "/" + std::string(120, 'x'), 0660, 1).has_value());
+}
+
+TEST(UserNamespace, OneThatShowsFewUsersIsTold) {
+  EXPECT_TRUE(shows_users("         0          0 4294967295\n"));
+  EXPECT_TRUE(shows_users("         0     100000      65536\n"));
+  EXPECT_TRUE(shows_users("0 1000 1\n1 100000 65536\n"));
+  EXPECT_FALSE(shows_users("         0          0          1\n"));
+  EXPECT_FALSE(shows_users("0 0 1\n990 990 1\n"));  // PrivateUsers=yes
+  EXPECT_FALSE(shows_users(""));
+}
+
+}  // namespace
+}  // namespace moot::net
