@@ -17,6 +17,7 @@ class Connection {
     identity_.account = UserId::parse("ada").value();
     identity_.srv = "moot.example";
     identity_.wall = (bits & 3) == 3;
+    if (!identity_.wall) identity_.kid.emplace();
     first_nonce_ = in.number(8);
     expected_ = ~first_nonce_;
     session_.emplace(identity_, first_nonce_, (bits & 4) != 0);
