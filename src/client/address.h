@@ -11,9 +11,9 @@ namespace moot::client {
 
 // "127.0.0.1:7667", "[::1]:7667", "chat.example:7697", "unix:/run/moot/wall".
 struct Address {
-  std::string path;  // of a unix socket; then nothing else
   std::string host;  // without brackets
   std::uint16_t port = 0;
+  std::string path;  // of a unix socket; then nothing else
   friend bool operator==(const Address&, const Address&) = default;
 };
 Result<Address> parse_address(std::string_view text);

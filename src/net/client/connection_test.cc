@@ -26,7 +26,7 @@ class Connection : public testing::Test {
     on.lost = [this](std::string why) { lost_ = std::move(why); };
     client_ = std::make_unique<ClientConnection>(
         io_, client::Address{"127.0.0.1", listener_.local_endpoint().port()}, client::Tls{},
-        std::move(on));
+        client::ClientCertificate{}, std::move(on));
     listener_.async_accept(server_, [this](auto) { accepted_ = true; });
     run_until([this] { return accepted_; });
   }
