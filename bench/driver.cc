@@ -13,6 +13,7 @@
 #include <cstdlib>
 
 #include "base/check.h"
+#include "bench/epoll.h"
 
 namespace moot::bench {
 namespace {
@@ -74,10 +75,7 @@ Client& Driver::connect(const Identity& who) {
   }
   const int one = 1;
   setsockopt(c.fd_, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-  epoll_event ev{};
-  ev.events = EPOLLIN;
-  ev.data.ptr = &c;
-  MOOT_CHECK(epoll_ctl(epoll_, EPOLL_CTL_ADD, c.fd_, &ev) == 0);
+  watch(epoll_, c.fd_, &c);
   return c;
 }
 
@@ -196,10 +194,7 @@ void Driver::write(Client& c) {
   }
   const bool blocked = !c.out_.empty();
   if (blocked == c.writable_) {
-    epoll_event ev{};
-    ev.events = EPOLLIN | (blocked ? EPOLLOUT : 0u);
-    ev.data.ptr = &c;
-    epoll_ctl(epoll_, EPOLL_CTL_MOD, c.fd_, &ev);
+    want_room(epoll_, c.fd_, &c, blocked);
     c.writable_ = !blocked;
   }
 }

@@ -12,6 +12,7 @@
 #include "bench/channel_bench.h"
 #include "bench/member.h"
 #include "client/content.h"
+#include "store/temp_dir.h"
 
 namespace moot::bench {
 namespace {
@@ -27,24 +28,17 @@ constexpr std::uint64_t kInFlight = 256;
 class Newcomer {
  public:
   Newcomer(const Options& o, ServerProcess& server) : moot_(o.bin_dir + "/moot") {
-    char dir[] = "/tmp/moot-bench-home-XXXXXX";
-    if (mkdtemp(dir) == nullptr) give_up("cannot make a directory under /tmp.");
-    home_ = dir;
     const std::string text = server.admin("invite");
     const auto at = text.find("moot://");
     if (at == std::string::npos) give_up("`mootd invite` printed no link.");
     link_ = text.substr(at, text.find_first_of("'\n", at) - at);
-  }
-  ~Newcomer() {
-    std::error_code ignored;
-    std::filesystem::remove_all(home_, ignored);
   }
   Newcomer(const Newcomer&) = delete;
   Newcomer& operator=(const Newcomer&) = delete;
 
   const std::string& link() const { return link_; }
   pid_t start(std::vector<std::string> args) const {
-    args.insert(args.begin(), {moot_, "--home", home_});
+    args.insert(args.begin(), {moot_, "--home", home_.path()});
     const pid_t pid = fork();
     if (pid != 0) return pid;
     const int nowhere = open("/dev/null", O_RDWR);
@@ -60,7 +54,7 @@ class Newcomer {
 
  private:
   std::string moot_;
-  std::string home_;
+  store::TempDir home_;
   std::string link_;
 };
 

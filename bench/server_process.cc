@@ -55,18 +55,10 @@ void pin_to_load_processor() { pin(processor(1)); }
 
 ServerProcess::ServerProcess(const std::string& bin_dir, std::vector<std::string> extra_args)
     : bin_dir_(bin_dir), extra_args_(std::move(extra_args)) {
-  char dir[] = "/tmp/moot-bench-XXXXXX";
-  if (mkdtemp(dir) == nullptr)
-    give_up("cannot make a directory under /tmp; free some space there.");
-  dir_ = dir;
   start();
 }
 
-ServerProcess::~ServerProcess() {
-  stop();
-  std::error_code ignored;
-  std::filesystem::remove_all(dir_, ignored);
-}
+ServerProcess::~ServerProcess() { stop(); }
 
 void ServerProcess::restart() {
   stop();
@@ -81,13 +73,13 @@ void ServerProcess::stop() {
 void ServerProcess::start() {
   int out[2];
   MOOT_CHECK(pipe(out) == 0);
-  const std::string data = dir_ + "/data";
+  const std::string data = dir_ / "data";
   pid_ = fork();
   if (pid_ == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     pin_to_server_processor();
     dup2(out[1], 1);
-    const int log = open((dir_ + "/log").c_str(), O_WRONLY | O_CREAT, 0600);
+    const int log = open((dir_ / "log").c_str(), O_WRONLY | O_CREAT, 0600);
     dup2(log, 2);
     std::vector<std::string> args{
         bin_dir_ + "/mootd", "run",           "--data-dir", data,    "--listen",
@@ -112,7 +104,7 @@ void ServerProcess::start() {
   }
   // It says nothing after that.
   std::fclose(lines);
-  if (!ready || port_ == 0) give_up("mootd did not start; its log is in " + dir_ + "/log.");
+  if (!ready || port_ == 0) give_up("mootd did not start; its log is in " + (dir_ / "log") + ".");
 }
 
 double ServerProcess::cpu_seconds() const {
@@ -132,7 +124,7 @@ std::uint64_t ServerProcess::resident_bytes() const {
 }
 
 std::string ServerProcess::admin(const std::string& args) const {
-  const std::string command = bin_dir_ + "/mootd " + args + " --data-dir " + dir_ + "/data";
+  const std::string command = bin_dir_ + "/mootd " + args + " --data-dir " + (dir_ / "data");
   FILE* p = popen(command.c_str(), "r");
   MOOT_CHECK(p != nullptr);
   std::string out;

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "store/temp_dir.h"
+
 namespace moot::bench {
 
 // A real mootd with an empty data directory of its own, alone on the first processor of this
@@ -31,7 +33,7 @@ class ServerProcess {
 
   std::string bin_dir_;
   std::vector<std::string> extra_args_;
-  std::string dir_;
+  store::TempDir dir_;
   pid_t pid_ = -1;
   std::uint16_t port_ = 0;
 };

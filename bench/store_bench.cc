@@ -20,6 +20,7 @@
 #include "channel/rng.h"
 #include "store/client_store.h"
 #include "store/replica_reader.h"
+#include "store/temp_dir.h"
 
 namespace moot {
 namespace {
@@ -159,12 +160,10 @@ int main(int argc, char** argv) {
   if (argc > 1) sizes.clear();
   for (int i = 1; i < argc; ++i) sizes.push_back(std::strtoull(argv[i], nullptr, 10));
   for (const std::uint64_t records : sizes) {
-    std::string dir = (std::filesystem::temp_directory_path() / "moot-bench-XXXXXX").string();
-    if (mkdtemp(dir.data()) == nullptr) return 1;
-    moot::bring(dir, records);
-    moot::read(dir, records);
-    moot::read(dir, records);  // its pages are in the system's memory now
-    std::filesystem::remove_all(dir);
+    const moot::store::TempDir dir;
+    moot::bring(dir.path(), records);
+    moot::read(dir.path(), records);
+    moot::read(dir.path(), records);  // its pages are in the system's memory now
   }
   return 0;
 }

@@ -466,6 +466,11 @@ TEST_F(ChannelCommands, VerifyHoldsWhenTheLogIsWholeAndEqual) {
   EXPECT_THAT(moot({"verify", "ops"}).err, HasSubstr("Whole, and equal to the leader's."));
 }
 
+std::ptrdiff_t times_asked(ScriptedOwner& owner, std::string_view what) {
+  const auto asked = owner.asked();
+  return std::ranges::count_if(asked, [&](const auto& a) { return a.contains(what); });
+}
+
 TEST_F(ChannelCommands, VerifyProvesAgainWhatItPulled) {
   Log log;
   log.differences = 10;
@@ -473,9 +478,8 @@ TEST_F(ChannelCommands, VerifyProvesAgainWhatItPulled) {
   const Ran ran = moot({"verify", "ops"});
   EXPECT_EQ(ran.code, kDone) << ran.err;
   EXPECT_THAT(ran.err, HasSubstr("differed from the leader's by 10 records"));
-  const auto asked = owner.asked();
-  EXPECT_EQ(std::ranges::count_if(asked, [](const auto& a) { return a.contains("verify"); }), 2);
-  EXPECT_EQ(std::ranges::count_if(asked, [](const auto& a) { return a.contains("pull"); }), 2);
+  EXPECT_EQ(times_asked(owner, "verify"), 2);
+  EXPECT_EQ(times_asked(owner, "pull"), 2);
 }
 
 TEST_F(ChannelCommands, VerifyProvesAgainWhatCameBeforeItWasAskedFor) {
@@ -485,8 +489,7 @@ TEST_F(ChannelCommands, VerifyProvesAgainWhatCameBeforeItWasAskedFor) {
   const Ran ran = moot({"verify", "OPS"});
   EXPECT_EQ(ran.code, kDone) << ran.err;
   EXPECT_THAT(ran.err, HasSubstr("differed from the leader's by 3 records"));
-  const auto asked = owner.asked();
-  EXPECT_EQ(std::ranges::count_if(asked, [](const auto& a) { return a.contains("verify"); }), 2);
+  EXPECT_EQ(times_asked(owner, "verify"), 2);
   log.lacking = 3;
   EXPECT_EQ(moot({"pull", "OPS", "--json"}).out,
             "{\"channel\":\"ops\",\"records\":3,\"differences\":3,\"synced\":true}\n");

@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "net/client/key_on_disk.h"
 #include "store/files.h"
+#include "store/temp_dir.h"
 
 namespace moot::app {
 namespace {
@@ -25,9 +26,6 @@ using testing::HasSubstr;
 class HomeTest : public testing::Test {
  protected:
   HomeTest() {
-    std::string name = testing::TempDir() + "moot-home-XXXXXX";
-    MOOT_CHECK(mkdtemp(name.data()) != nullptr);
-    dir_ = name;
     client::KeyFile key;
     key.account = *UserId::parse("ada");
     key.srv = "moot.test";
@@ -35,9 +33,9 @@ class HomeTest : public testing::Test {
     path_ = dir_ + "/" + kKeyName;
     MOOT_CHECK(store::write_new(path_, as_bytes(client::write_key_file(key))).has_value());
   }
-  ~HomeTest() override { std::filesystem::remove_all(dir_); }
 
-  std::string dir_;
+  const store::TempDir temp_;
+  const std::string dir_ = temp_.path();
   std::string path_;
 };
 

@@ -19,6 +19,7 @@
 #include "base/check.h"
 #include "client/keyfile.h"
 #include "store/files.h"
+#include "store/temp_dir.h"
 
 namespace moot::app {
 
@@ -150,9 +151,6 @@ class ScriptedOwner {
 class CommandTest : public testing::Test {
  protected:
   CommandTest() {
-    std::string name = testing::TempDir() + "moot-command-XXXXXX";
-    MOOT_CHECK(mkdtemp(name.data()) != nullptr);
-    dir_ = name;
     client::KeyFile key;
     key.account = *UserId::parse("ada");
     key.srv = "moot.test";
@@ -160,7 +158,6 @@ class CommandTest : public testing::Test {
     MOOT_CHECK(
         store::write_new(dir_ + "/" + kKeyName, as_bytes(client::write_key_file(key))).has_value());
   }
-  ~CommandTest() override { std::filesystem::remove_all(dir_); }
 
   struct Ran {
     int code = 0;
@@ -181,7 +178,8 @@ class CommandTest : public testing::Test {
     return ran;
   }
 
-  std::string dir_;
+  const store::TempDir temp_;
+  const std::string dir_ = temp_.path();
 };
 
 }  // namespace moot::app

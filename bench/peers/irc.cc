@@ -14,13 +14,10 @@ class Irc : public Peer {
   }
 
   std::size_t hear(std::string_view in, std::string& out, Heard& heard) override {
-    std::size_t taken = 0;
-    while (true) {
-      const auto end = in.find('\n', taken);
-      if (end == std::string_view::npos) return taken;
-      line(in.substr(taken, end - taken), out, heard);
-      taken = end + 1;
-    }
+    return each_line(in, [&](std::string_view text, std::size_t) {
+      line(text, out, heard);
+      return std::optional<std::size_t>(0);
+    });
   }
 
   void join(std::string& out, bool) override { out += "JOIN " + room() + "\r\n"; }

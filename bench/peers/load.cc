@@ -13,12 +13,18 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "bench/epoll.h"
 
 namespace moot::bench {
 namespace {
 
 constexpr std::size_t kReadOctets = 256 * 1024;
 constexpr std::size_t kLoginsAtOnce = 64;
+
+[[noreturn]] void give_up(std::size_t arrived, std::size_t messages) {
+  std::fprintf(stderr, "moot-bench: %zu of %zu messages arrived.\n", arrived, messages);
+  std::exit(1);
+}
 
 }  // namespace
 
@@ -55,10 +61,7 @@ void Load::connect_one() {
   }
   const int one = 1;
   setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-  epoll_event ev{};
-  ev.events = EPOLLIN;
-  ev.data.ptr = c.get();
-  MOOT_CHECK(epoll_ctl(epoll_, EPOLL_CTL_ADD, c->fd, &ev) == 0);
+  watch(epoll_, c->fd, c.get());
   c->peer = make_(names_, c->index);
   c->peer->hello(c->out);
   queue(*c);
@@ -134,10 +137,7 @@ void Load::write(Connection& c) {
   if (n > 0) c.out.erase(0, static_cast<std::size_t>(n));
   const bool blocked = !c.out.empty();
   if (blocked == c.blocked) return;
-  epoll_event ev{};
-  ev.events = EPOLLIN | (blocked ? EPOLLOUT : 0u);
-  ev.data.ptr = &c;
-  epoll_ctl(epoll_, EPOLL_CTL_MOD, c.fd, &ev);
+  want_room(epoll_, c.fd, &c, blocked);
   c.blocked = blocked;
 }
 
@@ -192,8 +192,7 @@ Cost pairs(Load& load, std::size_t pairs, unsigned window, std::size_t messages,
     for (unsigned w = 0; w < window; ++w) send_next(pair);
   }
   if (!load.run([&] { return arrived == messages; }, std::chrono::seconds{120})) {
-    std::fprintf(stderr, "moot-bench: %zu of %zu messages arrived.\n", arrived, messages);
-    std::exit(1);
+    give_up(arrived, messages);
   }
   watch.finish(cost, static_cast<double>(messages));
   load.delivered = {};
@@ -230,8 +229,7 @@ Cost fan_out(Load& load, std::size_t receivers, unsigned window, std::size_t mes
       },
       std::chrono::seconds{120});
   if (!all) {
-    std::fprintf(stderr, "moot-bench: %zu of %zu messages arrived at all.\n", everywhere, messages);
-    std::exit(1);
+    give_up(everywhere, messages);
   }
   watch.finish(cost, static_cast<double>(messages * receivers));
   load.delivered = {};

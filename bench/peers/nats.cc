@@ -16,18 +16,14 @@ class Nats : public Peer {
   }
 
   std::size_t hear(std::string_view in, std::string& out, Heard& heard) override {
-    std::size_t taken = 0;
-    while (true) {
-      const auto end = in.find('\n', taken);
-      if (end == std::string_view::npos) return taken;
-      const std::string_view line = in.substr(taken, end - taken);
-      std::size_t next = end + 1;
+    return each_line(in, [&](std::string_view line, std::size_t behind) {
+      std::optional<std::size_t> payload(0);
       if (line.starts_with("MSG ")) {
         std::size_t size = 0;
         const auto digits = line.substr(line.rfind(' ') + 1);
         std::from_chars(digits.data(), digits.data() + digits.size(), size);
-        next += size + 2;
-        if (next > in.size()) return taken;
+        payload = size + 2;
+        if (*payload > behind) return std::optional<std::size_t>();
         ++heard.delivered;
       } else if (line.starts_with("PING")) {
         out += "PONG\r\n";
@@ -37,8 +33,8 @@ class Nats : public Peer {
         heard.failed = true;
         heard.why = line;
       }
-      taken = next;
-    }
+      return payload;
+    });
   }
 
   void join(std::string& out, bool receives) override {

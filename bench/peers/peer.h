@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,21 @@ class Peer {
   virtual void say(std::string& out, std::size_t to, std::string_view body) = 0;
   virtual void say_to_all(std::string& out, std::string_view body) = 0;
 };
+
+// Calls `line(text, behind)` for every whole line, `behind` octets of `in` lie behind it; it says
+// how many of those belong to it as well, or nothing when they are not all there. How many were
+// taken.
+template <class Line>
+std::size_t each_line(std::string_view in, const Line& line) {
+  std::size_t taken = 0;
+  for (auto end = in.find('\n'); end != std::string_view::npos; end = in.find('\n', taken)) {
+    const std::optional<std::size_t> more =
+        line(in.substr(taken, end - taken), in.size() - end - 1);
+    if (!more) break;
+    taken = end + 1 + *more;
+  }
+  return taken;
+}
 
 using MakePeer = std::function<std::unique_ptr<Peer>(Names& names, std::size_t index)>;
 

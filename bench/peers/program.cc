@@ -110,19 +110,15 @@ void replace_all(std::string& text, std::string_view what, const std::string& wi
 Program::Program(const std::string& name, std::vector<std::string> args,
                  const std::string& config_name, std::string config)
     : name_(name), port_(free_port()) {
-  char dir[] = "/tmp/moot-bench-XXXXXX";
-  if (mkdtemp(dir) == nullptr)
-    give_up("cannot make a directory under /tmp; free some space there.");
-  dir_ = dir;
   // Some of them give up root's rights before they write there.
-  chmod(dir, 0777);
+  chmod(dir_.path().c_str(), 0777);
   const auto fill = [&](std::string& text) {
     replace_all(text, "@PORT@", std::to_string(port_));
-    replace_all(text, "@DIR@", dir_);
+    replace_all(text, "@DIR@", dir_.path());
   };
   if (!config_name.empty()) {
     fill(config);
-    std::ofstream(dir_ + "/" + config_name) << config;
+    std::ofstream(dir_ / config_name) << config;
   }
   for (std::string& a : args) fill(a);
   pid_ = fork();
@@ -134,11 +130,11 @@ Program::Program(const std::string& name, std::vector<std::string> args,
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
-    const int log = open((dir_ + "/output").c_str(), O_WRONLY | O_CREAT, 0600);
+    const int log = open((dir_ / "output").c_str(), O_WRONLY | O_CREAT, 0600);
     dup2(open("/dev/null", O_RDONLY), 0);
     dup2(log, 1);
     dup2(log, 2);
-    if (chdir(dir_.c_str()) != 0) _exit(127);
+    if (chdir(dir_.path().c_str()) != 0) _exit(127);
     std::vector<char*> argv;
     for (std::string& a : args) argv.push_back(a.data());
     argv.push_back(nullptr);
@@ -151,7 +147,7 @@ Program::Program(const std::string& name, std::vector<std::string> args,
   while (!answers(port_)) {
     int status = 0;
     if (waitpid(pid_, &status, WNOHANG) == pid_ || std::chrono::steady_clock::now() > end) {
-      give_up(name_ + " did not start; what it said is in " + dir_ + "/output.");
+      give_up(name_ + " did not start; what it said is in " + (dir_ / "output") + ".");
     }
     std::this_thread::sleep_for(std::chrono::milliseconds{20});
   }
@@ -161,8 +157,6 @@ Program::~Program() {
   kill(-pid_, SIGKILL);
   waitpid(pid_, nullptr, 0);
   forget(pid_);
-  std::error_code ignored;
-  std::filesystem::remove_all(dir_, ignored);
 }
 
 // Its process group.

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "store/temp_dir.h"
+
 namespace moot::bench {
 
 // Somebody else's server on a free port of loopback, alone on the first processor of this process's
@@ -28,7 +30,7 @@ class Program {
   std::vector<pid_t> processes() const;
 
   std::string name_;
-  std::string dir_;
+  store::TempDir dir_;
   pid_t pid_ = -1;
   std::uint16_t port_ = 0;
 };

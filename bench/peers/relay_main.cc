@@ -18,6 +18,7 @@
 #include "base/buffer.h"
 #include "base/bytes.h"
 #include "base/check.h"
+#include "bench/epoll.h"
 #include "bench/peers/bare.h"
 
 namespace moot::bench {
@@ -69,9 +70,7 @@ Relay::Relay(std::uint16_t port)
     std::perror("bench-relay");
     std::exit(1);
   }
-  epoll_event ev{};
-  ev.events = EPOLLIN;
-  MOOT_CHECK(epoll_ctl(epoll_, EPOLL_CTL_ADD, listener_, &ev) == 0);
+  watch(epoll_, listener_, nullptr);
 }
 
 void Relay::accept_all() {
@@ -82,10 +81,7 @@ void Relay::accept_all() {
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     auto* c = new Connection;  // ends in end()
     c->fd = fd;
-    epoll_event ev{};
-    ev.events = EPOLLIN;
-    ev.data.ptr = c;
-    MOOT_CHECK(epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &ev) == 0);
+    watch(epoll_, fd, c);
   }
 }
 
@@ -144,10 +140,7 @@ void Relay::write(Connection& c) {
   if (n > 0) c.out.drop_front(static_cast<std::size_t>(n));
   const bool waits = !c.out.empty();
   if (waits == c.waits) return;
-  epoll_event ev{};
-  ev.events = EPOLLIN | (waits ? EPOLLOUT : 0u);
-  ev.data.ptr = &c;
-  epoll_ctl(epoll_, EPOLL_CTL_MOD, c.fd, &ev);
+  want_room(epoll_, c.fd, &c, waits);
   c.waits = waits;
 }
 

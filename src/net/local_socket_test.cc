@@ -10,19 +10,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/temp_dir.h"
+
 namespace moot::net {
 namespace {
 
 class LocalSocket : public testing::Test {
  protected:
-  LocalSocket() {
-    char name[] = "/tmp/moot-local-XXXXXX";
-    dir_ = mkdtemp(name);
-    path_ = dir_ + "/wall";
-  }
-  ~LocalSocket() override { std::filesystem::remove_all(dir_); }
-  std::string dir_;
-  std::string path_;
+  const store::TempDir dir_;
+  const std::string path_ = dir_ / "wall";
 };
 
 TEST_F(LocalSocket, KnowsWhoConnected) {
@@ -57,8 +53,8 @@ TEST_F(LocalSocket, LeavesWhatIsNoSocketAlone) {
   ASSERT_FALSE(fd.has_value());
   EXPECT_NE(fd.error().message.find("is no socket"), std::string::npos);
   EXPECT_TRUE(std::filesystem::exists(path_));
-  EXPECT_FALSE(listen_local(dir_ + "/none/wall", 0660, 1).has_value());
-  EXPECT_FALSE(listen_local(dir_ + "/" + std::string(120, 'x'), 0660, 1).has_value());
+  EXPECT_FALSE(listen_local(dir_ / "none/wall", 0660, 1).has_value());
+  EXPECT_FALSE(listen_local(dir_ / std::string(120, 'x'), 0660, 1).has_value());
 }
 
 TEST(UserNamespace, OneThatShowsFewUsersIsTold) {

@@ -7,16 +7,10 @@
 namespace moot::server {
 namespace {
 
-bool has(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
 std::size_t times(const std::string& text, std::string_view part) {
   std::size_t n = 0;
   for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++n;
   return n;
-}
-c::PvMsg pv(std::string_view to, unsigned n, Bytes body) {
-  return {.to = Harness::user(to), .msg_id = Harness::id(n), .msg = body};
 }
 const ByteBuf kShort{1, 2, 3};
 const ByteBuf kLong(16'000, 7);

@@ -19,9 +19,6 @@ ReplicaId replica(std::uint8_t n) {
 c::ChCreate create(std::uint64_t n, std::string_view name, Keeper keeper = Keeper::members) {
   return {.id = channel(n), .name = {name}, .keeper = keeper};
 }
-bool has(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
 
 // One person's two connections.
 struct TwoDevices : Harness {

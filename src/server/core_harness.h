@@ -4,6 +4,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -116,5 +117,25 @@ class Harness : public Effects {
   unsigned next_key_ = 1000;
   std::optional<ConnId> only_;
 };
+
+// ---- what tests of private messages say, and see ----
+
+inline const ByteBuf kBody{1, 2, 3};
+
+inline c::PvMsg pv(std::string_view to, unsigned n, Bytes body = kBody) {
+  return {.to = Harness::user(to), .msg_id = Harness::id(n), .msg = body};
+}
+inline c::AckMsg ack(std::string_view from, unsigned n) {
+  return {.from = Harness::user(from), .msg_id = Harness::id(n)};
+}
+inline std::string id_text(unsigned n) { return text(Harness::id(n)); }
+// With kBody, sent in the harness's present.
+inline std::string msg_line(std::string_view from, unsigned n) {
+  return "MSG from=@" + std::string(from) + " msg_id=" + id_text(n) +
+         " msg=010203 sent=1700000000000";
+}
+inline bool has(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
 
 }  // namespace moot::server

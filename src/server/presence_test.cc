@@ -7,12 +7,6 @@
 namespace moot::server {
 namespace {
 
-const ByteBuf kBody{1, 2, 3};
-
-bool has(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
-
 Config loud() {
   Config c = Harness::quiet_config();
   c.presence = PresenceMode::all;

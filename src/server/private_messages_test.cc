@@ -7,24 +7,8 @@
 namespace moot::server {
 namespace {
 
-const ByteBuf kBody{1, 2, 3};
-
-c::PvMsg pv(std::string_view to, unsigned n, Bytes body = kBody) {
-  return {.to = Harness::user(to), .msg_id = Harness::id(n), .msg = body};
-}
-c::AckMsg ack(std::string_view from, unsigned n) {
-  return {.from = Harness::user(from), .msg_id = Harness::id(n)};
-}
-std::string id_text(unsigned n) { return text(Harness::id(n)); }
-std::string msg_line(std::string_view from, unsigned n) {
-  return "MSG from=@" + std::string(from) + " msg_id=" + id_text(n) +
-         " msg=010203 sent=1700000000000";
-}
 std::string msg_ack(unsigned n, std::string_view from) {
   return "MSG_ACK msg_id=" + id_text(n) + " from=@" + std::string(from);
-}
-bool has(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
 }
 TEST(PrivateMessages, AreRelayedAndConfirmedByTheRecipientsAcknowledgement) {
   Harness h({"ada", "bob"});

@@ -14,9 +14,6 @@ Kid kid_of(unsigned n) { return Harness::made(n).kid; }
 std::string refusal(const Result<Core::Done>& done) {
   return done ? std::string("done") : done.error().message;
 }
-bool has(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
 
 struct Wall : testing::Test {
   std::string add(std::string_view account, const WallIdentity& identity, const Kid& kid) {

@@ -13,27 +13,10 @@
 
 #include "model/store_ops.h"
 #include "store/server_store.h"
+#include "store/temp_dir.h"
 
 // What the tests of the stores share.
 namespace moot::store {
-
-// A directory of its own, gone at the end.
-class TempDir {
- public:
-  TempDir() {
-    std::string name = (std::filesystem::temp_directory_path() / "moot-store-XXXXXX").string();
-    EXPECT_NE(mkdtemp(name.data()), nullptr);
-    path_ = name;
-  }
-  ~TempDir() { std::filesystem::remove_all(path_); }
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-  const std::string& path() const { return path_; }
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
 
 // What a store told. Waiting ends when it told enough, or that it failed.
 class Told {
