@@ -17,14 +17,7 @@ namespace {
 
 constexpr char kName[] = "admin.sock";
 constexpr std::size_t kHead = 4;
-
-Result<sockaddr_un> address_of(const std::string& path) {
-  return local_address(path, "--data-dir");
-}
-
-int make_socket(const sockaddr_un&, int flags) {
-  return ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
-}
+constexpr char kShorten[] = "--data-dir";  // where the path is too long
 
 std::string framed(const std::string& octets) {
   std::uint8_t n[kHead];
@@ -63,20 +56,11 @@ AdminSocket::~AdminSocket() { ::unlink(path_.c_str()); }
 Result<std::unique_ptr<AdminSocket>> AdminSocket::open(boost::asio::io_context& ctx,
                                                        const std::string& data_dir, Run run) {
   const std::string path = data_dir + "/" + kName;
-  const auto at = address_of(path);
-  if (!at) return std::unexpected(at.error());
+  if (const auto fits = local_address(path, kShorten); !fits) return std::unexpected(fits.error());
+  const auto fd = listen_local(path, 0600, 16);
+  if (!fd) return std::unexpected(fd.error());
   std::unique_ptr<AdminSocket> s(new AdminSocket(ctx, path, std::move(run)));
-  const int fd = make_socket(*at, SOCK_NONBLOCK);
-  if (fd < 0) return fail("The admin socket cannot be made; try again.");
-  s->socket_.assign(fd);
-  ::unlink(path.c_str());  // of a server that was killed: the directory's lock is ours
-  const mode_t mask = ::umask(0177);
-  const int bound = ::bind(fd, reinterpret_cast<const sockaddr*>(&*at), sizeof *at);
-  ::umask(mask);
-  if (bound != 0 || ::listen(fd, 16) != 0) {
-    return fail("The admin socket " + path + " cannot be made (" + std::strerror(errno) +
-                "); check the data directory.");
-  }
+  s->socket_.assign(*fd);
   s->wait();
   return s;
 }
@@ -178,9 +162,9 @@ void AdminSocket::write(const std::shared_ptr<Session>& s) {
 
 Result<std::optional<AdminReply>> ask_running_server(const std::string& data_dir,
                                                      const AdminRequest& request) {
-  const auto at = address_of(data_dir + "/" + kName);
+  const auto at = local_address(data_dir + "/" + kName, kShorten);
   if (!at) return std::unexpected(at.error());
-  const int fd = make_socket(*at, 0);
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return fail("No socket can be made; try again.");
   struct Closer {
     int fd;

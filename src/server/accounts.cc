@@ -153,12 +153,7 @@ Ticket Accounts::set_state(const Step& step, std::string_view actor, const UserI
   for (const Kid& kid : of_account_[id]) {
     Credential& c = credentials_.at(kid);
     if (c.state == CredentialState::revoked) continue;
-    expiries_.erase({c.not_after, kid});
-    by_subject_.erase({c.kind, c.subject});
-    if (is_wall(c.kind)) revoked_subjects_.insert({c.kind, c.subject});
-    c.state = CredentialState::revoked;
-    c.revoked_at = step.now.wall;
-    c.revoked_by = actor;
+    bury(c, actor, step.now.wall);
     c.sealed.clear();
   }
   return audit(step, actor, "user.remove", id.str(), {});
@@ -208,18 +203,23 @@ Ticket Accounts::change_credential(const Step& step, std::string_view actor,
   return audit(step, actor, action, mine.account.str(), text(mine.kid));
 }
 
-Ticket Accounts::revoke(const Step& step, std::string_view actor, std::string_view action,
-                        const Kid& kid) {
-  Credential& c = credentials_.at(kid);
-  MOOT_CHECK(c.state != CredentialState::revoked);
-  expiries_.erase({c.not_after, kid});
+// A tombstone from now on: no index leads to it any more.
+void Accounts::bury(Credential& c, std::string_view actor, UnixMs now) {
+  expiries_.erase({c.not_after, c.kid});
   if (is_wall(c.kind)) {
     by_subject_.erase({c.kind, c.subject});
     revoked_subjects_.insert({c.kind, c.subject});
   }
   c.state = CredentialState::revoked;
-  c.revoked_at = step.now.wall;
+  c.revoked_at = now;
   c.revoked_by = actor;
+}
+
+Ticket Accounts::revoke(const Step& step, std::string_view actor, std::string_view action,
+                        const Kid& kid) {
+  Credential& c = credentials_.at(kid);
+  MOOT_CHECK(c.state != CredentialState::revoked);
+  bury(c, actor, step.now.wall);
   // The sealed key stays until the connections it signs for are told (security.md R10); a tombstone
   // on disk holds none.
   Credential tombstone = c;

@@ -58,6 +58,7 @@ class Accounts {
   Status may_add(const Credential& c, UnixMs now) const;
 
  private:
+  void bury(Credential& c, std::string_view actor, UnixMs now);
   void index(const Credential& c);
   Ticket audit(const Step& step, std::string_view actor, std::string_view action,
                std::string_view account, std::string_view kid);
