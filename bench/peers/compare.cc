@@ -29,6 +29,7 @@ struct Settings {
   std::string config_dir;
   std::vector<std::string> only;  // workloads; empty: all
   std::vector<std::string> with;  // servers; empty: all there are
+  std::size_t part = 1;           // of the messages, one of so many: for a quick look
 };
 
 // A server under one workload, ready: every call of `run` is one run.
@@ -213,10 +214,11 @@ void compare_idle(const Settings& s, const std::vector<PeerServer>& peers) {
 int usage(int code) {
   std::printf(
       "bench-peers --config DIR [--runs N] [--connections N] [--only W1.1,W3,...] "
-      "[--with NAME,...]\n\n"
+      "[--with NAME,...] [--part N]\n\n"
       "The same work for moot, a bare relay and the servers that are installed, in one run: every\n"
-      "workload N times (default 5), one server after the other. DIR is bench/peers/config. Rows\n"
-      "go to standard output as JSON, progress to standard error.\n");
+      "workload N times (default 5), one server after the other. DIR is bench/peers/config. With\n"
+      "--part only one of N messages is sent. Rows go to standard output as JSON, progress to\n"
+      "standard error.\n");
   return code;
 }
 
@@ -247,6 +249,8 @@ int main_of(int argc, char** argv) {
       s.options.connections = static_cast<std::size_t>(std::max(200, std::atoi(value.c_str())));
     } else if (a == "--only") {
       s.only = split(value);
+    } else if (a == "--part") {
+      s.part = static_cast<std::size_t>(std::clamp(std::atoi(value.c_str()), 1, 100));
     } else if (a == "--with") {
       s.with = split(value);
     } else {
@@ -268,7 +272,8 @@ int main_of(int argc, char** argv) {
     }
   }
   pin_to_load_processor();
-  for (const Workload& w : kWorkloads) {
+  for (Workload w : kWorkloads) {
+    w.messages /= s.part;
     if (among(s.only, w.id)) compare(s, w, peers);
   }
   if (among(s.only, "W3") || among(s.only, "W4")) compare_idle(s, peers);
