@@ -55,7 +55,7 @@ int run_command(const Config& config, const net::AdminRequest& request,
   const bool makes_key = request.command == "user add" || request.command == "key add" ||
                          request.command == "key rotate";
   const bool wall = std::ranges::any_of(
-      kWallOptions, [&request](const char* option) { return request.has(option); });
+      net::wall_options(), [&request](const net::WallOption& o) { return request.has(o.name); });
   const bool many = request.command == "key rotate" && request.has("all");
   if (makes_key && !wall && output.key_out.empty() && (output.json || many)) {
     std::fprintf(stderr,

@@ -12,9 +12,6 @@ inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;
 inline constexpr int kExitBadConfig = 78;
 
-// Options of `user add` and `key add` that name whom a wall vouches for.
-inline constexpr const char* kWallOptions[] = {"x509-spki", "x509-uri", "proxy-cn", "unix-uid"};
-
 // What an operator's command prints besides its answer.
 struct CommandOutput {
   bool json = false;

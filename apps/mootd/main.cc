@@ -7,6 +7,7 @@
 #include "apps/mootd/commands.h"
 #include "apps/mootd/config.h"
 #include "apps/mootd/run.h"
+#include "net/admin.h"
 
 // The command line of mootd (interface.md).
 namespace moot::mootd {
@@ -65,11 +66,10 @@ void key_options(CLI::App* app, Line& line) {
 
 void wall_options(CLI::App* app, Line& line) {
   std::vector<CLI::Option*> all;
-  for (const char* name : kWallOptions) {
+  for (const net::WallOption& o : net::wall_options()) {
     all.push_back(app->add_option_function<std::string>(
-        "--" + std::string(name),
-        [&line, name](const std::string& v) { line.request.args[name] = v; },
-        "no key: a wall vouches for this one"));
+        "--" + std::string(o.name),
+        [&line, name = o.name](const std::string& v) { line.request.args[name] = v; }, o.meaning));
   }
   for (CLI::Option* one : all) {
     for (CLI::Option* other : all) {

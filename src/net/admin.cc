@@ -54,21 +54,19 @@ AdminResult with_key(AdminResult result, const Context& c, const server::MadeKey
 
 // ---- walls --------------------------------------------------------------------------------
 
-struct WallOption {
-  const char* arg;  // of the request, as the command line has it
-  CredentialKind kind;
-  Door door;  // through which such people come
-};
 constexpr WallOption kWallOptions[] = {
-    {"x509-spki", CredentialKind::x509_spki, Door::tls},
-    {"x509-uri", CredentialKind::x509_uri, Door::tls},
-    {"proxy-cn", CredentialKind::proxy_cn, Door::proxy},
-    {"unix-uid", CredentialKind::unix_uid, Door::local},
+    {"x509-spki", "no key: the SHA-256 of a certificate's public key, 64 hex digits",
+     CredentialKind::x509_spki, Door::tls},
+    {"x509-uri", "no key: the URI in a certificate, moot:account/NAME", CredentialKind::x509_uri,
+     Door::tls},
+    {"proxy-cn", "no key: the CN that a front tells", CredentialKind::proxy_cn, Door::proxy},
+    {"unix-uid", "no key: the number of a user of this machine", CredentialKind::unix_uid,
+     Door::local},
 };
 
 const WallOption* wall_option(const AdminRequest& request) {
   for (const WallOption& o : kWallOptions) {
-    if (request.has(o.arg)) return &o;
+    if (request.has(o.name)) return &o;
   }
   return nullptr;
 }
@@ -94,7 +92,7 @@ AdminResult add_wall(const Context& c, const WallOption& option, bool new_accoun
   }
   const std::string id = c.request.arg("name");
   const std::string label = c.request.arg("label");
-  const WallIdentity identity{option.kind, c.request.arg(option.arg)};
+  const WallIdentity identity{option.kind, c.request.arg(option.name)};
   Kid kid;
   seal::random_bytes(kid.octets);
   auto result =
@@ -384,6 +382,8 @@ AdminResult administer(Hub& hub, const ServerOptions& options, std::span<const P
     return failed(e.error().message);
   }
 }
+
+std::span<const WallOption> wall_options() { return kWallOptions; }
 
 PublicAddress public_address(const ServerOptions& options, const ListenOptions& listener,
                              const std::string& where, const TlsIdentity* tls) {

@@ -25,6 +25,15 @@ const PublicAddress& key_address(std::span<const PublicAddress> where);
 // An error, saying what to do, for an address that nobody can connect to: 0.0.0.0.
 Status reachable(const PublicAddress& where);
 
+// The options of `user add` and `key add` that say whom a wall vouches for, instead of a new key.
+struct WallOption {
+  const char* name;
+  const char* meaning;  // for people
+  CredentialKind kind;
+  Door door;  // through which such people come
+};
+std::span<const WallOption> wall_options();
+
 // What a command came to. `after`: answer once that is on disk.
 struct AdminResult {
   AdminReply reply;
