@@ -17,6 +17,7 @@
 #include "net/listener.h"
 #include "net/log.h"
 #include "net/metrics.h"
+#include "net/store_watch.h"
 #include "net/worker.h"
 
 namespace moot::net {
@@ -97,9 +98,7 @@ class Server {
   std::unique_ptr<AdminSocket> admin_;
   std::unique_ptr<HttpPort> http_;
   std::uint64_t early_drops_ = 0;
-  // Since when something waits for the disk, and for how much of it.
-  Tick uncommitted_since_{0};
-  Ticket uncommitted_after_;
+  StoreWatch store_watch_;
   const UnixMs started_ = read_clocks().wall;
   std::optional<boost::asio::signal_set> signals_;
   std::size_t next_thread_ = 0;
@@ -195,7 +194,7 @@ std::string Server::metrics() {
 std::string Server::not_ready() const {
   if (hub_->failure()) return "The store has failed.";
   if (draining_) return "The server stops.";
-  if (!hub_->all_committed() && read_clocks().tick - uncommitted_since_ > kStoreSlow) {
+  if (store_watch_.slow(read_clocks().tick, kStoreSlow)) {
     return "The disk has not taken anything for 5 seconds.";
   }
   return {};
@@ -282,10 +281,7 @@ void Server::turn() {
   first_->flush();
   const Ticket committed = hub_->effects().committed();
   admin_->committed(committed);
-  if (hub_->all_committed() || uncommitted_after_ < committed) {
-    uncommitted_since_ = first_->now().tick;
-    uncommitted_after_ = committed;
-  }
+  store_watch_.turn(first_->now().tick, committed, hub_->all_committed());
 }
 
 void Server::send_boxes() {
