@@ -21,16 +21,6 @@ int failed(std::string_view sentence) {
   return kExitFailed;
 }
 
-std::vector<net::PublicAddress> configured_addresses(const Config& config) {
-  std::vector<net::PublicAddress> all;
-  for (const net::ListenOptions& l : config.server.listen) {
-    const auto id = l.door == net::Door::tls ? net::TlsIdentity::load(l.cert, l.key, l.client_ca)
-                                             : fail("no TLS");
-    all.push_back(net::public_address(config.server, l, l.address, id ? &*id : nullptr));
-  }
-  return all;
-}
-
 Result<net::AdminReply> on_store(const Config& config, const net::AdminRequest& request) {
   if (!std::filesystem::exists(config.server.data_dir) && request.command != "user add" &&
       request.command != "invite") {
@@ -49,6 +39,16 @@ Result<net::AdminReply> on_store(const Config& config, const net::AdminRequest& 
 }
 
 }  // namespace
+
+std::vector<net::PublicAddress> configured_addresses(const Config& config) {
+  std::vector<net::PublicAddress> all;
+  for (const net::ListenOptions& l : config.server.listen) {
+    const auto id = l.door == net::Door::tls ? net::TlsIdentity::load(l.cert, l.key, l.client_ca)
+                                             : fail("no TLS");
+    all.push_back(net::public_address(config.server, l, l.address, id ? &*id : nullptr));
+  }
+  return all;
+}
 
 int run_command(const Config& config, const net::AdminRequest& request,
                 const CommandOutput& output) {
@@ -96,23 +96,6 @@ int run_restore(const Config& config, const std::string& file) {
   print("restored " + std::to_string(report->accounts) + " accounts; the store needs master key " +
         id + "\n");
   return kExitDone;
-}
-
-int run_doctor(const Config& config) {
-  print("configuration: good\n");
-  for (const net::ListenOptions& l : config.server.listen) {
-    if (l.door == net::Door::tls) {
-      const auto id = net::TlsIdentity::load(l.cert, l.key, l.client_ca);
-      if (!id) return failed(l.option + ": " + id.error().message);
-      print("certificate " + l.cert + ": good, pin " + id->pin() + "\n");
-    }
-  }
-  const auto where = configured_addresses(config);
-  if (const Status ok = net::reachable(net::key_address(where)); !ok) {
-    print("invitations and keys: " + ok.error().message + "\n");
-  }
-  const int code = run_command(config, {"status", {}}, {});
-  return code != kExitDone ? code : run_command(config, {"doctor", {}}, {});
 }
 
 }  // namespace moot::mootd

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "apps/mootd/config.h"
+#include "net/admin.h"
 #include "net/admin_wire.h"
 
 namespace moot::mootd {
@@ -23,6 +25,7 @@ int run_command(const Config& config, const net::AdminRequest& request,
                 const CommandOutput& output);
 
 int run_restore(const Config& config, const std::string& file);
-int run_doctor(const Config& config);
+// Where people reach the server by the configuration alone, one for each listener.
+std::vector<net::PublicAddress> configured_addresses(const Config& config);
 
 }  // namespace moot::mootd

@@ -6,6 +6,7 @@
 
 #include "apps/mootd/commands.h"
 #include "apps/mootd/config.h"
+#include "apps/mootd/doctor.h"
 #include "apps/mootd/run.h"
 #include "net/admin.h"
 

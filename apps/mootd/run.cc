@@ -1,44 +1,27 @@
 #include "apps/mootd/run.h"
 
+#include <algorithm>
 #include <cerrno>
-#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <map>
+#include <utility>
 
 #include <grp.h>
 #include <pwd.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "apps/mootd/commands.h"
+#include "apps/mootd/keys.h"
+#include "apps/mootd/service_manager.h"
+#include "net/listener.h"
 #include "net/server.h"
 
 namespace moot::mootd {
 namespace {
 
 void tell(const std::string& sentence) { std::fprintf(stderr, "mootd: %s\n", sentence.c_str()); }
-
-// systemd's protocol, by hand: one datagram.
-void notify(const char* state) {
-  const char* path = std::getenv("NOTIFY_SOCKET");
-  if (path == nullptr || (path[0] != '/' && path[0] != '@')) return;
-  sockaddr_un to{};
-  to.sun_family = AF_UNIX;
-  const std::size_t n = std::strlen(path);
-  if (n >= sizeof to.sun_path) return;
-  std::memcpy(to.sun_path, path, n);
-  if (path[0] == '@') to.sun_path[0] = '\0';
-  const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return;
-  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + n);
-  if (::sendto(fd, state, std::strlen(state), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&to),
-               size) < 0) {
-    tell("the service manager did not take the notification; it may think the start failed.");
-  }
-  ::close(fd);
-}
 
 Status become(const std::string& user) {
   if (::geteuid() != 0) return {};
@@ -70,9 +53,40 @@ void say_ready(const std::vector<std::string>& listening, bool no_accounts, int 
       tell("--ready-fd is not open for writing.");
     ::close(ready_fd);
   }
-  notify("READY=1");
   if (no_accounts && ::isatty(STDERR_FILENO) == 1) {
     tell("nobody has an account yet: run `mootd invite`, then `moot join LINK`.");
+  }
+}
+
+// The sockets that the service manager opened, by the address of their listener as it is written.
+Result<std::map<std::string, int>> adopt_sockets(const std::vector<net::ListenOptions>& listeners) {
+  const auto sockets = inherited_sockets();
+  if (!sockets) return std::unexpected(sockets.error());
+  std::map<std::string, int> adopted;
+  for (const InheritedSocket& s : *sockets) {
+    const auto same = [&s](const net::ListenOptions& l) {
+      const auto at = net::parse_endpoint(l.address);
+      return at && net::text(*at) == s.address;
+    };
+    const auto it = std::ranges::find_if(listeners, same);
+    if (it == listeners.end() || !adopted.emplace(it->address, s.fd).second) {
+      return fail("The service manager passed a socket on " + s.address +
+                  ", and no listener has this address: let a [[listen]] block and the socket unit "
+                  "name the same one.");
+    }
+  }
+  return adopted;
+}
+
+// What a reload changed, line by line, in the log: keys hold no secrets, only where they are.
+void log_changes(const Config& before, const Config& after) {
+  for (const Key& key : config_keys()) {
+    const std::string from = key.show(before);
+    const std::string to = key.show(after);
+    if (from == to) continue;
+    const bool later = key.path == "user" || key.path == "log.format";
+    net::log::info(later ? "config.after_restart" : "config.changed",
+                   {{"key", key.path}, {"from", from}, {"to", to}});
   }
 }
 
@@ -84,16 +98,37 @@ int run_daemon(const Config& config, const ConfigSources& sources, int ready_fd)
     tell(ok.error().message);
     return kExitBadConfig;
   }
+  auto sockets = adopt_sockets(config.server.listen);
+  if (!sockets) {
+    tell(sockets.error().message);
+    return kExitBadConfig;
+  }
+  const ServiceManager manager = ServiceManager::of_environment();
+  Config current = config;
+  Config next;
   net::ServerHooks hooks;
-  hooks.ready = [ready_fd](const std::vector<std::string>& listening, bool no_accounts) {
+  hooks.sockets = std::move(*sockets);
+  hooks.ready = [ready_fd, &manager](const std::vector<std::string>& listening, bool no_accounts) {
     say_ready(listening, no_accounts, ready_fd);
+    manager.ready();
   };
-  hooks.stopping = [] { notify("STOPPING=1"); };
-  hooks.reload = [&sources]() -> Result<net::ServerOptions> {
-    auto next = read_config(sources);
-    if (!next) return std::unexpected(next.error());
-    net::log::set_level(next->log_level);
-    return std::move(next->server);
+  hooks.stopping = [&manager] { manager.stopping(); };
+  hooks.beat = [&manager] { manager.beat(); };
+  hooks.beat_every = manager.beat_every();
+  hooks.reload = [&](Tick now) -> Result<net::ServerOptions> {
+    manager.reloading(now);
+    auto read = read_config(sources);
+    if (!read) return std::unexpected(read.error());
+    next = std::move(*read);
+    return next.server;
+  };
+  hooks.reloaded = [&](bool taken) {
+    if (taken) {
+      net::log::set_level(next.log_level);
+      log_changes(current, next);
+      current = next;
+    }
+    manager.ready();
   };
   if (auto ok = net::run_server(config.server, hooks); !ok) {
     tell(ok.error().message);

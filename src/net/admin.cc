@@ -10,6 +10,7 @@
 #include "base/hex.h"
 #include "crypto/wipe.h"
 #include "net/admin_lists.h"
+#include "net/backup_age.h"
 #include "net/listener.h"
 #include "net/transport.h"
 
@@ -353,7 +354,8 @@ AdminResult carry_out(const Context& c) {
     return listing(show_status(c.core(), c.options, c.where, c.running, json));
   }
   if (c.request.command == "doctor")
-    return said(c.hub.store().check(), "store: every seal opens\n");
+    return said(c.hub.store().check(),
+                "store: every seal opens\n" + backup_line(c.hub.store(), c.now().wall));
   static const std::set<std::string_view> kMakeKeys{"user add", "key add", "key rotate", "invite"};
   if (kMakeKeys.contains(c.request.command) && wall_option(c.request) == nullptr) {
     if (const Status ok = reachable(c.where); !ok) return failed(ok.error());

@@ -6,8 +6,20 @@
 
 namespace moot::net {
 namespace {
+
 constexpr std::uint32_t kNone = ~0u;
+constexpr std::uint64_t kRetrySpread = 6;  // seconds
+
+// The core says when the first may come back; they are spread, so that a server that restarts does
+// not get all of them in one instant.
+std::uint64_t spread(std::uint64_t retry_s, ConnId conn) {
+  std::uint64_t x = conn.n + 0x9e3779b97f4a7c15;
+  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
+  x = (x ^ x >> 27) * 0x94d049bb133111eb;
+  return retry_s + (x ^ x >> 31) % (kRetrySpread + 1);
 }
+
+}  // namespace
 
 FanOut::FanOut(unsigned threads) : threads_(threads), boxes_(threads) {}
 
@@ -70,6 +82,7 @@ void FanOut::close(ConnId conn, DcnnCode code, std::string_view sentence,
   const unsigned t = Worker::thread_of(conn);
   if (t >= threads_) return;
   tallies.dcnn[static_cast<std::size_t>(code)].add();
+  if (code == DcnnCode::shutdown && retry_s) retry_s = spread(*retry_s, conn);
   Outbox& b = now(after) ? box(t) : held(after).box;
   const std::uint32_t piece =
       b.add(s::Dcnn{.code = text(code), .message = sentence, .retry_s = retry_s});

@@ -132,14 +132,14 @@ void SpareDescriptor::take_and_close(int listener) {
 }
 
 Result<std::unique_ptr<Listener>> Listener::open(boost::asio::io_context& ctx,
-                                                 const ListenOptions& options) {
+                                                 const ListenOptions& options, int inherited) {
   std::unique_ptr<Listener> l(new Listener(ctx, options));
   if (options.door == Door::tls) {
     auto identity = l->load_identity();
     if (!identity) return std::unexpected(identity.error());
     l->tls_ = std::move(*identity);
   }
-  const Status ok = options.at_path() ? l->bind_path() : l->bind_address();
+  const Status ok = options.at_path() ? l->bind_path() : l->bind_address(inherited);
   if (!ok) return fail(options.option + ": " + ok.error().message);
   return l;
 }
@@ -153,18 +153,21 @@ Status Listener::bind_path() {
   return {};
 }
 
-Status Listener::bind_address() {
+Status Listener::bind_address(int inherited) {
   const auto at = parse_endpoint(options_.address);
   if (!at) return std::unexpected(at.error());
-  const int fd =
-      ::socket(at->address.v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  const int fd = inherited >= 0 ? inherited
+                                : ::socket(at->address.v6 ? AF_INET6 : AF_INET,
+                                           SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return fail(std::string("no socket (") + std::strerror(errno) + "); try again.");
   socket_.assign(fd);
   const int on = 1;
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (at->address.v6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
   Raw raw = raw_of(*at);
-  if (::bind(fd, raw.any(), raw.size) != 0 || ::listen(fd, kBacklog) != 0) {
+  if (inherited >= 0) {
+    ::fcntl(fd, F_SETFL, O_NONBLOCK);
+  } else if (::bind(fd, raw.any(), raw.size) != 0 || ::listen(fd, kBacklog) != 0) {
     const int why = errno;
     return fail("cannot listen on " + options_.address + " (" + std::strerror(why) + "); " +
                 (why == EADDRINUSE ? "stop the program that has the port, or choose another."

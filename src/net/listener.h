@@ -43,8 +43,9 @@ class Listener {
   using Take = std::function<void(Accepted)>;
   using Admit = std::function<bool(const Address&)>;
 
+  // `inherited`: a socket that listens already, or -1 for one of its own.
   static Result<std::unique_ptr<Listener>> open(boost::asio::io_context& ctx,
-                                                const ListenOptions& options);
+                                                const ListenOptions& options, int inherited = -1);
 
   ~Listener();
   void start(SpareDescriptor& spare, Admit admit, Take take);
@@ -63,7 +64,7 @@ class Listener {
   Listener(boost::asio::io_context& ctx, const ListenOptions& options)
       : socket_(ctx), options_(options) {}
   Status bind_path();
-  Status bind_address();
+  Status bind_address(int inherited);
   void wait();
   void take_all();
   bool is_front(int fd, const Address& from) const;

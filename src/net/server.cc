@@ -23,7 +23,7 @@
 namespace moot::net {
 namespace {
 
-constexpr std::uint64_t kRetryAfterShutdown = 5;  // seconds
+constexpr std::uint64_t kRetryAfterShutdown = 3;  // seconds, the least
 constexpr Millis kDrainMax{4'000};
 constexpr Millis kStoreSlow{5'000};  // nothing on disk for so long: not ready
 
@@ -51,6 +51,9 @@ struct Side {
   QueuePort port;
   std::unique_ptr<Worker> worker;
   std::thread thread;
+  // Beats that it was asked for, and the last one that it turned for.
+  std::atomic<std::uint64_t> beats_asked{0};
+  std::atomic<std::uint64_t> beats_made{0};
 };
 
 class Server {
@@ -81,6 +84,7 @@ class Server {
   void send_boxes();
   void begin_drain();
   bool drained();
+  void beat();
   void reload();
   Status apply(const ServerOptions& next);
   void join();
@@ -99,6 +103,7 @@ class Server {
   std::unique_ptr<HttpPort> http_;
   std::uint64_t early_drops_ = 0;
   StoreWatch store_watch_;
+  Tick next_beat_{0};
   const UnixMs started_ = read_clocks().wall;
   std::optional<boost::asio::signal_set> signals_;
   std::size_t next_thread_ = 0;
@@ -152,7 +157,9 @@ Status Server::start() {
 
 Status Server::listen() {
   for (const ListenOptions& o : options_.listen) {
-    auto l = Listener::open(first_->context(), o);
+    const auto given = hooks_.sockets.find(o.address);
+    auto l =
+        Listener::open(first_->context(), o, given == hooks_.sockets.end() ? -1 : given->second);
     if (!l) return std::unexpected(l.error());
     listeners_.push_back(std::move(*l));
   }
@@ -207,6 +214,7 @@ void Server::start_sides() {
       Worker& w = *side->worker;
       while (!w.stopped()) {
         w.wait(w.next_timer());
+        side->beats_made = side->beats_asked.load();
         w.receive();
         const auto hand_over = [&] {
           if (!side->port.empty() && inbox_.put(side->port.take())) first_->wake();
@@ -264,7 +272,9 @@ Status Server::run() {
 void Server::turn() {
   Tick until = std::min(first_->next_timer(), hub_->next_deadline());
   if (draining_) until = std::min(until, drain_until_);
+  if (hooks_.beat_every.count() > 0) until = std::min(until, next_beat_);
   first_->wait(until);
+  beat();
   hub_->set_now(first_->now());
   first_->receive();
   inbox_.take(batches_);
@@ -282,6 +292,23 @@ void Server::turn() {
   const Ticket committed = hub_->effects().committed();
   admin_->committed(committed);
   store_watch_.turn(first_->now().tick, committed, hub_->all_committed());
+}
+
+// A thread that did not turn since the last beat keeps the next one from being told.
+void Server::beat() {
+  if (hooks_.beat_every.count() == 0 || first_->now().tick < next_beat_) return;
+  next_beat_ = first_->now().tick + hooks_.beat_every;
+  bool all = true;
+  for (const auto& side : sides_) {
+    all = all && side->beats_made == side->beats_asked;
+    ++side->beats_asked;
+    side->worker->wake();
+  }
+  if (all) {
+    hooks_.beat();
+  } else {
+    log::error("server.stuck", {{"what", "a thread of connections makes no turns"}});
+  }
 }
 
 void Server::send_boxes() {
@@ -336,13 +363,14 @@ void Server::join() {
 // ---- reload -------------------------------------------------------------------------------
 
 void Server::reload() {
-  auto next = hooks_.reload ? hooks_.reload() : Result<ServerOptions>(options_);
+  auto next = hooks_.reload ? hooks_.reload(read_clocks().tick) : Result<ServerOptions>(options_);
   Status ok = next ? apply(*next) : std::unexpected(next.error());
   if (ok) {
     log::info("config.reloaded");
   } else {
     log::error("config.kept", {{"reason", ok.error().message}});
   }
+  hooks_.reloaded(ok.has_value());
 }
 
 Status Server::apply(const ServerOptions& next) {

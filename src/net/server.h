@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -17,8 +18,14 @@ struct ServerHooks {
   std::function<void(const std::vector<std::string>& listening, bool no_accounts)> ready =
       [](const auto&, bool) {};
   std::function<void()> stopping = [] {};
-  // SIGHUP: the configuration as it is now.
-  std::function<Result<ServerOptions>()> reload;
+  // SIGHUP: the configuration as it is now, then whether it was taken.
+  std::function<Result<ServerOptions>(Tick now)> reload;
+  std::function<void(bool taken)> reloaded = [](bool) {};
+  // Sockets that somebody opened already, by the address of their listener.
+  std::map<std::string, int> sockets;
+  // Called so often while every thread makes its turns; 0: never.
+  std::function<void()> beat = [] {};
+  Millis beat_every{0};
 };
 
 // `mootd run` without the command line: listeners, threads, the hub, signals. Returns when the

@@ -1,0 +1,146 @@
+#include "apps/mootd/doctor.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <string_view>
+
+#include <sys/resource.h>
+#include <sys/statvfs.h>
+#include <sys/timex.h>
+
+#include "apps/mootd/commands.h"
+#include "apps/mootd/key_output.h"
+#include "net/admin.h"
+#include "net/admin_socket.h"
+#include "net/clock.h"
+#include "net/doctor.h"
+#include "net/listener.h"
+#include "net/transport.h"
+
+namespace moot::mootd {
+namespace {
+
+constexpr std::uint64_t kDayMs = 86'400'000;
+constexpr std::uint64_t kCertificateDays = 21;
+constexpr Millis kSlowFsync{50};
+constexpr rlim_t kFewDescriptors = 4'096;
+constexpr std::uint64_t kLittleRoom = 256ull * 1024 * 1024;
+constexpr UnixMs kEarliest{1'760'000'000'000};  // when this program was not there yet
+
+// `bad` has to be mended, `look` ought to.
+class Findings {
+ public:
+  static void good(std::string_view topic, const std::string& what) { line(topic, "good", what); }
+  static void look(std::string_view topic, const std::string& what) { line(topic, "look", what); }
+  void bad(std::string_view topic, const std::string& what) {
+    line(topic, "BAD", what);
+    any_bad_ = true;
+  }
+  bool any_bad() const { return any_bad_; }
+
+ private:
+  static void line(std::string_view topic, std::string_view verdict, const std::string& what) {
+    print(std::string(topic) + ": " + std::string(verdict) + (what.empty() ? "" : ", " + what) +
+          "\n");
+  }
+  bool any_bad_ = false;
+};
+
+void look_at_listener(Findings& f, const net::ListenOptions& l, bool running) {
+  const std::string topic = "port " + l.address;
+  if (!net::parse_endpoint(l.address)) return;  // no TCP
+  if (running) return f.good(topic, "the running server's");
+  if (const Status ok = net::can_listen(l); !ok) {
+    f.bad(topic, ok.error().message);
+  } else {
+    f.good(topic, "free");
+  }
+}
+
+void look_at_certificate(Findings& f, const net::ListenOptions& l, UnixMs now) {
+  const std::string topic = "certificate " + l.cert;
+  const auto identity = net::TlsIdentity::load(l.cert, l.key, l.client_ca);
+  if (!identity) return f.bad(topic, l.option + ": " + identity.error().message);
+  const auto end = net::certificate_end(l.cert);
+  if (!end) return f.bad(topic, end.error().message);
+  const std::string pin = "pin " + identity->pin();
+  if (end->ms <= now.ms) {
+    return f.bad(topic, "it is over; make one for the same key, then SIGHUP; " + pin);
+  }
+  const std::uint64_t days = (end->ms - now.ms) / kDayMs;
+  const std::string left = std::to_string(days) + " days left";
+  if (days < kCertificateDays) {
+    return f.look(topic, left + "; make one for the same key, then SIGHUP; " + pin);
+  }
+  f.good(topic, left + ", " + pin);
+}
+
+void look_at_clock(Findings& f, UnixMs now) {
+  if (now < kEarliest) {
+    return f.bad("clock", "it is years slow; set it, or every client is refused");
+  }
+  timex state{};
+  if (::adjtimex(&state) == TIME_ERROR) {
+    return f.look("clock",
+                  "nothing keeps it right, and a client whose clock is 15 minutes off is "
+                  "refused; run systemd-timesyncd or chrony");
+  }
+  f.good("clock", "kept right");
+}
+
+void look_at_disk(Findings& f, const std::string& dir) {
+  if (!std::filesystem::exists(dir)) {
+    return f.look("disk", "there is no " + dir + " yet; the first start makes it");
+  }
+  const auto time = net::fsync_time(dir);
+  if (!time) return f.bad("disk", time.error().message);
+  const std::string took = "an fsync takes " + std::to_string(time->count()) + " ms";
+  struct statvfs room{};
+  if (::statvfs(dir.c_str(), &room) == 0 && room.f_bavail * room.f_frsize < kLittleRoom) {
+    return f.bad("disk", "less than 256 MiB are free; make room, a full disk stops the server");
+  }
+  if (*time > kSlowFsync) {
+    return f.look("disk", took +
+                              ", and every message waits for one; use a local disk with a "
+                              "write cache that survives a power cut");
+  }
+  f.good("disk", took);
+}
+
+void look_at_descriptors(Findings& f) {
+  rlimit files{};
+  ::getrlimit(RLIMIT_NOFILE, &files);
+  const std::string n =
+      files.rlim_max == RLIM_INFINITY ? "no limit" : std::to_string(files.rlim_max);
+  if (files.rlim_max < kFewDescriptors) {
+    return f.look("descriptors", n + ", one for each connection; raise LimitNOFILE of the unit, or "
+                                     "`ulimit -Hn`");
+  }
+  f.good("descriptors", n);
+}
+
+}  // namespace
+
+int run_doctor(const Config& config) {
+  Findings f;
+  const UnixMs now = net::read_clocks().wall;
+  f.good("configuration", "");
+  const auto asked = net::ask_running_server(config.server.data_dir, {"status", {}});
+  const bool running = asked && asked->has_value();
+  for (const net::ListenOptions& l : config.server.listen) {
+    look_at_listener(f, l, running);
+    if (l.door == net::Door::tls) look_at_certificate(f, l, now);
+  }
+  const auto where = configured_addresses(config);
+  if (const Status ok = net::reachable(net::key_address(where)); !ok) {
+    f.look("invitations and keys", ok.error().message);
+  }
+  look_at_clock(f, now);
+  look_at_disk(f, config.server.data_dir);
+  look_at_descriptors(f);
+  const int status = run_command(config, {"status", {}}, {});
+  const int store = status != kExitDone ? status : run_command(config, {"doctor", {}}, {});
+  return store == kExitDone && f.any_bad() ? kExitFailed : store;
+}
+
+}  // namespace moot::mootd
