@@ -1,0 +1,139 @@
+"""`mootd doctor`: a line for each thing, and what to do about it."""
+
+import pathlib
+import resource
+import shutil
+import socket
+import sqlite3
+import subprocess
+import tempfile
+import unittest
+
+from support import MOOTD, Server
+
+
+class Doctor(unittest.TestCase):
+    def setUp(self):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="mootd-test-"))
+        self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
+        self.data = self.dir / "data"
+        self.mootd("user", "add", "ann")
+
+    def mootd(self, *args, limit=None):
+        return subprocess.run([MOOTD, *map(str, args), "--data-dir", self.data], capture_output=True,
+                              text=True, timeout=60, preexec_fn=limit, check=False)
+
+    def doctor(self, *args, limit=None):
+        """The exit code, and {topic: (verdict, the rest)}."""
+        done = self.mootd("doctor", "--set", "public_address=127.0.0.1:7667", *args, limit=limit)
+        lines = {}
+        for line in done.stdout.splitlines():
+            topic, colon, said = line.rpartition(": good" if ": good" in line else
+                                                 ": look" if ": look" in line else ": BAD")
+            if colon:
+                lines[topic] = (colon[2:], said.removeprefix(", "))
+        return done.returncode, lines
+
+    def listening(self, address):
+        config = self.dir / "mootd.toml"
+        config.write_text(f'[[listen]]\naddress = "{address}"\n')
+        return "-c", config
+
+    def certificate(self, days):
+        key, cert = self.dir / "key.pem", self.dir / "cert.pem"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:prime256v1", "-nodes", "-days", str(days), "-keyout", key,
+                        "-out", cert, "-subj", "/CN=x"], check=True, capture_output=True)
+        config = self.dir / "tls.toml"
+        config.write_text(f'[[listen]]\naddress = "127.0.0.1:0"\ntransport = "tls"\ncert = "{cert}"\n'
+                          f'key = "{key}"\n')
+        return f"certificate {cert}", ("-c", config)
+
+    def test_nothing_wrong_is_exit_0(self):
+        code, lines = self.doctor(*self.listening("127.0.0.1:0"))
+        self.assertEqual(code, 0, lines)
+        self.assertEqual(lines["configuration"][0], "good")
+        self.assertEqual(lines["port 127.0.0.1:0"], ("good", "free"))
+        self.assertIn(lines["clock"][0], ("good", "look"))
+        self.assertIn("fsync", lines["disk"][1])
+        self.assertEqual(list(self.data.glob("doctor.*")), [])
+
+    def test_a_port_of_another_program_is_bad(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            address = f"127.0.0.1:{taken.getsockname()[1]}"
+            code, lines = self.doctor(*self.listening(address))
+        self.assertEqual(code, 1)
+        self.assertEqual(lines[f"port {address}"][0], "BAD")
+        self.assertIn("choose another", lines[f"port {address}"][1])
+
+    def test_the_ports_of_the_running_server_are_its_own(self):
+        with Server(MOOTD, self.data, ["--http-listen", "off"]) as server:
+            code, lines = self.doctor(*self.listening(f"127.0.0.1:{server.port}"))
+        self.assertEqual(code, 0)
+        self.assertEqual(lines[f"port 127.0.0.1:{server.port}"][0], "good")
+
+    def outlive(self):
+        """The same key's certificate of one day in 2020."""
+        (self.dir / "index.txt").touch()
+        (self.dir / "ca.cnf").write_text(
+            "[ca]\ndefault_ca = one\n[one]\ndatabase = index.txt\nnew_certs_dir = .\n"
+            "rand_serial = yes\npolicy = any\n[any]\ncommonName = supplied\n")
+        for line in ("req -new -key key.pem -subj /CN=x -out x.csr",
+                     "ca -batch -notext -selfsign -config ca.cnf -keyfile key.pem -in x.csr -md sha256 "
+                     "-startdate 20200101000000Z -enddate 20200102000000Z -out cert.pem"):
+            subprocess.run(["openssl", *line.split()], cwd=self.dir, check=True, capture_output=True)
+
+    def test_a_certificate_has_its_days(self):
+        for days, verdict, words in ((400, "good", "399 days left, pin "), (5, "look", "4 days left")):
+            topic, args = self.certificate(days)
+            code, lines = self.doctor(*args)
+            self.assertEqual((code, lines[topic][0]), (0, verdict))
+            self.assertIn(words, lines[topic][1])
+
+    def test_a_certificate_that_is_over_is_bad(self):
+        topic, args = self.certificate(5)
+        self.outlive()
+        code, lines = self.doctor(*args)
+        self.assertEqual((code, lines[topic][0]), (1, "BAD"))
+        self.assertIn("it is over; make one for the same key", lines[topic][1])
+
+    def test_a_certificate_that_is_none_is_bad(self):
+        topic, args = self.certificate(5)
+        (self.dir / "cert.pem").write_text("none")
+        code, lines = self.doctor(*args)
+        self.assertEqual((code, lines[topic][0]), (1, "BAD"))
+
+    def test_few_descriptors_are_told(self):
+        def few():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+
+        _, lines = self.doctor(*self.listening("127.0.0.1:0"), limit=few)
+        self.assertEqual(lines["descriptors"][0], "look")
+        self.assertIn("256", lines["descriptors"][1])
+        self.assertIn("LimitNOFILE", lines["descriptors"][1])
+
+    def test_the_last_backup_has_its_age(self):
+        args = self.listening("127.0.0.1:0")
+        _, lines = self.doctor(*args)
+        self.assertEqual(lines["backup"][0], "look")
+        self.assertIn("none yet", lines["backup"][1])
+        self.assertEqual(self.mootd("backup", self.dir / "copy.db").returncode, 0)
+        _, lines = self.doctor(*args)
+        self.assertEqual(lines["backup"], ("good", "the last was today"))
+        with sqlite3.connect(self.data / "store.db") as db:
+            db.execute("UPDATE audit SET line = replace(line, substr(line, instr(line, '\"ts\":') + 6, 10),"
+                       " '2026-01-05') WHERE line LIKE '%\"action\":\"backup\"%'")
+        db.close()
+        _, lines = self.doctor(*args)
+        self.assertEqual(lines["backup"][0], "look")
+        self.assertRegex(lines["backup"][1], r"the last was \d+ days ago; run `mootd backup FILE`")
+
+    def test_no_directory_yet_is_told(self):
+        shutil.rmtree(self.data)
+        code, lines = self.doctor(*self.listening("127.0.0.1:0"))
+        self.assertEqual(code, 1)  # there is no store to look at
+        self.assertEqual(lines["disk"][0], "look")
+
+
+if __name__ == "__main__":
+    unittest.main()
