@@ -46,6 +46,7 @@ apt-config dump | grep -E '^Acquire::https?::Proxy ' >"$tree/etc/apt/apt.conf.d/
 cp -L /etc/resolv.conf /etc/hosts "$tree/etc/"
 git clone -q --no-local "$root" "$tree/moot"
 
+mount --bind "$tree" "$tree"
 mount -t proc proc "$tree/proc"
 mount -t sysfs -o ro sysfs "$tree/sys"
 mount -t devpts -o newinstance,ptmxmode=0666 devpts "$tree/dev/pts"
@@ -55,11 +56,20 @@ mount --bind "$work/debs" "$tree/var/cache/apt/archives"
 mount -t tmpfs -o mode=1777 tmpfs "$tree/dev/shm"
 [ -c "$tree/dev/ptmx" ] && mount --bind "$tree/dev/pts/ptmx" "$tree/dev/ptmx"
 
+# The tree becomes the root of this namespace: chroot alone would forbid user namespaces, in which
+# one of the tests runs the server.
+cd "$tree"
+mkdir -p .outside
+pivot_root . .outside
+cd /
+umount -l /.outside
+rmdir /.outside
+
 for command in "$@"; do
   echo "== fresh: ./dev $command"
   started=$SECONDS
   # shellcheck disable=SC2086  # a command may carry its arguments
-  if ! chroot "$tree" /usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
+  if ! /usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
     TERM="${TERM:-dumb}" /moot/dev $command </dev/null; then
     echo "fresh: ./dev $command failed after $((SECONDS - started)) s; the tree is in $tree"
     exit 1

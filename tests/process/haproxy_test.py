@@ -14,7 +14,8 @@ import unittest
 import zlib
 
 from certs import Authority, client_context, impostor
-from support import HERE, MOOTD, PATIENCE, Home, Raw, Server, ServerCase, somebody, wire
+from support import (HERE, MOOTD, PATIENCE, Home, Raw, Server, ServerCase, in_user_namespace,
+                     somebody, wire)
 
 EXAMPLE = HERE.parent.parent / "contrib" / "haproxy" / "haproxy.cfg"
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
@@ -443,6 +444,7 @@ class FrontStart(unittest.TestCase):
                 ('address = "127.0.0.1:0"\nproxy_peers = ["127.0.0.1"]\n', 'transport = "proxy"')):
             self.assertIn(words, self.refusal(listen))
 
+    @in_user_namespace
     def test_WG_22_a_front_at_a_unix_socket_where_uids_are_hidden(self):
         directory = pathlib.Path(tempfile.mkdtemp(prefix="mootd-test-"))
         self.addCleanup(shutil.rmtree, directory, ignore_errors=True)

@@ -22,6 +22,12 @@ MOOTD = os.environ["MOOTD"]
 PATIENCE = 30.0  # seconds until a test gives up; nothing is asserted about time
 
 
+def in_user_namespace(test):
+    """For a test that starts something with `unshare --user`; some containers let nobody do that."""
+    able = subprocess.run(["unshare", "--user", "true"], capture_output=True).returncode == 0
+    return unittest.skipUnless(able, "this system lets nobody make a user namespace")(test)
+
+
 class ServerCase(unittest.TestCase):
     """One server for the tests of a class; each test has users of its own."""
 

@@ -10,7 +10,8 @@ import subprocess
 import tempfile
 import unittest
 
-from support import MOOTD, PATIENCE, Home, Raw, Server, ServerCase, somebody, wire
+from support import (MOOTD, PATIENCE, Home, Raw, Server, ServerCase, in_user_namespace, somebody,
+                     wire)
 
 NOBODY = 65534
 
@@ -250,6 +251,7 @@ class Start(unittest.TestCase):
         return subprocess.run([*wrap, MOOTD, "run", "-c", config, "--data-dir", directory / "data"],
                               capture_output=True, text=True, timeout=60, check=False)
 
+    @in_user_namespace
     def test_WG_22_it_does_not_start_where_uids_are_hidden(self):
         done = self.run_with('address = "DIR/wall"\ntransport = "unix"\nauth = "wall"\n',
                              ["unshare", "--user", "--map-current-user"])
