@@ -6,7 +6,7 @@ import re
 import signal
 import socket
 import struct
-
+import time
 import unittest
 
 from support import MOOTD, PATIENCE, Raw, Server, ServerCase, wire
@@ -115,7 +115,8 @@ class Log(ServerCase):
                 s.sendall(b"x")
         wire.Peer(key, PATIENCE).close()
         told = []
-        for _ in range(600):  # until the second is over, and one more line
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:  # until the second is over, and one more line
             wire.Peer(key, PATIENCE).close()
             told = [json.loads(line)["lines"] for line in self.own(self.lines())
                     if json.loads(line)["event"] == "log.left_out"]

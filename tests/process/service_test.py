@@ -92,6 +92,7 @@ class Service(unittest.TestCase):
     def test_a_server_that_hangs_gives_no_beat(self):
         manager = self.manager()
         with self.server(manager, WATCHDOG_USEC="100000") as server:
+            self.assertEqual(manager.hears_besides("WATCHDOG=1"), "READY=1")
             server.process.send_signal(signal.SIGSTOP)
             try:
                 # What it said before is read; then nothing comes for many beats.
