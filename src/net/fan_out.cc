@@ -40,13 +40,31 @@ void FanOut::count(Conns to, const Piece& piece) {
   if (std::ranges::find(to, asking_) != to.end()) answered_[asking_] += piece.size;
 }
 
+Ticket FanOut::not_before(ConnId conn, Ticket after) const {
+  const auto at = let_in_at_.find(conn);
+  return at == let_in_at_.end() ? after : std::max(after, at->second);
+}
+
 void FanOut::send(Conns to, const s::Any& cmd, Ticket after) {
-  if (to.empty() || threads_ == 0) return;
   if (const auto* err = std::get_if<s::Err>(&cmd)) {
     if (const auto code = parse_enum<Errc>(err->code)) {
       tallies.err[static_cast<std::size_t>(*code)].add();
     }
   }
+  if (let_in_at_.empty()) return put(to, cmd, after);
+  std::vector<ConnId> others;
+  for (const ConnId conn : to) {
+    if (const Ticket at = not_before(conn, after); at != after) {
+      put({&conn, 1}, cmd, at);
+    } else {
+      others.push_back(conn);
+    }
+  }
+  put(others, cmd, after);
+}
+
+void FanOut::put(Conns to, const s::Any& cmd, Ticket after) {
+  if (to.empty() || threads_ == 0) return;
   if (!now(after)) {
     Outbox& h = held(after).box;
     const std::uint32_t piece = h.add(cmd);
@@ -74,6 +92,7 @@ void FanOut::send(Conns to, const s::Any& cmd, Ticket after) {
 void FanOut::sinfo(ConnId to, std::optional<std::uint64_t> ref, Ticket after) {
   const Out out{
       .kind = Out::Kind::sinfo, .has_ref = ref.has_value(), .conn = to, .value = ref.value_or(0)};
+  if (!now(after) && !ref) let_in_at_[to] = after;
   now(after) ? emit(out) : held(after).box.outs.push_back(out);
 }
 
@@ -104,13 +123,16 @@ void FanOut::need_key(ConnId conn, const UserId& account, const std::optional<Ki
 }
 
 void FanOut::mark(ConnId conn, std::uint64_t token) {
-  emit({.kind = Out::Kind::mark, .conn = conn, .value = token});
+  const Out out{.kind = Out::Kind::mark, .conn = conn, .value = token};
+  const Ticket after = not_before(conn, {});
+  now(after) ? emit(out) : held(after).box.outs.push_back(out);
 }
 void FanOut::seen(ConnId conn, std::uint64_t nonce) {
   emit({.kind = Out::Kind::seen, .conn = conn, .value = nonce});
 }
 void FanOut::when_drained(ConnId conn, Ticket after) {
   const Out out{.kind = Out::Kind::drained, .conn = conn};
+  after = not_before(conn, after);
   now(after) ? emit(out) : held(after).box.outs.push_back(out);
 }
 void FanOut::pause(ConnId conn, Tick until) {
@@ -138,6 +160,7 @@ void FanOut::wall(ConnId conn, const WallAnswer& answer) {
 
 void FanOut::release(Ticket upto) {
   committed_ = std::max(committed_, upto);
+  std::erase_if(let_in_at_, [&](const auto& each) { return now(each.second); });
   while (!held_.empty() && held_.begin()->first <= committed_.n) {
     const Held h = std::move(held_.begin()->second);
     held_.erase(held_.begin());

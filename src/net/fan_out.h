@@ -15,7 +15,8 @@ namespace moot::net {
 // the disk is held until it is there. Encodes a command once; other threads get a copy of its
 // octets.
 // Invariant: what leaves with a ticket leaves after that ticket is on disk, what waits for one
-// ticket in the order of the calls. Thread rule: the hub's.
+// ticket in the order of the calls; nothing but its end leaves to a connection before the SINFO
+// that lets it in. Thread rule: the hub's.
 class FanOut : public server::Effects {
  public:
   struct Fetch {
@@ -75,14 +76,18 @@ class FanOut : public server::Effects {
     Outbox box;  // `outs` name pieces of this box
   };
   Outbox& box(unsigned thread);
+  void put(Conns to, const s::Any& cmd, Ticket after);
   void emit(const Out& out);
   void count(Conns to, const Piece& piece);
   Held& held(Ticket after) { return held_[after.n]; }
   bool now(Ticket after) const { return after <= committed_; }
+  // `after`, or later where the connection has not had its first SINFO yet.
+  Ticket not_before(ConnId conn, Ticket after) const;
 
   const unsigned threads_;
   std::vector<std::unique_ptr<Outbox>> boxes_;
   std::map<std::uint64_t, Held> held_;
+  std::map<ConnId, Ticket> let_in_at_;  // whose first SINFO waits for the disk
   Ticket ticket_;
   Ticket committed_;
   ConnId asking_;

@@ -77,6 +77,27 @@ TEST(FanOut, WhatWaitsForTheDiskLeavesInOrderOnceItIsThere) {
   EXPECT_EQ(told(fx, 1), (Lines{"2:d"})) << "on disk already";
 }
 
+TEST(FanOut, NothingOvertakesTheSinfoThatLetsAConnectionIn) {
+  FanOut fx(2);
+  const ConnId both[] = {conn(0, 1), conn(0, 2)};
+  const Ticket first = fx.persist(op::DropReplays{});
+  const Ticket second = fx.persist(op::DropReplays{});
+  fx.sinfo(both[0], std::nullopt, first);
+  fx.send(both, removed("a"), {});
+  fx.send(both, removed("b"), second);
+  fx.mark(both[0], 7);
+  fx.when_drained(both[0], {});
+  fx.mark(both[1], 8);
+  EXPECT_EQ(told(fx, 0), (Lines{"2:a", "2"}));
+  fx.release(first);
+  EXPECT_EQ(told(fx, 0), (Lines{"1", "1:a", "1", "1"})) << "SINFO, a command, mark, drained";
+  fx.release(second);
+  EXPECT_EQ(told(fx, 0), (Lines{"1:b", "2:b"}));
+  fx.sinfo(both[0], 4, fx.persist(op::DropReplays{}));
+  fx.send(both, removed("c"), {});
+  EXPECT_EQ(told(fx, 0), (Lines{"1:c", "2:c"})) << "a barrier holds only its own answer";
+}
+
 TEST(FanOut, AnEndWaitsForItsTicketToo) {
   FanOut fx(1);
   const Ticket t = fx.persist(op::DropReplays{});

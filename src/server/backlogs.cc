@@ -40,6 +40,7 @@ void Backlogs::page(const Step& step, Conn& conn, const OfflinePage& page,
     if (!wanted(c)) continue;
     s::Msg msg{.from = c.author, .msg_id = c.msg_id, .msg = c.msg, .sent = c.msg_id.time().ms};
     if (c.own) msg.to = c.recipient;
+    conn.causes.sent_private();
     step.send_bulk(conn, msg);
     ++b.unacknowledged;
   }

@@ -59,6 +59,8 @@ void Causes::sent(const s::Any& any) {
       any);
 }
 
+void Causes::sent_private(std::size_t n) { owe(private_acks_, n); }
+
 void Causes::refused(const ChannelId& channel) {
   if (syncs_.empty()) return;
   if (const auto at = syncs_.find(channel); at != syncs_.end()) {

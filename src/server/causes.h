@@ -24,9 +24,12 @@ class Causes {
   static bool concerned(const s::Any& cmd);
   // A command is on its way to the connection.
   void sent(const s::Any& cmd);
+  // So many MSG are.
+  void sent_private(std::size_t n = 1);
   // ERR about the channel is.
   void refused(const ChannelId& channel);
 
+  Cost weigh(const c::AckMsg&) { return answer(private_acks_); }
   Cost weigh(const c::AckChMsg&) { return answer(acks_); }
   Cost weigh(const c::ChVote&) { return answer(votes_); }
   Cost weigh(const c::ChCommit&) { return answer(commits_); }
@@ -48,8 +51,9 @@ class Causes {
   static Cost answer(std::uint32_t& owed);
   Sync* sync(const ChannelId& channel);
 
-  // Causes that were not used up: CH_MSG, CH_MSG_CONFIRM, records to merge; CH_VOTE; CH_MSG_ACK
-  // with `need` 0 and records to merge; CH_PULL; records to merge.
+  // Causes that were not used up: MSG; CH_MSG, CH_MSG_CONFIRM, records to merge; CH_VOTE;
+  // CH_MSG_ACK with `need` 0 and records to merge; CH_PULL; records to merge.
+  std::uint32_t private_acks_ = 0;
   std::uint32_t acks_ = 0;
   std::uint32_t votes_ = 0;
   std::uint32_t commits_ = 0;

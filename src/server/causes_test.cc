@@ -27,6 +27,16 @@ void tell(Causes& causes, const s::Any& cmd) {
   causes.sent(cmd);
 }
 
+TEST(Causes, AMessageIsAcknowledgedOnceForNothing) {
+  Causes causes;
+  EXPECT_EQ(causes.weigh(c::AckMsg{}), kTwice);
+  causes.sent_private(2);
+  EXPECT_EQ(causes.weigh(c::AckMsg{}), kFree);
+  EXPECT_EQ(causes.weigh(c::AckMsg{}), kFree);
+  EXPECT_EQ(causes.weigh(c::AckMsg{}), kTwice);
+  EXPECT_EQ(causes.weigh(c::AckChMsg{}), kTwice) << "another account";
+}
+
 TEST(Causes, AnAnswerIsFreeOnceAndCountsDoubleUnasked) {
   Causes causes;
   EXPECT_EQ(causes.weigh(c::AckChMsg{}), kTwice);

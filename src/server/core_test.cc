@@ -61,6 +61,20 @@ TEST(Frames, ReadingPausesWhenTheRateIsUsedUp) {
   EXPECT_EQ(h.heard(bob), "");
 }
 
+TEST(Frames, AcknowledgingAgainAndAgainIsCounted) {
+  Config c = Harness::quiet_config();
+  c.rates = {};
+  Harness h({"ada", "bob"}, c);
+  const ConnId ada = h.connect("ada");
+  const ConnId bob = h.connect("bob");
+  h.say(ada, pv("bob", 1));
+  h.log();
+  for (unsigned n = 0; n <= 100; ++n) h.say(bob, ack("ada", 1));
+  EXPECT_EQ(h.heard(bob), "") << "one for the message, a hundred at double price";
+  h.say(bob, ack("ada", 1));
+  EXPECT_TRUE(has(h.heard(bob), "pause"));
+}
+
 // ---- credentials ----
 
 TEST(Credentials, AU_15_TheSameKidReplacesItsOlderConnection) {

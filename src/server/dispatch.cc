@@ -174,7 +174,7 @@ void Core::Impl::charge(const Step& step, Conn& conn, const c::Any& any, std::si
             conn.meter.charge(step.now.tick, config.rates, cost.what, cost.weight,
                               cost.weight * octets);
           }
-        } else if constexpr (!std::same_as<T, c::AckMsg> && !std::same_as<T, c::Batch>) {
+        } else if constexpr (!std::same_as<T, c::Batch>) {
           conn.meter.charge(step.now.tick, config.rates, rate_class<T>(), 1, octets);
         }
       },
@@ -261,9 +261,7 @@ void Core::Impl::command(const Step& step, Conn& conn, const Ref& ref, const c::
         } else if constexpr (std::same_as<T, c::PvMsg>) {
           messages.pv_msg(step, conn, ref, cmd);
         } else if constexpr (std::same_as<T, c::AckMsg>) {
-          if (!messages.ack_msg(step, conn, ref, cmd)) {
-            conn.meter.charge(step.now.tick, config.rates, Rate::plain, 2, 2 * octets);
-          }
+          messages.ack_msg(step, conn, ref, cmd);
         } else {
           static_assert(std::same_as<T, c::Cnn>, "a command that nobody handles");
           // The session ends a connection at its second CNN.

@@ -35,6 +35,12 @@ PrivateMessages::PrivateMessages(const PrivateLimits& limits, const Accounts& ac
     }
     m.copies.push_back({c.kid, c.own, true});
     ++stored_for_[c.kid];
+    if (c.own) {
+      OwnKept& kept = own_kept_[c.kid];
+      ++kept.usage.messages;
+      kept.usage.bytes += m.bytes;
+      kept.order.push_back(key);
+    }
     recount(key, m, before);
   }
 }
@@ -205,8 +211,9 @@ void PrivateMessages::relay(const Step& step, const Key& key, Message& m, Bytes 
   to_.clear();
   own_.clear();
   for (const Copy& copy : m.copies) {
-    const Conn* conn = conns_.of_credential(copy.kid);
+    Conn* conn = conns_.of_credential(copy.kid);
     if (conn == nullptr || conn->closing || backlogs_.has(conn->id)) continue;
+    conn->causes.sent_private();
     (copy.own ? own_ : to_).push_back(conn->id);
   }
   s::Msg msg{.from = key.author, .msg_id = key.id, .msg = body, .sent = key.id.time().ms};
@@ -235,6 +242,37 @@ void PrivateMessages::store(const Step& step, const Key& key, Message& m, Copy& 
     by_age_.emplace(m.aged, key);
   }
   if (const Conn* conn = conns_.of_credential(copy.kid)) backlogs_.grew(conn->id);
+  if (copy.own) count_own(step, key, m, copy.kid);
+}
+
+bool PrivateMessages::has_own(const Key& key, const Kid& kid) const {
+  const auto m = messages_.find(key);
+  if (m == messages_.end()) return false;
+  const auto copy = std::ranges::find(m->second.copies, kid, &Copy::kid);
+  return copy != m->second.copies.end() && copy->own && copy->stored;
+}
+
+// What one wrote oneself is kept for one's other device up to the bounds of a queue. Beyond them
+// the oldest make room: nobody else waits for them, and the device that wrote them has them.
+void PrivateMessages::count_own(const Step& step, const Key& key, const Message& m,
+                                const Kid& kid) {
+  OwnKept& kept = own_kept_[kid];
+  ++kept.usage.messages;
+  kept.usage.bytes += m.bytes;
+  if (kept.order.size() > 2 * limits_.messages) {
+    std::erase_if(kept.order, [&](const Key& k) { return !has_own(k, kid); });
+  }
+  kept.order.push_back(key);
+  while ((kept.usage.messages > limits_.messages || kept.usage.bytes > limits_.bytes) &&
+         kept.order.size() > 1) {
+    const Key oldest = kept.order.front();
+    kept.order.pop_front();
+    if (!has_own(oldest, kid)) continue;
+    Message& old = messages_.at(oldest);
+    const auto copy = std::ranges::find(old.copies, kid, &Copy::kid);
+    drop_copy(step, oldest, old, static_cast<std::size_t>(copy - old.copies.begin()));
+    finished(step, oldest);
+  }
 }
 
 Ticket PrivateMessages::store_all(const Step& step, const Key& key, Message& m) {
@@ -246,29 +284,29 @@ Ticket PrivateMessages::store_all(const Step& step, const Key& key, Message& m) 
   return m.stored;
 }
 
-bool PrivateMessages::ack_msg(const Step& step, Conn& from, const Ref& ref, const c::AckMsg& cmd) {
+void PrivateMessages::ack_msg(const Step& step, Conn& from, const Ref& ref, const c::AckMsg& cmd) {
   const Key key{cmd.from, cmd.msg_id};
   const auto it = messages_.find(key);
   if (it == messages_.end()) {
     const auto recent = recent_.find(cmd.from);
-    if (recent != recent_.end() && recent->second.tags.contains(cmd.msg_id)) return true;
+    if (recent != recent_.end() && recent->second.tags.contains(cmd.msg_id)) return;
     // What was relayed before a restart is not known any more (protocol.md 6.2).
     if (step.now.tick - started_ < limits::kRecentMemory &&
         accounts_.present(cmd.from) != nullptr) {
       confirm(step, cmd.from, cmd.msg_id, from.user, {});
-      return true;
+      return;
     }
     step.err(from, ref, Errc::unknown_msg, "No such message was sent to you lately; drop it.",
              {.id = cmd.msg_id});
-    return false;
+    return;
   }
   Message& m = it->second;
   const auto copy = std::ranges::find(m.copies, from.kid, &Copy::kid);
   if (copy == m.copies.end()) {
-    if (m.recipient == from.user || cmd.from == from.user) return true;  // acknowledged before
+    if (m.recipient == from.user || cmd.from == from.user) return;  // acknowledged before
     step.err(from, ref, Errc::unknown_msg, "No such message was sent to you; drop it.",
              {.id = cmd.msg_id});
-    return false;
+    return;
   }
   const bool own = copy->own;
   drop_copy(step, key, m, static_cast<std::size_t>(copy - m.copies.begin()));
@@ -280,7 +318,6 @@ bool PrivateMessages::ack_msg(const Step& step, Conn& from, const Ref& ref, cons
   }
   finished(step, key);
   backlogs_.acknowledged(step, from);
-  return true;
 }
 
 void PrivateMessages::drop_copy(const Step& step, const Key& key, Message& m, std::size_t at) {
@@ -291,6 +328,11 @@ void PrivateMessages::drop_copy(const Step& step, const Key& key, Message& m, st
     step.persist(op::DropOffline{copy.kid, key.author, key.id});
     const auto n = stored_for_.find(copy.kid);
     if (--n->second == 0) stored_for_.erase(n);
+    if (copy.own) {
+      const auto kept = own_kept_.find(copy.kid);
+      kept->second.usage.bytes -= m.bytes;
+      if (--kept->second.usage.messages == 0) own_kept_.erase(kept);
+    }
   }
   recount(key, m, before);
 }
@@ -463,6 +505,7 @@ void PrivateMessages::tick(const Step& step) {
 void PrivateMessages::check_invariants() const {
   std::map<UserId, Usage> usage;
   std::map<Kid, std::size_t> stored;
+  std::map<Kid, Usage> own;
   for (const auto& [key, m] : messages_) {
     MOOT_CHECK(!m.copies.empty());
     MOOT_CHECK(m.aged == UnixMs{} || by_age_.contains({m.aged, key}));
@@ -472,10 +515,20 @@ void PrivateMessages::check_invariants() const {
     }
     for (const Copy& c : m.copies) {
       if (c.stored) ++stored[c.kid];
+      if (c.stored && c.own) {
+        ++own[c.kid].messages;
+        own[c.kid].bytes += m.bytes;
+      }
       MOOT_CHECK(c.stored || !m.body.empty());
     }
   }
   MOOT_CHECK(stored == stored_for_);
+  MOOT_CHECK(own.size() == own_kept_.size());
+  for (const auto& [kid, u] : own) {
+    const OwnKept& kept = own_kept_.at(kid);
+    MOOT_CHECK(kept.usage.messages == u.messages && kept.usage.bytes == u.bytes);
+    MOOT_CHECK(kept.order.size() >= u.messages);
+  }
   MOOT_CHECK(by_age_.size() <= messages_.size());
   MOOT_CHECK(usage.size() == usage_.size());
   for (const auto& [user, u] : usage) {

@@ -37,8 +37,7 @@ class PrivateMessages {
 
   void configure(const PrivateLimits& limits) { limits_ = limits; }
 
-  // True: the acknowledgement had a cause, so no rate counts it.
-  bool ack_msg(const Step& step, Conn& from, const Ref& ref, const c::AckMsg& cmd);
+  void ack_msg(const Step& step, Conn& from, const Ref& ref, const c::AckMsg& cmd);
   void pv_msg(const Step& step, Conn& from, const Ref& ref, const c::PvMsg& cmd);
 
   // After its SINFO: notices, then what was kept.
@@ -101,10 +100,17 @@ class PrivateMessages {
     std::uint64_t messages = 0;
     std::uint64_t bytes = 0;
   };
+  // The author's own messages on disk for one device of his that is away.
+  struct OwnKept {
+    Usage usage;
+    std::deque<Key> order;  // oldest first; some may be gone already
+  };
   bool refuse_new(const Step& step, const Conn& from, const Ref& ref, const c::PvMsg& cmd);
   bool resent(const Step& step, Conn& from, const Ref& ref, const c::PvMsg& cmd);
   void relay(const Step& step, const Key& key, Message& m, Bytes body);
   void store(const Step& step, const Key& key, Message& m, Copy& copy);
+  void count_own(const Step& step, const Key& key, const Message& m, const Kid& kid);
+  bool has_own(const Key& key, const Kid& kid) const;
   Ticket store_all(const Step& step, const Key& key, Message& m);
   void confirm(const Step& step, const UserId& author, const MsgId& id, const UserId& by,
                Ticket after);
@@ -127,6 +133,7 @@ class PrivateMessages {
   std::unordered_map<Key, Message, KeyHash> messages_;
   std::map<UserId, Usage> usage_;               // by recipient
   std::map<Kid, std::size_t> stored_for_;       // copies on disk, by credential
+  std::map<Kid, OwnKept> own_kept_;             // those of them that are the owner's own
   std::deque<std::pair<Tick, Key>> unsettled_;  // relayed within the last second
   std::set<std::pair<UnixMs, Key>> by_age_;     // those that were stored, oldest first
   std::map<UserId, Recent> recent_;             // by author

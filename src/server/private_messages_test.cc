@@ -242,6 +242,58 @@ TEST(PrivateMessages, ReachEveryDeviceOnce) {
   EXPECT_EQ(h.core().counts().offline_messages, 0u);
 }
 
+TEST(PrivateMessages, OfOnesOwnADeviceThatIsAwayGetsTheLatest) {
+  Config c = Harness::quiet_config();
+  c.offline_messages = 3;
+  Harness h({"ada", "bob"}, c);
+  h.add_device("ada", 1);
+  h.restart();
+  ConnId ada = h.connect("ada");
+  ConnId bob = h.connect("bob");
+  const auto talk = [&](unsigned from, unsigned upto) {
+    for (unsigned n = from; n <= upto; ++n) {
+      h.say(ada, pv("bob", n));
+      h.say(bob, ack("ada", n));
+      h.check();
+    }
+  };
+  talk(1, 4);
+  EXPECT_EQ(h.core().counts().offline_messages, 3u);
+  h.sync();
+  h.restart();
+  ada = h.connect("ada");
+  bob = h.connect("bob");
+  talk(5, 20);
+  EXPECT_EQ(h.core().counts().offline_messages, 3u) << "counted on after a restart";
+  h.sync();
+  h.log();
+  const ConnId other = h.connect("ada", 1);
+  EXPECT_EQ(h.heard(other), "SINFO\n" + msg_line("ada", 18) + " to=@bob\n" + msg_line("ada", 19) +
+                                " to=@bob\n" + msg_line("ada", 20) + " to=@bob\n");
+  for (unsigned n = 18; n <= 20; ++n) h.say(other, ack("ada", n));
+  EXPECT_EQ(h.core().counts().offline_messages, 0u);
+  h.check();
+}
+
+TEST(PrivateMessages, OfOnesOwnSoManyOctetsAreKept) {
+  Config c = Harness::quiet_config();
+  c.offline_bytes = 2'000;
+  Harness h({"ada", "bob"}, c);
+  h.add_device("ada", 1);
+  h.restart();
+  const ConnId ada = h.connect("ada");
+  const ConnId bob = h.connect("bob");
+  const ByteBuf body(900, 7);
+  for (unsigned n = 1; n <= 5; ++n) {
+    h.say(ada, pv("bob", n, body));
+    h.say(bob, ack("ada", n));
+    h.check();
+  }
+  EXPECT_EQ(h.core().counts().offline_messages, 2u);
+  h.say(ada, pv("bob", 6, body));
+  EXPECT_FALSE(has(h.heard(ada), "queue_full")) << "bob's queue is another matter";
+}
+
 TEST(PrivateMessages, WithoutKeepingAnAbsentRecipientIsNotConnected) {
   Config c = Harness::quiet_config();
   c.offline_keep = false;
