@@ -92,8 +92,8 @@ class Connection {
   void pass_time() {
     now_.tick.ms += static_cast<std::int64_t>(in_.number(3));
     now_.wall.ms += in_.number(3);
-    const bool started = (in_.byte() & 1) != 0;
-    session_->on_octets(now_, started, in_.number(2));
+    const bool ended = (in_.byte() & 1) != 0;
+    session_->on_octets(now_, ended, in_.number(2));
     const auto verdict = session_->on_deadline(now_);
     MOOT_CHECK((verdict.kind == Kind::deliver) == (now_.tick < session_->deadline()));
     alive_ = verdict.kind == Kind::deliver;

@@ -331,8 +331,7 @@ void Worker::on_time(Connection& c) {
     if (now_.tick < c.paused_until) return;
     c.paused_until = {0};
     // The frame under way was not slow: we did not read.
-    c.session->on_octets(now_, false, 0);
-    c.session->on_octets(now_, c.reader.started(), c.in.size());
+    c.session->on_octets(now_, true, c.in.size());
     ask(c, true, c.writable);
     if (c.transport.tls()) resume(c);
   }

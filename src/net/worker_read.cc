@@ -227,7 +227,7 @@ void Worker::parse(Connection& c, Bytes octets, bool own) {
     used += c.reader.frame().octets;
   }
   const Bytes rest = octets.subspan(used);
-  c.session->on_octets(now_, !rest.empty(), rest.size());
+  c.session->on_octets(now_, used > 0, rest.size());
   if (own) {
     c.in.drop_front(used);  // the memory stays: frames of this turn lie in it
   } else {

@@ -102,7 +102,7 @@ Verdict ServerSession::judge_cnn(const Claim& claim, bool mac_ok, const Credenti
   open_ = true;
   received_ = 1;
   last_frame_ = now.tick;
-  frame_under_way_ = false;
+  frame_octets_ = 0;
   outgoing_.set_batch(info_->batch && cnn.batch.value_or(false), info_->max_frame);
   return {Verdict::Kind::deliver, {}, {}};
 }
@@ -138,7 +138,6 @@ ServerSession::Delivered ServerSession::accept(const wire::Frame& frame, bool ma
   }
   ++expected_;
   last_frame_ = now.tick;
-  frame_under_way_ = false;  // the next octet begins another frame and another deadline
   out.nonce = opened->envelope.nonce;
 
   out.verdict.kind = Verdict::Kind::deliver;
@@ -151,9 +150,8 @@ std::optional<std::uint64_t> ServerSession::sent_index(std::uint64_t nonce) cons
   return index;
 }
 
-void ServerSession::on_octets(Now now, bool frame_started, std::size_t frame_octets) {
-  if (frame_started && !frame_under_way_) frame_begun_ = now.tick;
-  frame_under_way_ = frame_started;
+void ServerSession::on_octets(Now now, bool frame_ended, std::size_t frame_octets) {
+  if (frame_ended || frame_octets_ == 0) frame_begun_ = now.tick;
   frame_octets_ = frame_octets;
 }
 
@@ -161,7 +159,7 @@ Tick ServerSession::deadline() const {
   Tick at = open_ ? last_frame_ + Seconds{static_cast<std::int64_t>(info_->timeout_s)} +
                         limits::kTimeoutGrace
                   : cnn_deadline_;
-  if (frame_under_way_) {
+  if (frame_octets_ > 0) {
     // Header within 5 s; then 1 KiB a second (security.md 5.1).
     const auto grace =
         limits::kHeaderDeadline +
@@ -174,7 +172,7 @@ Tick ServerSession::deadline() const {
 Verdict ServerSession::on_deadline(Now now) const {
   if (now.tick < deadline()) return {Verdict::Kind::deliver, {}, {}};
   if (!open_) return Verdict::silent();
-  if (frame_under_way_ &&
+  if (frame_octets_ > 0 &&
       now.tick - last_frame_ < Seconds{static_cast<std::int64_t>(info_->timeout_s)}) {
     return Verdict::goodbye(DcnnCode::timeout, "A frame came too slowly; connect again.");
   }

@@ -101,8 +101,10 @@ class ServerSession {
   s::Sinfo sinfo(Now now, std::optional<std::uint64_t> ref = std::nullopt) const;
 
   // ---- time ----
-  // Octets came; `reader` says whether a frame is under way and how much of it is there.
-  void on_octets(Now now, bool frame_started, std::size_t frame_octets);
+  // Octets came: whether a frame ended in them, and how much is there of the one under way, 0 where
+  // none is. The deadline of a frame that begins behind the end of another runs from now
+  // (security.md 5.1), whenever the frames before it are accepted.
+  void on_octets(Now now, bool frame_ended, std::size_t frame_octets);
   Tick deadline() const;
   // What to do at `deadline()`; kind `deliver`: nothing yet.
   Verdict on_deadline(Now now) const;
@@ -131,9 +133,8 @@ class ServerSession {
   std::int64_t clock_offset_s_ = 0;  // the client's clock less ours (R9)
   Tick cnn_deadline_;
   Tick last_frame_;
-  Tick frame_begun_;  // of the frame under way
-  bool frame_under_way_ = false;
-  std::size_t frame_octets_ = 0;
+  Tick frame_begun_;              // of the frame under way
+  std::size_t frame_octets_ = 0;  // that are there of it; 0: none is under way
 };
 
 }  // namespace moot::session

@@ -249,14 +249,28 @@ TEST_F(ServerSessionTest, DropsWhoSendsNoCnnInTimeAndTellsWhoFallsSilent) {
 
 TEST_F(ServerSessionTest, FR_07_DO_01_AFrameThatTricklesInHasADeadline) {
   ServerSession o = open();
-  o.on_octets(now_, true, 1);
+  o.on_octets(now_, false, 1);
   EXPECT_EQ(o.deadline(), now_.tick + limits::kHeaderDeadline);
   Now later = now_;
   later.tick = now_.tick + std::chrono::seconds{4};
-  o.on_octets(later, true, 10 * 1024);
+  o.on_octets(later, false, 10 * 1024);
   EXPECT_EQ(o.deadline(), now_.tick + std::chrono::seconds{15}) << "1 KiB a second is fast enough";
-  o.on_octets(later, false, 0);
+  o.on_octets(later, true, 0);
   EXPECT_EQ(o.deadline(), now_.tick + std::chrono::seconds{190});
+}
+
+TEST_F(ServerSessionTest, FR_07_DO_01_AFrameBegunBehindAWholeOneHasADeadlineOfItsOwn) {
+  ServerSession o = open();
+  o.on_octets(now_, false, 1);
+  Now later = now_;
+  later.tick = now_.tick + std::chrono::seconds{4};
+  // One read: the end of the first frame and an octet of the second. What is accepted is accepted
+  // when all that was read has been looked at.
+  o.on_octets(later, true, 1);
+  EXPECT_EQ(told(o.accept(frame(kN + 1, c::Info{}), true, later).verdict), "deliver");
+  EXPECT_EQ(o.deadline(), later.tick + limits::kHeaderDeadline);
+  later.tick = o.deadline();
+  EXPECT_EQ(told(o.on_deadline(later)), "dcnn timeout");
 }
 
 TEST_F(ServerSessionTest, KnowsWhichNoncesItSent) {

@@ -50,6 +50,18 @@ class Frames(ServerCase):
         # cnn_timeout_s is far away: only the deadline of the frame can end this.
         self.assert_silent(self.raw().send(b"C"))
 
+    def test_FR_07_a_frame_begun_behind_a_whole_one_has_to_go_on_as_well(self):
+        for before in (0, 1):  # octets of the whole one that come alone
+            with self.subTest(before=before):
+                raw = self.raw().open()
+                whole = wire.frame("INFO", raw.payload("INFO"), raw.key.key)
+                if before:
+                    raw.send(whole[:before])
+                    self.connect(raw.key).barrier()  # they have been read
+                raw.send(whole[before:] + b"I")
+                self.assertIn("ref", raw.wait_for("SINFO"))
+                self.assert_said(raw, "timeout")
+
     def test_FR_08_two_frames_in_one_segment_and_one_in_many(self):
         raw = self.raw().open()
         first, second = raw.payload("INFO"), raw.payload("INFO")
