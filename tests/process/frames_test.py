@@ -57,7 +57,7 @@ class Frames(ServerCase):
                 whole = wire.frame("INFO", raw.payload("INFO"), raw.key.key)
                 if before:
                     raw.send(whole[:before])
-                    self.connect(raw.key).barrier()  # they have been read
+                    self.connect().barrier()  # they have been read
                 raw.send(whole[before:] + b"I")
                 self.assertIn("ref", raw.wait_for("SINFO"))
                 self.assert_said(raw, "timeout")
