@@ -106,5 +106,20 @@ TEST(Routes, SmallMergesAreBoundedByTheirNumber) {
   EXPECT_EQ(n, limits::kMergesPerChannel);
 }
 
+TEST(Routes, WhatNobodyElseCanProveLeavesRoomForOthers) {
+  Routes routes;
+  std::uint64_t n = 0;
+  while (routes.merge(user(0), record(n, 1), true)) ++n;
+  EXPECT_EQ(n, limits::kUnprovenMergesPerMember);
+  EXPECT_NE(routes.merge(user(0), record(n, 1), false), nullptr) << "proven by its stamp";
+  EXPECT_NE(routes.merge(user(1), record(n + 1, 1), true), nullptr);
+  routes.merge(user(1), record(3, 1), true);
+  routes.check_invariants();
+  routes.erase_merge(record(3, 1).key());
+  EXPECT_NE(routes.merge(user(0), record(n + 2, 1), true), nullptr) << "a place is free again";
+  EXPECT_EQ(routes.merge(user(0), record(n + 3, 1), true), nullptr);
+  routes.check_invariants();
+}
+
 }  // namespace
 }  // namespace moot

@@ -304,7 +304,7 @@ void Replica::message_refused(const s::Err& err) {
   if (err.now) desk_.clock_ahead_ms = static_cast<std::int64_t>(*err.now - desk_.now.wall.ms);
   note::Refused refused{*key, *code, {}, false};
   if (entry.own && (*code == Errc::bad_time || *code == Errc::expired)) {
-    if (entry.id_is_free() && entry.new_ids < kNewIdsMax) return give_new_id(*key);
+    if (entry.id_is_free() && entry.new_ids < kNewIdsMax) return give_new_id(*key, *code);
     wait_for_time(entry);
     // Too old for good: others may have it and propose it with its stamp.
     if (*code == Errc::expired && entry.record.stamp.empty()) {
@@ -312,7 +312,7 @@ void Replica::message_refused(const s::Err& err) {
     }
   } else if (entry.own && *code == Errc::conflict && entry.id_is_free() &&
              entry.new_ids < kNewIdsMax) {
-    return give_new_id(*key);
+    return give_new_id(*key, *code);
   } else if (entry.own && *code == Errc::too_large && entry.id_is_free()) {
     refused.gone = true;
     desk_.drop_pending(*key);
@@ -333,7 +333,7 @@ void Replica::wait_for_time(PendingEntry& entry) {
 }
 
 // No transmission of the old id can come back: each was refused (replication.md, hole 7).
-void Replica::give_new_id(const RecordKey& key) {
+void Replica::give_new_id(const RecordKey& key, Errc why) {
   StoredRecord record = desk_.pending.find(key)->record;
   const unsigned new_ids = desk_.pending.find(key)->new_ids + 1;
   desk_.drop_pending(key);
@@ -345,7 +345,7 @@ void Replica::give_new_id(const RecordKey& key) {
   const RecordKey now_as = record.key();
   MOOT_CHECK(desk_.take_pending(std::move(record), true));  // the old one made room
   desk_.pending.find(now_as)->new_ids = new_ids;
-  desk_.tell(note::Refused{key, Errc::bad_time, now_as, false});
+  desk_.tell(note::Refused{key, why, now_as, false});
   desk_.propose(now_as);
 }
 

@@ -79,7 +79,7 @@ class Replica {
   void keep_stamp(PendingEntry& entry, Bytes stamp);
   void committed(const RecordKey& key);
   void message_refused(const s::Err& err);
-  void give_new_id(const RecordKey& key);
+  void give_new_id(const RecordKey& key, Errc why);
   void wait_for_time(PendingEntry& entry);
   bool may_propose() const;
   void schedule_doubts();

@@ -320,6 +320,9 @@ TEST(Replica, AnIdThatSomebodyElseHasIsGivenUp) {
   m.give(err);
   ASSERT_EQ(m->pending().size(), 1u);
   EXPECT_FALSE(m->pending().contains(key));
+  const auto* refused = std::get_if<note::Refused>(&m.notes().back());
+  ASSERT_NE(refused, nullptr);
+  EXPECT_EQ(refused->code, Errc::conflict) << "why it has another id now";
 }
 
 TEST(Replica, WhatWaitsForTheDiskIsProposedOnceHoweverOftenTheLeaderChanges) {

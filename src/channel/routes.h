@@ -24,6 +24,7 @@ struct Pull {
 struct Merge {
   StoredRecord record;  // with the acks of all claims
   UserSet claimants;
+  UserId first;           // of them
   bool unproven = false;  // its stamp is of a key that is lost: only a confirmation proves it
   bool confirmed = false;
 
@@ -47,7 +48,7 @@ class Routes {
   void restart_watches(Tick now);
   void forget(ConnId conn);  // its pulls
 
-  // Null: no room.
+  // Null: no room, in all or for what this one claims without proof.
   Merge* merge(const UserId& claimant, StoredRecord record, bool unproven);
   Merge* find_merge(const RecordKey& key);
   void erase_merge(const RecordKey& key);
@@ -61,6 +62,7 @@ class Routes {
   std::map<PullKey, Pull> pulls_;
   std::map<RecordKey, Merge> merges_;
   std::size_t merge_bytes_ = 0;
+  std::map<UserId, std::size_t> unproven_by_;  // by first claimant
 };
 
 }  // namespace moot

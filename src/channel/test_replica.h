@@ -118,6 +118,7 @@ class Member : private ReplicaEffects {
     for (const note::Any& what : told_) n += std::holds_alternative<N>(what) ? 1 : 0;
     return n;
   }
+  const std::vector<note::Any>& notes() const { return told_; }
   std::deque<Kept<c::Any>>& outgoing() { return sent_; }
   void forget_sent() {
     sent_.clear();
