@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "crypto/wipe.h"
+#include "net/listener.h"
 #include "net/local_socket.h"
 #include "net/log.h"
 
@@ -49,17 +50,19 @@ struct AdminSocket::Session {
   Ticket after;
 };
 
-AdminSocket::AdminSocket(boost::asio::io_context& ctx, std::string path, Run run)
-    : ctx_(ctx), socket_(ctx), path_(std::move(path)), run_(std::move(run)) {}
+AdminSocket::AdminSocket(boost::asio::io_context& ctx, std::string path, SpareDescriptor& spare,
+                         Run run)
+    : ctx_(ctx), socket_(ctx), path_(std::move(path)), spare_(spare), run_(std::move(run)) {}
 AdminSocket::~AdminSocket() { ::unlink(path_.c_str()); }
 
 Result<std::unique_ptr<AdminSocket>> AdminSocket::open(boost::asio::io_context& ctx,
-                                                       const std::string& data_dir, Run run) {
+                                                       const std::string& data_dir,
+                                                       SpareDescriptor& spare, Run run) {
   const std::string path = data_dir + "/" + kName;
   if (const auto fits = local_address(path, kShorten); !fits) return std::unexpected(fits.error());
   const auto fd = listen_local(path, 0600, 16);
   if (!fd) return std::unexpected(fd.error());
-  std::unique_ptr<AdminSocket> s(new AdminSocket(ctx, path, std::move(run)));
+  std::unique_ptr<AdminSocket> s(new AdminSocket(ctx, path, spare, std::move(run)));
   s->socket_.assign(*fd);
   s->wait();
   return s;
@@ -78,7 +81,14 @@ void AdminSocket::take_all() {
   for (int i = 0; i < 64; ++i) {
     const int fd =
         ::accept4(socket_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0) return;
+    if (fd < 0) {
+      if (errno == EINTR || errno == ECONNABORTED) continue;
+      if (errno != EMFILE && errno != ENFILE) return;
+      // Left where it is, it would wake this thread again and again.
+      log::warn("admin.no_descriptors");
+      spare_.take_and_close(socket_.native_handle());
+      continue;
+    }
     ucred who{};
     socklen_t size = sizeof who;
     const bool known = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0;

@@ -13,14 +13,19 @@
 
 namespace moot::net {
 
+class SpareDescriptor;
+
 // DIR/admin.sock of a running server: mode 0600, for the server's own user and root
-// (security.md 5.5). One command a connection. Thread rule: that of its io_context.
+// (security.md 5.5). One command a connection; without a descriptor for it, it is closed at once.
+// Thread rule: that of its io_context.
 class AdminSocket {
  public:
   using Run = std::function<AdminResult(const std::string& actor, const AdminRequest& request)>;
 
+  // `spare` outlives it.
   static Result<std::unique_ptr<AdminSocket>> open(boost::asio::io_context& ctx,
-                                                   const std::string& data_dir, Run run);
+                                                   const std::string& data_dir,
+                                                   SpareDescriptor& spare, Run run);
   ~AdminSocket();
 
   // Answers what waited for the disk up to `upto`.
@@ -28,7 +33,7 @@ class AdminSocket {
 
  private:
   struct Session;
-  AdminSocket(boost::asio::io_context& ctx, std::string path, Run run);
+  AdminSocket(boost::asio::io_context& ctx, std::string path, SpareDescriptor& spare, Run run);
   void wait();
   void take_all();
   void read(const std::shared_ptr<Session>& s);
@@ -39,6 +44,7 @@ class AdminSocket {
   boost::asio::io_context& ctx_;
   boost::asio::posix::stream_descriptor socket_;
   std::string path_;
+  SpareDescriptor& spare_;
   Run run_;
   Ticket committed_;
   std::list<std::shared_ptr<Session>> waiting_;  // for the disk

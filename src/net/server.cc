@@ -119,7 +119,7 @@ Status Server::start() {
   hub_->news().wake = [w = first_.get()] { w->wake(); };
   hub_->start(now);
   if (auto ok = listen(); !ok) return ok;
-  auto admin = AdminSocket::open(first_->context(), options_.data_dir,
+  auto admin = AdminSocket::open(first_->context(), options_.data_dir, spare_,
                                  [this](const std::string& actor, const AdminRequest& request) {
                                    hub_->set_now(read_clocks());
                                    AdminResult r = administer(*hub_, options_, public_addresses(),

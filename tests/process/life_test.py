@@ -9,6 +9,7 @@ import signal
 import socket
 import sqlite3
 import stat
+import struct
 import subprocess
 import unittest
 
@@ -401,6 +402,27 @@ class Loads(ServerCase):
             s.close()
         self.assertIsNone(process.poll())
         self.until_served(key).barrier()
+
+    def test_DO_05_without_descriptors_the_admin_socket_closes_newcomers_and_goes_on(self):
+        process, key = self.start_with("few-admins", few_descriptors)
+        peer = wire.Peer(key, PATIENCE)
+        crowd = []
+        for _ in range(120):
+            s = socket.socket(socket.AF_UNIX)
+            self.addCleanup(s.close)
+            # The queue of the socket is short: whom nobody takes waits in `connect`, so long at most.
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(PATIENCE), 0))
+            s.connect(str(self.dir / "few-admins" / "admin.sock"))
+            s.settimeout(PATIENCE)
+            crowd.append(s)
+        self.assertEqual(crowd[-1].recv(1), b"", "more connections than descriptors")
+        peer.barrier()
+        for s in crowd:
+            s.close()
+        peer.barrier()
+        self.assertIsNone(process.poll())
+        done = run("user", "list", "--data-dir", self.dir / "few-admins")
+        self.assertIn("@ann", done.stdout, done.stderr)
 
     def test_DO_09_a_full_disk_says_goodbye_and_is_exit_1_and_loses_nothing(self):
         process, key = self.start_with("full", small_files)
