@@ -13,8 +13,9 @@ namespace {
 constexpr char kPurpose[] = "audit";
 constexpr char kHead[] = "audit_head";
 
-// The words of the log are ours and plain ASCII; whatever else gets in cannot end a line or a
-// string.
+// Most words of the log are ours and plain ASCII; the name of a channel is people's, in any script.
+// What is no printable ASCII stands as escapes of its UTF-8 octets, \u00 and two digits each:
+// nothing ends a line or a string, and who wants the letters decodes the octets.
 void put_string(std::string& out, std::string_view key, std::string_view value) {
   out += ",\"";
   out += key;
