@@ -109,6 +109,7 @@ void Worker::configure(const Order& o) {
       // It was greeted with other values than the signed SINFO would tell (protocol.md 5.4).
       drop(*c, Fault::none);
     } else if (c->phase == Phase::open) {
+      c->session->reconfigured();
       put(*c, local_, local_.add(c->session->sinfo(now_)));
       arm(*c);
     }

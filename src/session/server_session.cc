@@ -1,5 +1,7 @@
 #include "session/server_session.h"
 
+#include <algorithm>
+
 namespace moot::session {
 namespace {
 
@@ -17,6 +19,7 @@ ServerSession::ServerSession(const ListenerRules& rules, const ServerInfo& info,
                              const Challenge& chal, Now now, Millis cnn_timeout)
     : rules_(rules),
       info_(&info),
+      taken_max_(info.max_frame),
       chal_(chal),
       cnn_deadline_(now.tick + cnn_timeout),
       last_frame_(now.tick) {}
@@ -33,6 +36,11 @@ s::Sinfo ServerSession::sinfo(Now now, std::optional<std::uint64_t> ref) const {
           .max_msg = info_->max_msg,
           .features = info_->features,
           .ref = ref};
+}
+
+void ServerSession::reconfigured() {
+  taken_max_ = std::max(taken_max_, info_->max_frame);
+  outgoing_.set_batch(outgoing_.batch(), info_->max_frame);
 }
 
 void ServerSession::greet(Buffer& out, Now now) const {

@@ -100,6 +100,11 @@ class ServerSession {
   // SINFO's fields; `ref` answers an INFO.
   s::Sinfo sinfo(Now now, std::optional<std::uint64_t> ref = std::nullopt) const;
 
+  // The values behind `info` are others now; the caller sends SINFO before anything else. What we
+  // send keeps to the `max_frame` told last, what we take to the largest one told on this
+  // connection: a frame of that size may be on its way (protocol.md 2). REQUIRES: open().
+  void reconfigured();
+
   // ---- time ----
   // Octets came: whether a frame ended in them, and how much is there of the one under way, 0 where
   // none is. The deadline of a frame that begins behind the end of another runs from now
@@ -110,9 +115,7 @@ class ServerSession {
   Verdict on_deadline(Now now) const;
 
   bool open() const { return open_; }
-  std::uint32_t payload_max() const {
-    return open_ ? info_->max_frame : limits::kFrameBytesBeforeCnn;
-  }
+  std::uint32_t payload_max() const { return open_ ? taken_max_ : limits::kFrameBytesBeforeCnn; }
   Outgoing& outgoing() { return outgoing_; }
   const Outgoing& outgoing() const { return outgoing_; }
   Auth auth() const { return rules_.auth; }
@@ -125,6 +128,7 @@ class ServerSession {
   ListenerRules rules_;
   bool open_ = false;
   const ServerInfo* info_;
+  std::uint32_t taken_max_;  // the largest `max_frame` that this connection was told
   Challenge chal_;
   Outgoing outgoing_{Dir::server};
   std::uint64_t first_nonce_ = 0;  // ours

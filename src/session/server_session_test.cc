@@ -273,6 +273,28 @@ TEST_F(ServerSessionTest, FR_07_DO_01_AFrameBegunBehindAWholeOneHasADeadlineOfIt
   EXPECT_EQ(told(o.on_deadline(later)), "dcnn timeout");
 }
 
+TEST_F(ServerSessionTest, SendsWithinTheFrameToldLastAndTakesTheLargestOneTold) {
+  info_.max_frame = 65'536;
+  ServerSession s = open();
+  info_.max_frame = 8'192;
+  s.reconfigured();
+  EXPECT_EQ(s.sinfo(now_).max_frame, 8'192u);
+  EXPECT_EQ(s.payload_max(), 65'536u) << "the client may have sent such a frame already";
+  const std::vector<std::uint8_t> text(3'000, 'x');
+  Buffer fields;
+  const auto pairs = wire::encode_fields(fields, c::PvMsg{.msg = text});
+  const wire::Body body{"PV_MSG", pairs, fields.bytes()};
+  const std::vector<wire::Body> four(4, body);
+  std::vector<Unsigned> to_sign;
+  Buffer out;
+  s.outgoing().put(out, 1, four, to_sign);
+  EXPECT_EQ(to_sign.size(), 2u) << "two of them in a BATCH";
+  for (const Unsigned& u : to_sign) EXPECT_LE(u.slot.payload_len, 8'192u);
+  info_.max_frame = 131'072;
+  s.reconfigured();
+  EXPECT_EQ(s.payload_max(), 131'072u);
+}
+
 TEST_F(ServerSessionTest, KnowsWhichNoncesItSent) {
   ServerSession s = open();
   EXPECT_EQ(s.sent_index(~kN), std::nullopt);
