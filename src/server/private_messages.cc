@@ -35,12 +35,7 @@ PrivateMessages::PrivateMessages(const PrivateLimits& limits, const Accounts& ac
     }
     m.copies.push_back({c.kid, c.own, true});
     ++stored_for_[c.kid];
-    if (c.own) {
-      OwnKept& kept = own_kept_[c.kid];
-      ++kept.usage.messages;
-      kept.usage.bytes += m.bytes;
-      kept.order.push_back(key);
-    }
+    if (c.own) own_.stored(c.kid, key, m.bytes);
     recount(key, m, before);
   }
 }
@@ -209,17 +204,17 @@ void PrivateMessages::pv_msg(const Step& step, Conn& from, const Ref& ref, const
 // there, in order.
 void PrivateMessages::relay(const Step& step, const Key& key, Message& m, Bytes body) {
   to_.clear();
-  own_.clear();
+  to_own_.clear();
   for (const Copy& copy : m.copies) {
     Conn* conn = conns_.of_credential(copy.kid);
     if (conn == nullptr || conn->closing || backlogs_.has(conn->id)) continue;
     conn->causes.sent_private();
-    (copy.own ? own_ : to_).push_back(conn->id);
+    (copy.own ? to_own_ : to_).push_back(conn->id);
   }
   s::Msg msg{.from = key.author, .msg_id = key.id, .msg = body, .sent = key.id.time().ms};
   step.send(to_, msg);
   msg.to = m.recipient;
-  step.send(own_, msg);
+  step.send(to_own_, msg);
 }
 
 void PrivateMessages::store(const Step& step, const Key& key, Message& m, Copy& copy) {
@@ -242,36 +237,17 @@ void PrivateMessages::store(const Step& step, const Key& key, Message& m, Copy& 
     by_age_.emplace(m.aged, key);
   }
   if (const Conn* conn = conns_.of_credential(copy.kid)) backlogs_.grew(conn->id);
-  if (copy.own) count_own(step, key, m, copy.kid);
+  if (!copy.own) return;
+  own_.stored(copy.kid, key, m.bytes);
+  make_room(step, copy.kid);
 }
 
-bool PrivateMessages::has_own(const Key& key, const Kid& kid) const {
-  const auto m = messages_.find(key);
-  if (m == messages_.end()) return false;
-  const auto copy = std::ranges::find(m->second.copies, kid, &Copy::kid);
-  return copy != m->second.copies.end() && copy->own && copy->stored;
-}
-
-// What one wrote oneself is kept for one's other device up to the bounds of a queue. Beyond them
-// the oldest make room: nobody else waits for them, and the device that wrote them has them.
-void PrivateMessages::count_own(const Step& step, const Key& key, const Message& m,
-                                const Kid& kid) {
-  OwnKept& kept = own_kept_[kid];
-  ++kept.usage.messages;
-  kept.usage.bytes += m.bytes;
-  if (kept.order.size() > 2 * limits_.messages) {
-    std::erase_if(kept.order, [&](const Key& k) { return !has_own(k, kid); });
-  }
-  kept.order.push_back(key);
-  while ((kept.usage.messages > limits_.messages || kept.usage.bytes > limits_.bytes) &&
-         kept.order.size() > 1) {
-    const Key oldest = kept.order.front();
-    kept.order.pop_front();
-    if (!has_own(oldest, kid)) continue;
-    Message& old = messages_.at(oldest);
-    const auto copy = std::ranges::find(old.copies, kid, &Copy::kid);
-    drop_copy(step, oldest, old, static_cast<std::size_t>(copy - old.copies.begin()));
-    finished(step, oldest);
+void PrivateMessages::make_room(const Step& step, const Kid& kid) {
+  while (const auto oldest = own_.over(kid, {limits_.messages, limits_.bytes})) {
+    Message& m = messages_.at(*oldest);
+    const auto copy = std::ranges::find(m.copies, kid, &Copy::kid);
+    drop_copy(step, *oldest, m, static_cast<std::size_t>(copy - m.copies.begin()));
+    finished(step, *oldest);
   }
 }
 
@@ -328,11 +304,7 @@ void PrivateMessages::drop_copy(const Step& step, const Key& key, Message& m, st
     step.persist(op::DropOffline{copy.kid, key.author, key.id});
     const auto n = stored_for_.find(copy.kid);
     if (--n->second == 0) stored_for_.erase(n);
-    if (copy.own) {
-      const auto kept = own_kept_.find(copy.kid);
-      kept->second.usage.bytes -= m.bytes;
-      if (--kept->second.usage.messages == 0) own_kept_.erase(kept);
-    }
+    if (copy.own) own_.dropped(copy.kid, key, m.bytes);
   }
   recount(key, m, before);
 }
@@ -523,12 +495,7 @@ void PrivateMessages::check_invariants() const {
     }
   }
   MOOT_CHECK(stored == stored_for_);
-  MOOT_CHECK(own.size() == own_kept_.size());
-  for (const auto& [kid, u] : own) {
-    const OwnKept& kept = own_kept_.at(kid);
-    MOOT_CHECK(kept.usage.messages == u.messages && kept.usage.bytes == u.bytes);
-    MOOT_CHECK(kept.order.size() >= u.messages);
-  }
+  MOOT_CHECK(own == own_.usage());
   MOOT_CHECK(by_age_.size() <= messages_.size());
   MOOT_CHECK(usage.size() == usage_.size());
   for (const auto& [user, u] : usage) {

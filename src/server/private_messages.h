@@ -12,7 +12,9 @@
 #include "server/backlogs.h"
 #include "server/context.h"
 #include "server/kept_notices.h"
+#include "server/message_key.h"
 #include "server/offline_page.h"
+#include "server/own_copies.h"
 
 namespace moot::server {
 
@@ -64,16 +66,7 @@ class PrivateMessages {
   void check_invariants() const;
 
  private:
-  struct Key {
-    UserId author;
-    MsgId id;
-    friend auto operator<=>(const Key&, const Key&) = default;
-  };
-  struct KeyHash {
-    std::size_t operator()(const Key& k) const {
-      return std::hash<UserId>{}(k.author) ^ std::hash<MsgId>{}(k.id);
-    }
-  };
+  using Key = MessageKey;
   struct Copy {
     Kid kid;
     bool own = false;
@@ -96,21 +89,12 @@ class PrivateMessages {
     std::unordered_map<MsgId, std::size_t> tags;
     std::deque<std::pair<Tick, MsgId>> order;
   };
-  struct Usage {
-    std::uint64_t messages = 0;
-    std::uint64_t bytes = 0;
-  };
-  // The author's own messages on disk for one device of his that is away.
-  struct OwnKept {
-    Usage usage;
-    std::deque<Key> order;  // oldest first; some may be gone already
-  };
+  using Usage = OwnCopies::Usage;
   bool refuse_new(const Step& step, const Conn& from, const Ref& ref, const c::PvMsg& cmd);
   bool resent(const Step& step, Conn& from, const Ref& ref, const c::PvMsg& cmd);
   void relay(const Step& step, const Key& key, Message& m, Bytes body);
   void store(const Step& step, const Key& key, Message& m, Copy& copy);
-  void count_own(const Step& step, const Key& key, const Message& m, const Kid& kid);
-  bool has_own(const Key& key, const Kid& kid) const;
+  void make_room(const Step& step, const Kid& kid);
   Ticket store_all(const Step& step, const Key& key, Message& m);
   void confirm(const Step& step, const UserId& author, const MsgId& id, const UserId& by,
                Ticket after);
@@ -130,10 +114,10 @@ class PrivateMessages {
   ConnTable& conns_;
   Tick started_;
 
-  std::unordered_map<Key, Message, KeyHash> messages_;
+  std::unordered_map<Key, Message, MessageKeyHash> messages_;
   std::map<UserId, Usage> usage_;               // by recipient
   std::map<Kid, std::size_t> stored_for_;       // copies on disk, by credential
-  std::map<Kid, OwnKept> own_kept_;             // those of them that are the owner's own
+  OwnCopies own_;                               // those of them that are the owner's own
   std::deque<std::pair<Tick, Key>> unsettled_;  // relayed within the last second
   std::set<std::pair<UnixMs, Key>> by_age_;     // those that were stored, oldest first
   std::map<UserId, Recent> recent_;             // by author
@@ -144,7 +128,7 @@ class PrivateMessages {
   // Scratch of one step, kept for its memory.
   std::vector<Kid> kids_;
   std::vector<ConnId> to_;
-  std::vector<ConnId> own_;
+  std::vector<ConnId> to_own_;
 };
 
 }  // namespace moot::server
