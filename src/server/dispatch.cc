@@ -281,7 +281,10 @@ void Core::Impl::batch(const Step& step, Conn& conn, const Ref& ref, const c::Ba
   const auto forbidden = [](std::string_view name) {
     return name == "CNN" || name == "SINFO" || name == "DCNN" || name == "ENROL" || name == "BATCH";
   };
-  for (wire::Elements each(cmd.cmds); !each.done();) {
+  // All of it is looked at before any of it is done.
+  const std::span<wire::Element> elements = arena.make<wire::Element>(cmd.cmds.count);
+  wire::Elements each(cmd.cmds);
+  for (wire::Element& element : elements) {
     const auto e = each.next();
     if (!e || forbidden(e->cmd)) {
       conn.meter.charge(step.now.tick, config.rates, Rate::plain, 1, octets);
@@ -290,12 +293,14 @@ void Core::Impl::batch(const Step& step, Conn& conn, const Ref& ref, const c::Ba
                 "send those alone.");
       return;
     }
+    element = *e;
   }
   std::uint64_t index = 0;
   const std::size_t share = octets / cmd.cmds.count;
-  for (wire::Elements each(cmd.cmds); !each.done() && !conn.closing; ++index) {
-    const auto e = each.next();
-    decode(step, conn, {ref.nonce, e->cmd, index}, e->map, share);
+  for (const wire::Element& element : elements) {
+    if (conn.closing) break;
+    decode(step, conn, {ref.nonce, element.cmd, index}, element.map, share);
+    ++index;
   }
 }
 

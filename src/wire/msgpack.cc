@@ -7,53 +7,9 @@
 namespace moot::wire {
 namespace {
 
-// What the first octet of a value announces.
-enum class Kind : std::uint8_t {
-  bad,
-  nil,
-  boolean,
-  fixint,
-  uint,
-  sint,
-  negative,
-  str,
-  bin,
-  array,
-  map
-};
-struct Head {
-  Kind kind = Kind::bad;
-  std::uint8_t extra = 0;  // octets of length or value that follow the tag
-};
-
-constexpr std::array<Head, 256> kHeads = [] {
-  std::array<Head, 256> t{};
-  const auto span = [&t](unsigned from, unsigned to, Head h) {
-    for (unsigned i = from; i <= to; ++i) t[i] = h;
-  };
-  span(0x00, 0x7f, {Kind::fixint, 0});
-  span(0x80, 0x8f, {Kind::map, 0});
-  span(0x90, 0x9f, {Kind::array, 0});
-  span(0xa0, 0xbf, {Kind::str, 0});
-  t[0xc0] = {Kind::nil, 0};
-  span(0xc2, 0xc3, {Kind::boolean, 0});
-  for (std::uint8_t i = 0; i < 3; ++i) {
-    const auto width = static_cast<std::uint8_t>(1 << i);
-    t[0xc4u + i] = {Kind::bin, width};
-    t[0xd9u + i] = {Kind::str, width};
-  }
-  for (std::uint8_t i = 0; i < 4; ++i) {
-    const auto width = static_cast<std::uint8_t>(1 << i);
-    t[0xccu + i] = {Kind::uint, width};
-    t[0xd0u + i] = {Kind::sint, width};
-  }
-  t[0xdc] = {Kind::array, 2};
-  t[0xdd] = {Kind::array, 4};
-  t[0xde] = {Kind::map, 2};
-  t[0xdf] = {Kind::map, 4};
-  span(0xe0, 0xff, {Kind::negative, 0});
-  return t;
-}();
+using detail::Head;
+using detail::kHeads;
+using detail::Kind;
 
 // One open container on the way down.
 struct Level {
@@ -62,10 +18,16 @@ struct Level {
   std::uint8_t keys = 0;  // of a map: already seen, in `Keys`
 };
 
-// The keys of one open map. A set bit says "maybe seen": most keys need no comparison.
+// The keys of one open map. A set bit says "maybe seen": most keys need no comparison. Nothing is
+// initialised, on purpose: all levels together are 8 KiB, which would be written for every frame.
+// `maybe` is set when a map opens, `seen` below the count of keys.
 struct Keys {
-  std::uint64_t maybe = 0;
-  std::array<Bytes, limits::kMapKeysMax> seen;
+  struct Seen {
+    const std::uint8_t* at;
+    std::uint32_t size;
+  };
+  std::uint64_t maybe;
+  std::array<Seen, limits::kMapKeysMax> seen;
 
   bool add(Bytes key, std::uint8_t count) {
     const unsigned hash =
@@ -75,11 +37,11 @@ struct Keys {
     const std::uint64_t bit = 1ull << (hash & 63u);
     if ((maybe & bit) != 0) {
       for (std::uint8_t i = 0; i < count; ++i) {
-        if (equal(seen[i], key)) return false;
+        if (equal({seen[i].at, seen[i].size}, key)) return false;
       }
     }
     maybe |= bit;
-    seen[count] = key;
+    seen[count] = {key.data(), static_cast<std::uint32_t>(key.size())};
     return true;
   }
 };
@@ -108,6 +70,17 @@ ProfileError check_text(Bytes text) {
   std::size_t i = 0;
   const std::size_t n = text.size();
   while (i < n) {
+    // Eight octets of ASCII without NUL: no top bit set, and none appears when each is taken from
+    // 0x80.
+    if (n - i >= 8) {
+      std::uint64_t word = 0;
+      std::memcpy(&word, text.data() + i, 8);
+      constexpr std::uint64_t kTops = 0x8080808080808080;
+      if ((word & kTops) == 0 && ((kTops - word) & kTops) == 0) {
+        i += 8;
+        continue;
+      }
+    }
     const std::uint8_t b = text[i];
     if (b < 0x80) {
       if (b == 0) return ProfileError::nul_in_string;
@@ -212,50 +185,6 @@ ProfileError validate(Bytes in) {
 
   return at == in.size() ? ok : trailing_bytes;
 }
-
-Type Reader::type() const {
-  MOOT_CHECK(p_ != end_);
-  switch (kHeads[*p_].kind) {
-    case Kind::nil:
-      return Type::nil;
-    case Kind::boolean:
-      return Type::boolean;
-    case Kind::str:
-      return Type::str;
-    case Kind::bin:
-      return Type::bin;
-    case Kind::array:
-      return Type::array;
-    case Kind::map:
-      return Type::map;
-    default:
-      return Type::uint;
-  }
-}
-
-std::uint64_t Reader::uint() {
-  const std::uint8_t tag = *p_++;
-  return kHeads[tag].kind == Kind::fixint ? tag : be(kHeads[tag].extra);
-}
-
-std::string_view Reader::str() {
-  const std::uint8_t tag = *p_++;
-  // At most four octets of length: they fit everywhere.
-  const std::uint64_t n = kHeads[tag].extra == 0 ? tag & 0x1fu : be(kHeads[tag].extra);
-  return as_text(take(static_cast<std::size_t>(n)));
-}
-
-Bytes Reader::bin() {
-  const std::uint8_t tag = *p_++;
-  return take(static_cast<std::size_t>(be(kHeads[tag].extra)));
-}
-
-std::uint32_t Reader::array() {
-  const std::uint8_t tag = *p_++;
-  return kHeads[tag].extra == 0 ? tag & 0x0fu : static_cast<std::uint32_t>(be(kHeads[tag].extra));
-}
-
-std::uint32_t Reader::map() { return array(); }
 
 void Reader::skip() {
   std::uint64_t left = 1;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
@@ -39,6 +40,57 @@ ProfileError check_text(Bytes text);
 
 enum class Type : std::uint8_t { nil, boolean, uint, str, bin, array, map };
 
+namespace detail {
+// What the first octet of a value announces.
+enum class Kind : std::uint8_t {
+  bad,
+  nil,
+  boolean,
+  fixint,
+  uint,
+  sint,
+  negative,
+  str,
+  bin,
+  array,
+  map
+};
+struct Head {
+  Kind kind = Kind::bad;
+  std::uint8_t extra = 0;  // octets of length or value that follow the tag
+  Type type = Type::uint;  // what a reader sees of it
+};
+
+inline constexpr std::array<Head, 256> kHeads = [] {
+  std::array<Head, 256> t{};
+  const auto span = [&t](unsigned from, unsigned to, Head h) {
+    for (unsigned i = from; i <= to; ++i) t[i] = h;
+  };
+  span(0x00, 0x7f, {Kind::fixint, 0, Type::uint});
+  span(0x80, 0x8f, {Kind::map, 0, Type::map});
+  span(0x90, 0x9f, {Kind::array, 0, Type::array});
+  span(0xa0, 0xbf, {Kind::str, 0, Type::str});
+  t[0xc0] = {Kind::nil, 0, Type::nil};
+  span(0xc2, 0xc3, {Kind::boolean, 0, Type::boolean});
+  for (std::uint8_t i = 0; i < 3; ++i) {
+    const auto width = static_cast<std::uint8_t>(1 << i);
+    t[0xc4u + i] = {Kind::bin, width, Type::bin};
+    t[0xd9u + i] = {Kind::str, width, Type::str};
+  }
+  for (std::uint8_t i = 0; i < 4; ++i) {
+    const auto width = static_cast<std::uint8_t>(1 << i);
+    t[0xccu + i] = {Kind::uint, width, Type::uint};
+    t[0xd0u + i] = {Kind::sint, width, Type::uint};
+  }
+  t[0xdc] = {Kind::array, 2, Type::array};
+  t[0xdd] = {Kind::array, 4, Type::array};
+  t[0xde] = {Kind::map, 2, Type::map};
+  t[0xdf] = {Kind::map, 4, Type::map};
+  span(0xe0, 0xff, {Kind::negative, 0, Type::uint});
+  return t;
+}();
+}  // namespace detail
+
 // Walks values that `validate` accepted. REQUIRES everywhere: the octets passed `validate` and the
 // value at hand has the type asked for (see `type`).
 class Reader {
@@ -48,16 +100,35 @@ class Reader {
   bool done() const { return p_ == end_; }
   const std::uint8_t* at() const { return p_; }
   Bytes rest() const { return {p_, static_cast<std::size_t>(end_ - p_)}; }
-  Type type() const;
+  Type type() const {
+    MOOT_CHECK(p_ != end_);
+    return detail::kHeads[*p_].type;
+  }
 
   void nil() { ++p_; }
   bool boolean() { return *p_++ == 0xc3; }
-  std::uint64_t uint();
-  std::string_view str();
-  Bytes bin();
-  std::uint32_t array();  // the number of values that follow
-  std::uint32_t map();    // the number of pairs that follow
-  void skip();            // one whole value
+  std::uint64_t uint() {
+    const std::uint8_t tag = *p_++;
+    return tag < 0x80 ? tag : be(detail::kHeads[tag].extra);
+  }
+  std::string_view str() {
+    const std::uint8_t tag = *p_++;
+    // At most four octets of length: they fit everywhere.
+    const unsigned extra = detail::kHeads[tag].extra;
+    return as_text(take(static_cast<std::size_t>(extra == 0 ? tag & 0x1fu : be(extra))));
+  }
+  Bytes bin() {
+    const std::uint8_t tag = *p_++;
+    return take(static_cast<std::size_t>(be(detail::kHeads[tag].extra)));
+  }
+  // The number of values that follow.
+  std::uint32_t array() {
+    const std::uint8_t tag = *p_++;
+    const unsigned extra = detail::kHeads[tag].extra;
+    return extra == 0 ? tag & 0x0fu : static_cast<std::uint32_t>(be(extra));
+  }
+  std::uint32_t map() { return array(); }  // the number of pairs that follow
+  void skip();                             // one whole value
 
  private:
   std::uint64_t be(unsigned n) {
