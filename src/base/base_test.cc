@@ -1,6 +1,10 @@
 #include <gtest/gtest.h>
 
+#include <map>
+#include <optional>
+
 #include "base/hex.h"
+#include "base/slot_table.h"
 #include "base/utf8.h"
 
 namespace moot {
@@ -25,6 +29,64 @@ TEST(Base64Url, RoundTripsEveryLengthAndHasOneTextPerValue) {
   EXPECT_EQ(unbase64url("-_9"), std::nullopt) << "left-over bits set";
   EXPECT_EQ(unbase64url("a"), std::nullopt);
   EXPECT_EQ(unbase64url("ab+="), std::nullopt);
+}
+
+// Keys whose hashes meet: every chain of the index is long, and crosses its end.
+struct FewHashes {
+  std::uint64_t operator()(unsigned key) const { return key % 5 * 0x33333333; }
+};
+struct Recycled {
+  unsigned value = 0;
+  void recycle(bool) { value = 0; }
+};
+
+TEST(SlotTable, IsAMapUnderRandomOperations) {
+  std::uint64_t random = 1;
+  const auto below = [&random](std::uint64_t n) {
+    random = random * 6364136223846793005u + 1442695040888963407u;
+    return static_cast<unsigned>((random >> 33) % n);
+  };
+  using Table = SlotTable<unsigned, Recycled, FewHashes>;
+  Table table;
+  std::map<unsigned, std::pair<unsigned, Table::Handle>> naive;
+  std::optional<Table::Handle> gone;
+  for (unsigned step = 1; step <= 20'000; ++step) {
+    const unsigned key = below(60);
+    if (below(2) == 0) {
+      Table::Entry& e = table.get(key);
+      const auto [at, fresh] = naive.try_emplace(key, std::pair(step, e.handle()));
+      if (fresh) {
+        ASSERT_EQ(e.value.value, 0u) << "a slot was not recycled";
+        e.value.value = step;
+      }
+    } else if (Table::Entry* e = table.find(key)) {
+      gone = e->handle();
+      table.erase(*e);
+      naive.erase(key);
+    }
+    ASSERT_EQ(table.size(), naive.size());
+    if (gone) {
+      ASSERT_EQ(table.at(*gone), nullptr) << "a handle outlived its entry";
+    }
+    for (unsigned k = 0; k < 60; ++k) {
+      const auto at = naive.find(k);
+      Table::Entry* e = table.find(k);
+      ASSERT_EQ(e != nullptr, at != naive.end()) << k << " at " << step;
+      if (e == nullptr) continue;
+      ASSERT_EQ(e->value.value, at->second.first);
+      ASSERT_EQ(table.at(at->second.second), e) << "a handle finds what it named";
+    }
+  }
+  std::size_t seen = 0;
+  table.for_each([&](const Table::Entry& e) { seen += naive.contains(e.key) ? 1 : 0; });
+  EXPECT_EQ(seen, naive.size());
+}
+
+TEST(SlotTable, AHandleOfNothingFindsNothing) {
+  SlotTable<unsigned, Recycled, FewHashes> table;
+  EXPECT_EQ(table.at({}), nullptr);
+  table.erase(table.get(1));
+  EXPECT_EQ(table.at({}), nullptr);
 }
 
 TEST(Utf8, EveryCodePointRoundTripsAtItsLength) {

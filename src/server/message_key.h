@@ -2,8 +2,8 @@
 
 #include <compare>
 #include <cstddef>
-#include <functional>
 
+#include "base/slot_table.h"
 #include "model/ids.h"
 
 namespace moot::server {
@@ -15,9 +15,15 @@ struct MessageKey {
   friend auto operator<=>(const MessageKey&, const MessageKey&) = default;
 };
 
+struct UserHash {
+  std::uint64_t operator()(const UserId& u) const { return hash_octets(as_bytes(u.str())); }
+};
+struct MsgIdHash {
+  std::uint64_t operator()(const MsgId& id) const { return hash_octets(id.bytes()); }
+};
 struct MessageKeyHash {
-  std::size_t operator()(const MessageKey& k) const {
-    return std::hash<UserId>{}(k.author) ^ std::hash<MsgId>{}(k.id);
+  std::uint64_t operator()(const MessageKey& k) const {
+    return hash_octets(k.id.bytes(), UserHash{}(k.author));
   }
 };
 

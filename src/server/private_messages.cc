@@ -9,10 +9,26 @@ namespace moot::server {
 namespace {
 
 constexpr Millis kSweepEvery{60'000};
+// What a message leaves behind for the next one in its place: a body of usual size.
+constexpr std::size_t kBodyKept = 1'024;
 
 Octets<8, ContentTag> content_of(Bytes body) { return Octets<8, ContentTag>::of(sha3_256(body)); }
 
 }  // namespace
+
+void PrivateMessages::Message::recycle(bool keep_memory) {
+  ByteBuf body_memory;
+  std::vector<Copy> copies_memory;
+  if (keep_memory && body.capacity() <= kBodyKept) {
+    body_memory.swap(body);
+    copies_memory.swap(copies);
+  }
+  *this = {};
+  body_memory.clear();
+  copies_memory.clear();
+  body.swap(body_memory);
+  copies.swap(copies_memory);
+}
 
 PrivateMessages::PrivateMessages(const PrivateLimits& limits, const Accounts& accounts,
                                  ConnTable& conns, const ServerSnapshot& stored, Now now)
@@ -24,7 +40,7 @@ PrivateMessages::PrivateMessages(const PrivateLimits& limits, const Accounts& ac
       sweep_at_(now.tick) {
   for (const OfflineCopy& c : stored.offline) {
     const Key key{c.author, c.msg_id};
-    Message& m = messages_[key];
+    Message& m = messages_.get(key).value;
     const bool before = counts(m);
     if (m.copies.empty()) {
       m.recipient = c.recipient;
@@ -36,7 +52,7 @@ PrivateMessages::PrivateMessages(const PrivateLimits& limits, const Accounts& ac
     m.copies.push_back({c.kid, c.own, true});
     ++stored_for_[c.kid];
     if (c.own) own_.stored(c.kid, key, m.bytes);
-    recount(key, m, before);
+    recount(m, before);
   }
 }
 
@@ -60,17 +76,18 @@ bool PrivateMessages::counts(const Message& m) const {
   return std::ranges::any_of(m.copies, [](const Copy& c) { return !c.own; });
 }
 
-void PrivateMessages::recount(const Key&, const Message& m, bool counted_before) {
+void PrivateMessages::recount(const Message& m, bool counted_before) {
   const bool now_counts = counts(m);
   if (now_counts == counted_before) return;
-  Usage& u = usage_[m.recipient];
+  auto& queue = usage_.get(m.recipient);
+  Queue& u = queue.value;
   if (now_counts) {
     ++u.messages;
     u.bytes += m.bytes;
   } else {
     --u.messages;
     u.bytes -= m.bytes;
-    if (u.messages == 0) usage_.erase(m.recipient);
+    if (u.messages == 0) usage_.erase(queue);
   }
 }
 
@@ -103,9 +120,9 @@ bool PrivateMessages::refuse_new(const Step& step, const Conn& from, const Ref& 
                   : "The recipient is not connected and this server keeps no messages; try "
                     "later.");
   }
-  const auto it = usage_.find(cmd.to);
-  if (it != usage_.end() && (it->second.messages >= limits_.messages ||
-                             it->second.bytes + cmd.msg.size() > limits_.bytes)) {
+  const auto* queue = usage_.find(cmd.to);
+  if (queue != nullptr && (queue->value.messages >= limits_.messages ||
+                           queue->value.bytes + cmd.msg.size() > limits_.bytes)) {
     return no(Errc::queue_full,
               "The recipient's queue is full; the message stays with you, try again later.");
   }
@@ -121,17 +138,15 @@ bool PrivateMessages::resent(const Step& step, Conn& from, const Ref& ref, const
     return true;
   };
   const std::size_t tag = tag_of(cmd.msg, cmd.to);
-  if (const auto it = recent_.find(from.user); it != recent_.end()) {
-    if (const auto old = it->second.tags.find(cmd.msg_id); old != it->second.tags.end()) {
-      if (old->second != 0 && old->second != tag) return conflict();
-      confirm(step, from.user, cmd.msg_id, cmd.to, {});
-      return true;
-    }
+  if (const auto old = recent_.tag(from.user, cmd.msg_id)) {
+    if (*old != 0 && *old != tag) return conflict();
+    confirm(step, from.user, cmd.msg_id, cmd.to, {});
+    return true;
   }
   const Key key{from.user, cmd.msg_id};
-  const auto it = messages_.find(key);
-  if (it == messages_.end()) return false;
-  Message& m = it->second;
+  auto* const known = messages_.find(key);
+  if (known == nullptr) return false;
+  Message& m = known->value;
   const bool same =
       m.recipient == cmd.to && (m.tag != 0 ? m.tag == tag : m.content == content_of(cmd.msg));
   if (!same) return conflict();
@@ -170,7 +185,8 @@ void PrivateMessages::pv_msg(const Step& step, Conn& from, const Ref& ref, const
   if (refuse_new(step, from, ref, cmd)) return;
 
   const Key key{from.user, cmd.msg_id};
-  Message& m = messages_[key];
+  Messages::Entry& entry = messages_.get(key);
+  Message& m = entry.value;
   m.recipient = cmd.to;
   m.bytes = static_cast<std::uint32_t>(cmd.msg.size());
   m.tag = tag_of(cmd.msg, cmd.to);
@@ -182,7 +198,7 @@ void PrivateMessages::pv_msg(const Step& step, Conn& from, const Ref& ref, const
       if (kid != from.kid) m.copies.push_back({kid, true, false});
     }
   }
-  recount(key, m, false);
+  recount(m, false);
   m.body.assign(cmd.msg.begin(), cmd.msg.end());
   relay(step, key, m, cmd.msg);
   if (!limits_.keep) return;
@@ -194,9 +210,9 @@ void PrivateMessages::pv_msg(const Step& step, Conn& from, const Ref& ref, const
   }
   from.barrier = std::max(from.barrier, m.stored);
   if (std::ranges::all_of(m.copies, &Copy::stored)) {
-    m.body = {};
+    m.body = ByteBuf();
   } else {
-    unsettled_.emplace_back(step.now.tick, key);
+    unsettled_.emplace_back(step.now.tick, entry.handle());
   }
 }
 
@@ -244,10 +260,11 @@ void PrivateMessages::store(const Step& step, const Key& key, Message& m, Copy& 
 
 void PrivateMessages::make_room(const Step& step, const Kid& kid) {
   while (const auto oldest = own_.over(kid, {limits_.messages, limits_.bytes})) {
-    Message& m = messages_.at(*oldest);
+    Messages::Entry& entry = *messages_.find(*oldest);
+    Message& m = entry.value;
     const auto copy = std::ranges::find(m.copies, kid, &Copy::kid);
-    drop_copy(step, *oldest, m, static_cast<std::size_t>(copy - m.copies.begin()));
-    finished(step, *oldest);
+    drop_copy(step, entry.key, m, static_cast<std::size_t>(copy - m.copies.begin()));
+    finished(step, entry);
   }
 }
 
@@ -256,16 +273,15 @@ Ticket PrivateMessages::store_all(const Step& step, const Key& key, Message& m) 
   for (Copy& copy : m.copies) {
     if (!copy.stored) store(step, key, m, copy);
   }
-  m.body = {};
+  m.body = ByteBuf();
   return m.stored;
 }
 
 void PrivateMessages::ack_msg(const Step& step, Conn& from, const Ref& ref, const c::AckMsg& cmd) {
   const Key key{cmd.from, cmd.msg_id};
-  const auto it = messages_.find(key);
-  if (it == messages_.end()) {
-    const auto recent = recent_.find(cmd.from);
-    if (recent != recent_.end() && recent->second.tags.contains(cmd.msg_id)) return;
+  auto* const entry = messages_.find(key);
+  if (entry == nullptr) {
+    if (recent_.tag(cmd.from, cmd.msg_id)) return;
     // What was relayed before a restart is not known any more (protocol.md 6.2).
     if (step.now.tick - started_ < limits::kRecentMemory &&
         accounts_.present(cmd.from) != nullptr) {
@@ -276,7 +292,7 @@ void PrivateMessages::ack_msg(const Step& step, Conn& from, const Ref& ref, cons
              {.id = cmd.msg_id});
     return;
   }
-  Message& m = it->second;
+  Message& m = entry->value;
   const auto copy = std::ranges::find(m.copies, from.kid, &Copy::kid);
   if (copy == m.copies.end()) {
     if (m.recipient == from.user || cmd.from == from.user) return;  // acknowledged before
@@ -292,7 +308,7 @@ void PrivateMessages::ack_msg(const Step& step, Conn& from, const Ref& ref, cons
     confirm(step, key.author, key.id, from.user,
             m.copies.empty() ? Ticket{} : store_all(step, key, m));
   }
-  finished(step, key);
+  finished(step, *entry);
   backlogs_.acknowledged(step, from);
 }
 
@@ -306,29 +322,18 @@ void PrivateMessages::drop_copy(const Step& step, const Key& key, Message& m, st
     if (--n->second == 0) stored_for_.erase(n);
     if (copy.own) own_.dropped(copy.kid, key, m.bytes);
   }
-  recount(key, m, before);
+  recount(m, before);
 }
 
 // Forgets a message that nobody waits for any more; one that was confirmed is remembered a while.
-void PrivateMessages::finished(const Step& step, const Key& key) {
-  const auto it = messages_.find(key);
-  const bool waited_for = it->second.acked ? !it->second.copies.empty() : counts(it->second);
+void PrivateMessages::finished(const Step& step, Messages::Entry& entry) {
+  Message& m = entry.value;
+  const bool waited_for = m.acked ? !m.copies.empty() : counts(m);
   if (waited_for) return;
-  while (!it->second.copies.empty()) drop_copy(step, key, it->second, 0);
-  if (it->second.acked) remember(step, key.author, key.id, it->second.tag);
-  by_age_.erase({it->second.aged, key});
-  messages_.erase(it);
-}
-
-void PrivateMessages::remember(const Step& step, const UserId& author, const MsgId& id,
-                               std::size_t tag) {
-  Recent& r = recent_[author];
-  if (!r.tags.emplace(id, tag).second) return;
-  r.order.emplace_back(step.now.tick, id);
-  if (r.order.size() > limits::kRecentAckedPerAuthor) {
-    r.tags.erase(r.order.front().second);
-    r.order.pop_front();
-  }
+  while (!m.copies.empty()) drop_copy(step, entry.key, m, 0);
+  if (m.acked) recent_.put(step.now.tick, entry.key.author, entry.key.id, m.tag);
+  if (m.aged != UnixMs{}) by_age_.erase({m.aged, entry.key});
+  messages_.erase(entry);
 }
 
 void PrivateMessages::confirm(const Step& step, const UserId& author, const MsgId& id,
@@ -348,25 +353,24 @@ void PrivateMessages::connected(const Step& step, Conn& conn) {
 
 void PrivateMessages::page(const Step& step, Conn& conn, const OfflinePage& page) {
   backlogs_.page(step, conn, page, [&](const OfflineCopy& c) {
-    const auto m = messages_.find({c.author, c.msg_id});
-    return m != messages_.end() && has_copy(m->second, conn.kid);
+    const auto* entry = messages_.find({c.author, c.msg_id});
+    return entry != nullptr && has_copy(entry->value, conn.kid);
   });
 }
 
 Ticket PrivateMessages::settle(const Step& step, const Conn& conn) {
   Ticket t;
-  for (const auto& [at, key] : unsettled_) {
-    const auto it = messages_.find(key);
-    if (it != messages_.end() && it->second.origin == conn.id)
-      t = std::max(t, store_all(step, key, it->second));
+  for (const auto& [at, handle] : unsettled_) {
+    auto* const entry = messages_.at(handle);
+    if (entry != nullptr && entry->value.origin == conn.id)
+      t = std::max(t, store_all(step, entry->key, entry->value));
   }
   return t;
 }
 
 void PrivateMessages::settle_all(const Step& step) {
-  for (const auto& [at, key] : unsettled_) {
-    if (const auto it = messages_.find(key); it != messages_.end())
-      store_all(step, key, it->second);
+  for (const auto& [at, handle] : unsettled_) {
+    if (auto* const entry = messages_.at(handle)) store_all(step, entry->key, entry->value);
   }
   unsettled_.clear();
 }
@@ -378,11 +382,11 @@ void PrivateMessages::disconnected(const Step& step, const Conn& conn) {
     drop_copies(step, conn.kid, false);
     return;
   }
-  for (const auto& [at, key] : unsettled_) {
-    const auto it = messages_.find(key);
-    if (it == messages_.end()) continue;
-    Message& m = it->second;
-    if (m.origin == conn.id || has_copy(m, conn.kid)) store_all(step, key, m);
+  for (const auto& [at, handle] : unsettled_) {
+    auto* const entry = messages_.at(handle);
+    if (entry == nullptr) continue;
+    Message& m = entry->value;
+    if (m.origin == conn.id || has_copy(m, conn.kid)) store_all(step, entry->key, m);
   }
 }
 
@@ -392,34 +396,36 @@ void PrivateMessages::credential_gone(const Step& step, const Kid& kid) {
 
 void PrivateMessages::drop_copies(const Step& step, const Kid& kid, bool stored_too) {
   std::vector<Key> touched;
-  for (auto& [key, m] : messages_) {
-    const auto copy = std::ranges::find(m.copies, kid, &Copy::kid);
-    if (copy != m.copies.end() && (stored_too || !copy->stored)) touched.push_back(key);
-  }
+  messages_.for_each([&](const Messages::Entry& e) {
+    const auto copy = std::ranges::find(e.value.copies, kid, &Copy::kid);
+    if (copy != e.value.copies.end() && (stored_too || !copy->stored)) touched.push_back(e.key);
+  });
   std::ranges::sort(touched, {}, [](const Key& k) { return std::pair(k.author, k.id); });
   for (const Key& key : touched) {
-    Message& m = messages_.at(key);
+    Messages::Entry& entry = *messages_.find(key);
+    Message& m = entry.value;
     const auto copy = std::ranges::find(m.copies, kid, &Copy::kid);
     drop_copy(step, key, m, static_cast<std::size_t>(copy - m.copies.begin()));
-    finished(step, key);
+    finished(step, entry);
   }
 }
 
 void PrivateMessages::user_removed(const Step& step, const UserId& user) {
   std::vector<Key> touched;
-  for (auto& [key, m] : messages_) {
-    if (m.recipient == user || key.author == user) touched.push_back(key);
-  }
+  messages_.for_each([&](const Messages::Entry& e) {
+    if (e.value.recipient == user || e.key.author == user) touched.push_back(e.key);
+  });
   std::ranges::sort(touched, {}, [](const Key& k) { return std::pair(k.author, k.id); });
   for (const Key& key : touched) {
-    Message& m = messages_.at(key);
+    Messages::Entry& entry = *messages_.find(key);
+    Message& m = entry.value;
     for (std::size_t i = m.copies.size(); i-- > 0;) {
       // What a removed author wrote still reaches its recipient; what was for him does not stay.
       if (m.recipient == user || m.copies[i].own) drop_copy(step, key, m, i);
     }
-    finished(step, key);
+    finished(step, entry);
   }
-  recent_.erase(user);
+  recent_.forget(user);
   notices_.user_removed(user);
 }
 
@@ -428,13 +434,14 @@ void PrivateMessages::expire(const Step& step) {
   while (!by_age_.empty() && by_age_.begin()->first.ms + age <= step.now.wall.ms) {
     const Key key = by_age_.begin()->second;
     by_age_.erase(by_age_.begin());
-    Message& m = messages_.at(key);
+    Messages::Entry& entry = *messages_.find(key);
+    Message& m = entry.value;
     m.aged = {};
     if (std::ranges::none_of(m.copies, &Copy::stored)) continue;
     const bool unread = !m.acked && counts(m);
     const UserId recipient = m.recipient;
     while (!m.copies.empty()) drop_copy(step, key, m, m.copies.size() - 1);
-    finished(step, key);
+    finished(step, entry);
     if (!unread) continue;
     const auto& to = conns_.of(key.author);
     if (to.empty()) {
@@ -444,14 +451,7 @@ void PrivateMessages::expire(const Step& step) {
       step.send(to, nobody_read(key.id));
     }
   }
-  for (auto it = recent_.begin(); it != recent_.end();) {
-    Recent& r = it->second;
-    while (!r.order.empty() && step.now.tick - r.order.front().first >= limits::kRecentMemory) {
-      r.tags.erase(r.order.front().second);
-      r.order.pop_front();
-    }
-    it = r.order.empty() ? recent_.erase(it) : std::next(it);
-  }
+  recent_.expire(step.now.tick);
 }
 
 std::optional<Tick> PrivateMessages::next_deadline() const {
@@ -463,10 +463,9 @@ std::optional<Tick> PrivateMessages::next_deadline() const {
 void PrivateMessages::tick(const Step& step) {
   while (!unsettled_.empty() &&
          step.now.tick - unsettled_.front().first >= limits::kUnackedStoreAfter) {
-    const Key key = unsettled_.front().second;
+    auto* const entry = messages_.at(unsettled_.front().second);
     unsettled_.pop_front();
-    if (const auto it = messages_.find(key); it != messages_.end())
-      store_all(step, key, it->second);
+    if (entry != nullptr) store_all(step, entry->key, entry->value);
   }
   if (step.now.tick >= sweep_at_) {
     sweep_at_ = step.now.tick + kSweepEvery;
@@ -478,9 +477,10 @@ void PrivateMessages::check_invariants() const {
   std::map<UserId, Usage> usage;
   std::map<Kid, std::size_t> stored;
   std::map<Kid, Usage> own;
-  for (const auto& [key, m] : messages_) {
+  messages_.for_each([&](const Messages::Entry& e) {
+    const Message& m = e.value;
     MOOT_CHECK(!m.copies.empty());
-    MOOT_CHECK(m.aged == UnixMs{} || by_age_.contains({m.aged, key}));
+    MOOT_CHECK(m.aged == UnixMs{} || by_age_.contains({m.aged, e.key}));
     if (counts(m)) {
       ++usage[m.recipient].messages;
       usage[m.recipient].bytes += m.bytes;
@@ -493,13 +493,15 @@ void PrivateMessages::check_invariants() const {
       }
       MOOT_CHECK(c.stored || !m.body.empty());
     }
-  }
+  });
   MOOT_CHECK(stored == stored_for_);
   MOOT_CHECK(own == own_.usage());
   MOOT_CHECK(by_age_.size() <= messages_.size());
   MOOT_CHECK(usage.size() == usage_.size());
   for (const auto& [user, u] : usage) {
-    MOOT_CHECK(usage_.at(user).messages == u.messages && usage_.at(user).bytes == u.bytes);
+    const auto* queue = usage_.find(user);
+    MOOT_CHECK(queue != nullptr && queue->value.messages == u.messages &&
+               queue->value.bytes == u.bytes);
   }
 }
 

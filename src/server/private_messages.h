@@ -4,9 +4,9 @@
 #include <map>
 #include <optional>
 #include <set>
-#include <unordered_map>
 #include <vector>
 
+#include "base/slot_table.h"
 #include "model/commands.h"
 #include "server/accounts.h"
 #include "server/backlogs.h"
@@ -15,6 +15,7 @@
 #include "server/message_key.h"
 #include "server/offline_page.h"
 #include "server/own_copies.h"
+#include "server/recent_acks.h"
 
 namespace moot::server {
 
@@ -83,13 +84,14 @@ class PrivateMessages {
     Ticket stored;  // covers the copies on disk
     UnixMs aged;    // its time in `by_age_`; 0: not there
     ConnId origin;
+
+    void recycle(bool keep_memory);
   };
-  // Acknowledged lately: enough to answer a resend (4,096 an author, 10 minutes).
-  struct Recent {
-    std::unordered_map<MsgId, std::size_t> tags;
-    std::deque<std::pair<Tick, MsgId>> order;
-  };
+  using Messages = SlotTable<Key, Message, MessageKeyHash>;
   using Usage = OwnCopies::Usage;
+  struct Queue : Usage {
+    void recycle(bool) { *this = {}; }
+  };
   bool refuse_new(const Step& step, const Conn& from, const Ref& ref, const c::PvMsg& cmd);
   bool resent(const Step& step, Conn& from, const Ref& ref, const c::PvMsg& cmd);
   void relay(const Step& step, const Key& key, Message& m, Bytes body);
@@ -99,14 +101,13 @@ class PrivateMessages {
   void confirm(const Step& step, const UserId& author, const MsgId& id, const UserId& by,
                Ticket after);
   void drop_copy(const Step& step, const Key& key, Message& m, std::size_t at);
-  void finished(const Step& step, const Key& key);
-  void remember(const Step& step, const UserId& author, const MsgId& id, std::size_t tag);
+  void finished(const Step& step, Messages::Entry& entry);
   void expire(const Step& step);
   void drop_copies(const Step& step, const Kid& kid, bool stored_too);
   bool here(const Kid& kid) const;
   static bool has_copy(const Message& m, const Kid& kid);
   bool counts(const Message& m) const;
-  void recount(const Key& key, const Message& m, bool counted_before);
+  void recount(const Message& m, bool counted_before);
   static std::size_t tag_of(Bytes body, const UserId& recipient);
 
   PrivateLimits limits_;
@@ -114,13 +115,13 @@ class PrivateMessages {
   ConnTable& conns_;
   Tick started_;
 
-  std::unordered_map<Key, Message, MessageKeyHash> messages_;
-  std::map<UserId, Usage> usage_;               // by recipient
-  std::map<Kid, std::size_t> stored_for_;       // copies on disk, by credential
-  OwnCopies own_;                               // those of them that are the owner's own
-  std::deque<std::pair<Tick, Key>> unsettled_;  // relayed within the last second
-  std::set<std::pair<UnixMs, Key>> by_age_;     // those that were stored, oldest first
-  std::map<UserId, Recent> recent_;             // by author
+  Messages messages_;
+  SlotTable<UserId, Queue, UserHash> usage_;  // by recipient
+  std::map<Kid, std::size_t> stored_for_;     // copies on disk, by credential
+  OwnCopies own_;                             // those of them that are the owner's own
+  std::deque<std::pair<Tick, Messages::Handle>> unsettled_;  // relayed within the last second
+  std::set<std::pair<UnixMs, Key>> by_age_;                  // those that were stored, oldest first
+  RecentAcks recent_;
   KeptNotices notices_;
   Backlogs backlogs_;
   Tick sweep_at_;

@@ -1,0 +1,59 @@
+#include "server/recent_acks.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+
+#include "model/limits.h"
+
+namespace moot::server {
+namespace {
+
+UserId user(std::string_view name) { return *UserId::parse(name); }
+MsgId id(std::uint32_t n) {
+  std::array<std::uint8_t, 10> random{};
+  put_be32(random.data() + 6, n);
+  return MsgId::make({1'700'000'000'000}, random);
+}
+
+TEST(RecentAcks, KnowsAMessageByItsAuthorAndId) {
+  RecentAcks acks;
+  acks.put({0}, user("ada"), id(1), 7);
+  acks.put({0}, user("ada"), id(1), 8);
+  EXPECT_EQ(acks.tag(user("ada"), id(1)), 7u) << "the first stays";
+  EXPECT_EQ(acks.tag(user("ben"), id(1)), std::nullopt);
+  EXPECT_EQ(acks.tag(user("ada"), id(2)), std::nullopt);
+  acks.forget(user("ada"));
+  EXPECT_EQ(acks.tag(user("ada"), id(1)), std::nullopt);
+}
+
+TEST(RecentAcks, TheOldestOfAnAuthorMakesRoom) {
+  RecentAcks acks;
+  constexpr auto kMost = static_cast<std::uint32_t>(limits::kRecentAckedPerAuthor);
+  acks.put({0}, user("ben"), id(0), 1);
+  for (std::uint32_t n = 0; n < 3 * kMost; ++n) {
+    acks.put({0}, user("ada"), id(n), n);
+    ASSERT_EQ(acks.tag(user("ada"), id(n)), n);
+    if (n < kMost) continue;
+    ASSERT_EQ(acks.tag(user("ada"), id(n - kMost)), std::nullopt) << n;
+    ASSERT_EQ(acks.tag(user("ada"), id(n - kMost + 1)), n - kMost + 1);
+  }
+  EXPECT_EQ(acks.tag(user("ben"), id(0)), 1u) << "a bound is an author's own";
+}
+
+TEST(RecentAcks, TimeForgetsWhatIsOldAndAnAuthorWithNothing) {
+  RecentAcks acks;
+  const Tick late = Tick{0} + limits::kRecentMemory;
+  acks.put({0}, user("ada"), id(1), 1);
+  acks.put({5}, user("ada"), id(2), 2);
+  acks.put({0}, user("ben"), id(3), 3);
+  acks.expire({late.ms - 1});
+  EXPECT_EQ(acks.tag(user("ada"), id(1)), 1u);
+  acks.expire(late);
+  EXPECT_EQ(acks.tag(user("ada"), id(1)), std::nullopt);
+  EXPECT_EQ(acks.tag(user("ada"), id(2)), 2u);
+  EXPECT_EQ(acks.authors(), 1u);
+}
+
+}  // namespace
+}  // namespace moot::server
