@@ -214,6 +214,17 @@ int print_version(bool json) {
   return kExitDone;
 }
 
+// A package sets MOOT_CONFIG, so that an operator's commands mean the server that it runs; whoever
+// names a configuration or a directory means another.
+void use_installed_config(ConfigSources& sources) {
+  const std::filesystem::path installed = MOOT_CONFIG;
+  std::error_code ignored;
+  if (sources.file.empty() && sources.data_dir.empty() && !installed.empty() &&
+      std::filesystem::exists(installed, ignored)) {
+    sources.file = installed;
+  }
+}
+
 int run(int argc, char** argv) {
   CLI::App app("mootd: the moot server", "mootd");
   Line line;
@@ -238,6 +249,7 @@ int run(int argc, char** argv) {
     std::fputs(app.help().c_str(), stderr);
     return kExitUsage;
   }
+  use_installed_config(line.sources);
   const auto config = read_config(line.sources);
   if (!config) {
     std::fprintf(stderr, "mootd: %s\n", config.error().message.c_str());
