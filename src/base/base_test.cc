@@ -2,6 +2,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 
 #include "base/hex.h"
 #include "base/slot_table.h"
@@ -110,6 +111,17 @@ TEST(Utf8, WhatIsNoUtf8IsOneOctet) {
     EXPECT_FALSE(got.valid);
     EXPECT_EQ(got.octets, 1u);
   }
+}
+
+// A client's ids of one millisecond differ by one, in their last octets.
+TEST(HashIndex, IdsThatCountUpBeginAtManyCells) {
+  std::set<std::uint32_t> homes;
+  ByteBuf id{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0};
+  for (unsigned last = 0; last < 256; ++last) {
+    id[15] = static_cast<std::uint8_t>(last);
+    homes.insert(HashIndex::fold(hash_octets(id)) & 255u);
+  }
+  EXPECT_GT(homes.size(), 128u);  // by chance 162
 }
 
 }  // namespace

@@ -41,6 +41,10 @@ class HashIndex {
  public:
   static constexpr std::uint32_t kNone = ~0u;
 
+  // What a cell keeps of a hash; its low bits say where. The upper half of a product knows every
+  // bit of its factor, the lower half does not: ids that count up would all begin at one cell.
+  static std::uint32_t fold(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32); }
+
   // The entry with this hash for which `same(entry)`; kNone: there is none.
   template <class Same>
   std::uint32_t find(std::uint64_t hash, Same same) const {
@@ -88,9 +92,6 @@ class HashIndex {
     std::uint32_t hash = 0;
     std::uint32_t entry = kNone;
   };
-  static std::uint32_t fold(std::uint64_t hash) {
-    return static_cast<std::uint32_t>(hash ^ hash >> 32);
-  }
   std::size_t mask() const { return cells_.size() - 1; }
   void put(Cell cell) {
     std::size_t i = cell.hash & mask();
