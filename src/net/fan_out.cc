@@ -31,6 +31,11 @@ Outbox& FanOut::box(unsigned thread) {
 
 std::unique_ptr<Outbox> FanOut::take(unsigned thread) { return std::move(boxes_[thread]); }
 
+bool FanOut::untaken() const {
+  return !ops.empty() || !fetches.empty() || !key_wishes.empty() ||
+         std::ranges::any_of(boxes_, [](const auto& b) { return b != nullptr; });
+}
+
 void FanOut::emit(const Out& out) {
   const unsigned thread = Worker::thread_of(out.conn);
   if (thread < threads_) box(thread).outs.push_back(out);

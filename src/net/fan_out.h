@@ -62,6 +62,8 @@ class FanOut : public server::Effects {
   // Everything up to `upto` is on disk: what waited for it leaves.
   void release(Ticket upto);
   std::unique_ptr<Outbox> take(unsigned thread);  // null: nothing
+  // Whether something waits for the shell: what a step asked for and nobody took yet.
+  bool untaken() const;
 
   HubTallies tallies;
   // For the shell, which takes and clears them.

@@ -111,6 +111,23 @@ TEST(FanOut, AnEndWaitsForItsTicketToo) {
   EXPECT_EQ(box->body(box->outs[0].piece).cmd, "DCNN");
 }
 
+TEST(FanOut, SaysWhetherAStepAskedForAnythingThatNobodyTook) {
+  FanOut fx(2);
+  EXPECT_FALSE(fx.untaken());
+  const ConnId to[] = {conn(1, 1)};
+  fx.send(to, removed("x"), {});
+  EXPECT_TRUE(fx.untaken());
+  EXPECT_EQ(fx.take(0), nullptr);
+  EXPECT_TRUE(fx.untaken()) << "the other thread's";
+  EXPECT_TRUE(fx.take(1));
+  EXPECT_FALSE(fx.untaken());
+  const Ticket t = fx.persist(op::DropReplays{});
+  EXPECT_TRUE(fx.untaken());
+  fx.ops.clear();
+  fx.send(to, removed("x"), t);
+  EXPECT_FALSE(fx.untaken()) << "it waits for the disk, not for the shell";
+}
+
 TEST(FanOut, WithoutThreadsNothingIsKept) {
   FanOut fx(0);
   const ConnId to[] = {conn(0, 1)};

@@ -289,6 +289,10 @@ void Server::turn() {
   }
   send_boxes();
   first_->flush();
+  // A connection that ended while it was written to was a step of the core as well. Its slot and
+  // its id are gone with it; what the step asked for belongs to the next turn, which must not wait
+  // for something else to happen.
+  if (hub_->effects().untaken()) first_->wake();
   const Ticket committed = hub_->effects().committed();
   admin_->committed(committed);
   store_watch_.turn(first_->now().tick, committed, hub_->all_committed());
