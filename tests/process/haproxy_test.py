@@ -262,10 +262,11 @@ class Haproxy(ProxyCase):
             except (FileNotFoundError, ConnectionRefusedError):
                 continue  # not started yet
             column = lines[0].split(",").index("check_status")
-            status = lines[1].split(",")[column]
+            # A leading "* " says that the next check is under way: the result is the last one's.
+            status = lines[1].split(",")[column].removeprefix("* ")
             if status not in ("", "INI"):
                 break
-        self.assertIn(status, ("L4OK", "L6OK", "* L4OK", "* L6OK"))
+        self.assertIn(status, ("L4OK", "L6OK"))
         self.assertEqual(self.refusals(), before)
 
     def test_WG_14_a_front_that_does_not_tell_the_cn(self):
