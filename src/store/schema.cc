@@ -86,7 +86,7 @@ Status upgrade(Db& db, const Schema& schema, std::uint32_t from, const char* vfs
   for (int i = 2; exists(copy) && i < kBackupNamesMax; ++i) {
     copy = db.path() + ".v" + std::to_string(from) + "." + std::to_string(i) + ".bak";
   }
-  const Status copied = copy_store(db.path(), vfs, copy);
+  const Status copied = copy_store(db.path(), vfs, copy, false);
   if (!copied) {
     return fail("The store " + db.path() +
                 " is of an older version, and the copy that an upgrade begins with failed. " +
@@ -167,7 +167,34 @@ Result<std::unique_ptr<Db>> check_store(const std::string& path, const Schema& s
   return db;
 }
 
-Status copy_store(const std::string& from, const char* vfs, const std::string& to) {
+namespace {
+
+// Between two looks at whether it is to end.
+constexpr int kCopiedPages = 1'024;
+
+// All of one state of `from`: without a read of its own around the steps, every write of others
+// would make the copy begin again.
+int copy_pages(Db& from, Db& to, const std::atomic<bool>& stop) {
+  from.exec("BEGIN");
+  {
+    Query first = from.query("SELECT count(*) FROM sqlite_schema");
+    first.next();
+  }
+  if (!from.ok()) return SQLITE_ERROR;
+  sqlite3_backup* copy = sqlite3_backup_init(to.raw(), "main", from.raw(), "main");
+  if (copy == nullptr) return SQLITE_ERROR;
+  int code = SQLITE_OK;
+  while (code == SQLITE_OK)
+    code = stop ? SQLITE_INTERRUPT : sqlite3_backup_step(copy, kCopiedPages);
+  sqlite3_backup_finish(copy);
+  from.exec("COMMIT");
+  return code;
+}
+
+}  // namespace
+
+Status copy_store(const std::string& from, const char* vfs, const std::string& to,
+                  const std::atomic<bool>& stop) {
   if (exists(to)) {
     return fail("The file " + to + " is there already: name another one or move it away.");
   }
@@ -182,11 +209,10 @@ Status copy_store(const std::string& from, const char* vfs, const std::string& t
     if (!source) return std::unexpected(source.error());
     auto target = Db::open(part, Db::Mode::create, nullptr);
     if (!target) return std::unexpected(target.error());
-    sqlite3_backup* copy = sqlite3_backup_init((*target)->raw(), "main", (*source)->raw(), "main");
-    int code = SQLITE_ERROR;
-    if (copy != nullptr) {
-      code = sqlite3_backup_step(copy, -1);
-      sqlite3_backup_finish(copy);
+    const int code = copy_pages(**source, **target, stop);
+    if (code == SQLITE_INTERRUPT) {
+      const Status removed = remove_synced(part);
+      return removed ? fail("The server stops; copy " + from + " once it is up again.") : removed;
     }
     if (code != SQLITE_DONE) {
       const Status removed = remove_synced(part);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <span>
@@ -36,8 +37,10 @@ Result<std::unique_ptr<Db>> open_reader(const std::string& dir, const char* vfs)
 // The version of an open store.
 std::uint32_t version_of(Db& db);
 
-// A whole copy of what is committed in `from`, as a new file with mode 0600, synced.
-Status copy_store(const std::string& from, const char* vfs, const std::string& to);
+// A whole copy of what is committed in `from`, as a new file with mode 0600, synced. Once `stop` is
+// true it ends with an error and leaves no file.
+Status copy_store(const std::string& from, const char* vfs, const std::string& to,
+                  const std::atomic<bool>& stop);
 
 extern const Schema kServerSchema;
 extern const Schema kClientSchema;

@@ -204,6 +204,10 @@ TEST(Backup, IsAWholeStoreOfItsOwnMadeWhileTheServerWorks) {
     const auto store = open_server(dir.path(), told);
     ASSERT_TRUE(store->backup(file));
     EXPECT_TRUE(holds(store->backup(file).error().message, "is there already"));
+    const std::string broken_off = file + ".not";
+    EXPECT_TRUE(holds(store->backup(broken_off, true).error().message, "once it is up again"));
+    EXPECT_FALSE(std::filesystem::exists(broken_off));
+    EXPECT_FALSE(std::filesystem::exists(broken_off + ".part"));
     store->submit(Ticket{1}, {op::PutAccount{{.id = user("late"), .name = "Late"}}});
     EXPECT_TRUE(told.wait(Ticket{1}));
   }

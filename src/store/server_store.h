@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -50,8 +51,8 @@ class ServerStore {
   Result<AuditReport> audit_verify();
 
   // A whole copy while the store runs; mode 0600, synced, never over an existing file. It holds
-  // sealed rows and no master key.
-  Status backup(const std::string& file);
+  // sealed rows and no master key. From any thread; once `stop` is true it ends with an error.
+  Status backup(const std::string& file, const std::atomic<bool>& stop = false);
 
   // A new master key: all that was sealed under the old one is sealed under the new one in one
   // transaction, then the key file is replaced. The old key is not needed afterwards; this process
