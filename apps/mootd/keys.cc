@@ -276,6 +276,8 @@ std::vector<Key> make_keys() {
                        [](Config& c) -> auto& { return core(c).rates.bytes_per_s; }));
   k.push_back(size_key("limits.bytes_burst", 1, kAny,
                        [](Config& c) -> auto& { return core(c).rates.bytes_burst; }));
+  k.push_back(size_key("limits.send_queues", limits::kSendQueueSoftBytes, kAny,
+                       [](Config& c) -> auto& { return c.server.live.send_queues_max; }));
   k.push_back(number_key("limits.conns_per_ip", 0, kAny,
                          [](Config& c) -> auto& { return c.server.live.sources.live_max; }));
   k.push_back(number_key("limits.conns_new_per_10min", 0, kAny,

@@ -1,9 +1,11 @@
 #include "net/admin.h"
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <ctime>
 #include <map>
+#include <memory>
 #include <set>
 #include <sstream>
 
@@ -31,12 +33,21 @@ struct Context {
   FanOut& fx() const { return hub.effects(); }
 };
 
-AdminResult failed(const Error& e) { return {AdminReply::failure(e.message), {}}; }
-AdminResult failed(std::string sentence) { return {AdminReply::failure(std::move(sentence)), {}}; }
+AdminResult replied(AdminReply reply, Ticket after = {}) {
+  AdminResult result;
+  result.reply = std::move(reply);
+  result.after = after;
+  return result;
+}
+AdminResult printed(std::string out) { return replied({0, std::move(out), {}, {}}); }
+AdminResult failed(const Error& e) { return replied(AdminReply::failure(e.message)); }
+AdminResult failed(std::string sentence) {
+  return replied(AdminReply::failure(std::move(sentence)));
+}
 
 AdminResult done(const Result<server::Core::Done>& result, std::string out) {
   if (!result) return failed(result.error());
-  return {{0, std::move(out), result->note, {}}, result->after};
+  return replied({0, std::move(out), result->note, {}}, result->after);
 }
 
 // Adds what a key file holds.
@@ -265,7 +276,7 @@ AdminResult channel_show(const Context& c) {
     return failed("There is no channel " + c.request.arg("channel") +
                   "; `mootd channel list` shows them.");
   }
-  return {{0, show_channel(*report, c.request.has("json")), {}, {}}, {}};
+  return printed(show_channel(*report, c.request.has("json")));
 }
 
 AdminResult channel_role(const Context& c) {
@@ -287,41 +298,68 @@ AdminResult channel_remove(const Context& c) {
 
 AdminResult said(const Status& ok, std::string out) {
   if (!ok) return failed(ok.error());
-  return {{0, std::move(out), {}, {}}, {}};
+  return printed(std::move(out));
 }
 
-AdminResult audit(const Context& c, std::string_view action, AdminResult result) {
+AdminResult audit(Hub& hub, std::string_view actor, std::string_view action, AdminResult result) {
   if (result.reply.code == 0) {
-    result.after = c.fx().persist(op::Audit{{.at = c.now().wall,
-                                             .actor = std::string(c.actor),
-                                             .action = std::string(action),
-                                             .account = {},
-                                             .kid = {},
-                                             .result = "done"}});
+    result.after = hub.effects().persist(op::Audit{{.at = hub.now().wall,
+                                                    .actor = std::string(actor),
+                                                    .action = std::string(action),
+                                                    .account = {},
+                                                    .kid = {},
+                                                    .result = "done"}});
   }
   return result;
 }
 
 AdminResult master_rotate(const Context& c) {
-  return audit(c, "master.rotate",
+  return audit(c.hub, c.actor, "master.rotate",
                said(c.hub.store().master_rotate(), "rotated the master key; back it up apart\n"));
 }
 
 AdminResult backup(const Context& c) {
-  return audit(
-      c, "backup",
-      said(c.hub.store().backup(c.request.arg("file")),
-           "wrote " + c.request.arg("file") + "; it needs the master key, which is not in it\n"));
+  const std::string file = c.request.arg("file");
+  AdminResult result;
+  result.work = [&store = c.hub.store(), file](const std::atomic<bool>& stop) {
+    return store.backup(file, stop);
+  };
+  result.then = [file, actor = std::string(c.actor)](Hub& hub, const Status& worked) {
+    return audit(hub, actor, "backup",
+                 said(worked, "wrote " + file + "; it needs the master key, which is not in it\n"));
+  };
+  return result;
 }
 
 AdminResult audit_verify(const Context& c) {
-  const auto report = c.hub.store().audit_verify();
-  if (!report) return failed(report.error());
-  if (!report->trouble.empty()) return failed(report->trouble);
-  return {{0, "audit log whole, " + std::to_string(report->lines) + " lines\n", {}, {}}, {}};
+  const auto lines = std::make_shared<std::uint64_t>(0);
+  AdminResult result;
+  result.work = [&store = c.hub.store(), lines](const std::atomic<bool>&) -> Status {
+    const auto report = store.audit_verify();
+    if (!report) return std::unexpected(report.error());
+    if (!report->trouble.empty()) return fail(report->trouble);
+    *lines = report->lines;
+    return {};
+  };
+  result.then = [lines](Hub&, const Status& worked) {
+    return said(worked, "audit log whole, " + std::to_string(*lines) + " lines\n");
+  };
+  return result;
 }
 
-AdminResult listing(std::string out) { return {{0, std::move(out), {}, {}}, {}}; }
+// What `mootd doctor` asks about the store.
+AdminResult doctor(const Context& c) {
+  const auto line = std::make_shared<std::string>();
+  AdminResult result;
+  result.work = [&store = c.hub.store(), now = c.now().wall, line](const std::atomic<bool>&) {
+    *line = backup_line(store, now);
+    return store.check();
+  };
+  result.then = [line](Hub&, const Status& worked) {
+    return said(worked, "store: every seal opens\n" + *line);
+  };
+  return result;
+}
 
 AdminResult carry_out(const Context& c) {
   const bool json = c.request.has("json");
@@ -344,18 +382,16 @@ AdminResult carry_out(const Context& c) {
       {"master rotate", master_rotate},
       {"backup", backup},
       {"audit verify", audit_verify},
+      {"doctor", doctor},
   };
-  if (c.request.command == "user list") return listing(list_users(c.core(), json));
+  if (c.request.command == "user list") return printed(list_users(c.core(), json));
   if (c.request.command == "key list") {
-    return listing(list_keys(c.core(), c.request.arg("name"), json));
+    return printed(list_keys(c.core(), c.request.arg("name"), json));
   }
-  if (c.request.command == "channel list") return listing(list_channels(c.core(), json));
+  if (c.request.command == "channel list") return printed(list_channels(c.core(), json));
   if (c.request.command == "status") {
-    return listing(show_status(c.core(), c.options, c.where, c.running, json));
+    return printed(show_status(c.core(), c.options, c.where, c.running, json));
   }
-  if (c.request.command == "doctor")
-    return said(c.hub.store().check(),
-                "store: every seal opens\n" + backup_line(c.hub.store(), c.now().wall));
   static const std::set<std::string_view> kMakeKeys{"user add", "key add", "key rotate", "invite"};
   if (kMakeKeys.contains(c.request.command) && wall_option(c.request) == nullptr) {
     if (const Status ok = reachable(c.where); !ok) return failed(ok.error());
@@ -373,12 +409,15 @@ AdminResult carry_out(const Context& c) {
 AdminResult administer(Hub& hub, const ServerOptions& options, std::span<const PublicAddress> where,
                        std::string_view actor, bool running, const AdminRequest& request) {
   try {
-    return carry_out({.hub = hub,
-                      .options = options,
-                      .all = where,
-                      .actor = actor,
-                      .running = running,
-                      .request = request});
+    AdminResult result = carry_out({.hub = hub,
+                                    .options = options,
+                                    .all = where,
+                                    .actor = actor,
+                                    .running = running,
+                                    .request = request});
+    if (running || !result.work) return result;
+    const std::atomic<bool> never{false};
+    return result.then(hub, result.work(never));
   } catch (const store::ReadFailed& e) {
     hub.failed(e.error());
     return failed(e.error().message);

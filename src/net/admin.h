@@ -5,6 +5,7 @@
 
 #include "net/admin_wire.h"
 #include "net/hub.h"
+#include "net/long_work.h"
 
 namespace moot::net {
 
@@ -38,11 +39,16 @@ std::span<const WallOption> wall_options();
 struct AdminResult {
   AdminReply reply;
   Ticket after;
+  // A command that takes as long as the disk does comes to nothing yet: `work` is to be done first,
+  // on any thread, and `then` makes the result of it, on the hub's.
+  LongWork::Work work;
+  std::function<AdminResult(Hub& hub, const Status& worked)> then;
 };
 
 // Carries out an operator's command: behind the admin socket of a running server, or on the store
 // of a stopped one. The same code for both (interface.md "mootd").
-// `actor` goes into the audit log; `running`: whether connections are served.
+// `actor` goes into the audit log; `running`: whether connections are served. On the store of a
+// stopped server nothing is left to do afterwards.
 // `where`: one for each listener, in their order.
 AdminResult administer(Hub& hub, const ServerOptions& options, std::span<const PublicAddress> where,
                        std::string_view actor, bool running, const AdminRequest& request);

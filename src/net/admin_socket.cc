@@ -51,18 +51,25 @@ struct AdminSocket::Session {
 };
 
 AdminSocket::AdminSocket(boost::asio::io_context& ctx, std::string path, SpareDescriptor& spare,
-                         Run run)
-    : ctx_(ctx), socket_(ctx), path_(std::move(path)), spare_(spare), run_(std::move(run)) {}
+                         Run run, Then then)
+    : ctx_(ctx),
+      socket_(ctx),
+      path_(std::move(path)),
+      spare_(spare),
+      run_(std::move(run)),
+      then_(std::move(then)),
+      long_work_(ctx) {}
 AdminSocket::~AdminSocket() { ::unlink(path_.c_str()); }
 
 Result<std::unique_ptr<AdminSocket>> AdminSocket::open(boost::asio::io_context& ctx,
                                                        const std::string& data_dir,
-                                                       SpareDescriptor& spare, Run run) {
+                                                       SpareDescriptor& spare, Run run, Then then) {
   const std::string path = data_dir + "/" + kName;
   if (const auto fits = local_address(path, kShorten); !fits) return std::unexpected(fits.error());
   const auto fd = listen_local(path, 0600, 16);
   if (!fd) return std::unexpected(fd.error());
-  std::unique_ptr<AdminSocket> s(new AdminSocket(ctx, path, spare, std::move(run)));
+  std::unique_ptr<AdminSocket> s(
+      new AdminSocket(ctx, path, spare, std::move(run), std::move(then)));
   s->socket_.assign(*fd);
   s->wait();
   return s;
@@ -129,6 +136,27 @@ void AdminSocket::carry_out(const std::shared_ptr<Session>& s) {
     log::info("admin.command", {{"command", request->command}, {"actor", s->actor}});
     result = run_(s->actor, *request);
   }
+  if (result.work) {
+    begin(s, std::move(result));
+  } else {
+    answer(s, result);
+  }
+}
+
+void AdminSocket::begin(const std::shared_ptr<Session>& s, AdminResult long_command) {
+  if (long_work_.busy()) {
+    AdminResult refused;
+    refused.reply = AdminReply::failure(
+        "Another backup, doctor or audit verify is under way; try again when it has ended.");
+    answer(s, refused);
+    return;
+  }
+  LongWork::Work work = std::move(long_command.work);
+  long_work_.start(std::move(work), [this, s, begun = std::move(long_command)](
+                                        const Status& worked) { answer(s, then_(begun, worked)); });
+}
+
+void AdminSocket::answer(const std::shared_ptr<Session>& s, const AdminResult& result) {
   s->out = framed(write_reply(result.reply));
   s->after = result.after;
   if (s->after <= committed_) {

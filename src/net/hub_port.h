@@ -78,6 +78,8 @@ struct InBatch {
   using Call = std::variant<Frame, WallClaim, CnnName, Admit, Gone, Reached, Queue, Settled>;
   std::vector<Call> calls;
   Buffer octets;
+
+  std::size_t memory() const { return octets.size() + calls.size() * sizeof(Call); }
 };
 
 class QueuePort : public HubPort {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "net/queue_budget.h"
 #include "net/source_limits.h"
 #include "server/core.h"
 #include "session/proxy_header.h"
@@ -56,6 +57,7 @@ struct LiveOptions {
   Millis cnn_timeout = limits::kCnnTimeout;
   std::uint32_t max_frame = limits::kFrameBytesMax;
   std::string public_address;  // "chat.example:7697"; empty: where the first listener is
+  std::size_t send_queues_max = kSendQueuesBytes;
   SourceLimits::Config sources;
   server::Config core;
 };

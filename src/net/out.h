@@ -64,6 +64,9 @@ struct WallAnswer {
   std::optional<Address> counted;  // it counts among the connections of this source now
 };
 
+// With its candidates, about.
+constexpr std::size_t kAnswerBytes = 1024;
+
 struct Outbox {
   Buffer octets;
   std::vector<Piece> pieces;
@@ -72,6 +75,10 @@ struct Outbox {
   std::vector<WallAnswer> walls;
 
   bool empty() const { return outs.empty(); }
+  std::size_t memory() const {
+    return octets.size() + pieces.size() * sizeof(Piece) + outs.size() * sizeof(Out) +
+           answers.size() * kAnswerBytes;
+  }
   void clear() {
     octets.clear();
     pieces.clear();

@@ -59,9 +59,13 @@ struct Side {
 class Server {
  public:
   Server(const ServerOptions& options, const ServerHooks& hooks, std::unique_ptr<Hub> hub)
-      : options_(options), hooks_(hooks), hub_(std::move(hub)) {}
+      : options_(options),
+        hooks_(hooks),
+        budget_(options.live.send_queues_max),
+        hub_(std::move(hub)) {}
   ~Server() {
     join();
+    admin_.reset();  // its work uses the store
     // Its thread wakes the first worker, which goes before the hub.
     hub_->close();
   }
@@ -81,6 +85,7 @@ class Server {
   void on_signal(int signal);
   void wait_for_signal();
   void turn();
+  void take_inbox();
   void send_boxes();
   void begin_drain();
   bool drained();
@@ -92,6 +97,7 @@ class Server {
 
   ServerOptions options_;
   const ServerHooks& hooks_;
+  QueueBudget budget_;
   std::unique_ptr<Hub> hub_;
   std::unique_ptr<Worker> first_;
   std::vector<std::unique_ptr<Side>> sides_;
@@ -114,19 +120,23 @@ class Server {
 Status Server::start() {
   const Now now = read_clocks();
   const session::ServerInfo info = info_of(options_);
-  first_ =
-      std::make_unique<Worker>(0, info, options_.live.cnn_timeout, hub_->store().vault(), *hub_);
+  first_ = std::make_unique<Worker>(0, info, options_.live.cnn_timeout, hub_->store().vault(),
+                                    budget_, *hub_);
   hub_->news().wake = [w = first_.get()] { w->wake(); };
   hub_->start(now);
   if (auto ok = listen(); !ok) return ok;
-  auto admin = AdminSocket::open(first_->context(), options_.data_dir, spare_,
-                                 [this](const std::string& actor, const AdminRequest& request) {
-                                   hub_->set_now(read_clocks());
-                                   AdminResult r = administer(*hub_, options_, public_addresses(),
-                                                              actor, true, request);
-                                   if (r.after <= hub_->effects().committed()) r.after = {};
-                                   return r;
-                                 });
+  auto admin = AdminSocket::open(
+      first_->context(), options_.data_dir, spare_,
+      [this](const std::string& actor, const AdminRequest& request) {
+        hub_->set_now(read_clocks());
+        AdminResult r = administer(*hub_, options_, public_addresses(), actor, true, request);
+        if (r.after <= hub_->effects().committed()) r.after = {};
+        return r;
+      },
+      [this](const AdminResult& begun, const Status& worked) {
+        hub_->set_now(read_clocks());
+        return begun.then(*hub_, worked);
+      });
   if (!admin) return std::unexpected(admin.error());
   admin_ = std::move(*admin);
   if (auto ok = open_http(); !ok) return ok;
@@ -135,7 +145,8 @@ Status Server::start() {
   for (unsigned t = 1; t < options_.threads; ++t) {
     auto side = std::make_unique<Side>();
     side->worker = std::make_unique<Worker>(t, info, options_.live.cnn_timeout,
-                                            hub_->store().vault(), side->port);
+                                            hub_->store().vault(), budget_, side->port);
+    side->worker->on_room = [this] { first_->wake(); };
     sides_.push_back(std::move(side));
   }
   start_sides();
@@ -213,11 +224,15 @@ void Server::start_sides() {
     side->thread = std::thread([this, side] {
       Worker& w = *side->worker;
       while (!w.stopped()) {
+        w.hold(inbox_.full());
         w.wait(w.next_timer());
         side->beats_made = side->beats_asked.load();
         w.receive();
         const auto hand_over = [&] {
-          if (!side->port.empty() && inbox_.put(side->port.take())) first_->wake();
+          if (side->port.empty()) return;
+          InBatch batch = side->port.take();
+          const std::size_t memory = batch.memory();
+          if (inbox_.put(std::move(batch), memory)) first_->wake();
         };
         hand_over();
         w.deliver_waiting();
@@ -273,12 +288,15 @@ void Server::turn() {
   Tick until = std::min(first_->next_timer(), hub_->next_deadline());
   if (draining_) until = std::min(until, drain_until_);
   if (hooks_.beat_every.count() > 0) until = std::min(until, next_beat_);
+  // A thread that has more to send than it should makes everybody wait, as a slow disk does.
+  const bool held =
+      std::ranges::any_of(sides_, [](const auto& side) { return side->worker->behind(); });
+  first_->hold(held);
   first_->wait(until);
   beat();
   hub_->set_now(first_->now());
   first_->receive();
-  inbox_.take(batches_);
-  for (const InBatch& b : batches_) replay(b, *hub_);
+  if (!held) take_inbox();
   hub_->turn(first_->now());
   hub_->settle();
   send_boxes();
@@ -315,6 +333,14 @@ void Server::beat() {
   }
 }
 
+void Server::take_inbox() {
+  if (inbox_.take(batches_)) {
+    for (const auto& side : sides_) side->worker->wake();
+  }
+  for (const InBatch& b : batches_) replay(b, *hub_);
+  batches_.clear();
+}
+
 void Server::send_boxes() {
   for (unsigned t = 1; t < threads(); ++t) {
     if (auto box = hub_->take(t)) worker(t).deliver_later(std::move(box));
@@ -345,6 +371,7 @@ void Server::begin_drain() {
   drain_until_ = read_clocks().tick + kDrainMax;
   hooks_.stopping();
   for (const auto& l : listeners_) l->stop();
+  admin_->stop();
   for (std::size_t t = 0; t < threads(); ++t) worker(t).order({.kind = Order::Kind::drain});
   hub_->shutdown(read_clocks(), kRetryAfterShutdown);
 }
@@ -405,6 +432,7 @@ Status Server::apply(const ServerOptions& next) {
   }
   options_.live = next.live;
   hub_->configure(options_.live);
+  budget_.configure(options_.live.send_queues_max);
   const auto info = std::make_shared<const session::ServerInfo>(info_of(options_));
   for (std::size_t t = 0; t < threads(); ++t) {
     worker(t).order(

@@ -15,9 +15,16 @@ namespace moot::net {
 using DcnnTallies = std::array<Tally, EnumTexts<DcnnCode>::value.size()>;
 
 // Connections that ended without a word of ours.
-enum class Silent : std::uint8_t { auth_failure, protocol_error, no_cnn, bad_signature, stalled };
-inline constexpr std::array<std::string_view, 5> kSilentTexts{"auth_failure", "protocol_error",
-                                                              "no_cnn", "bad_signature", "stalled"};
+enum class Silent : std::uint8_t {
+  auth_failure,
+  protocol_error,
+  no_cnn,
+  bad_signature,
+  stalled,
+  queues_full,
+};
+inline constexpr std::array<std::string_view, 6> kSilentTexts{
+    "auth_failure", "protocol_error", "no_cnn", "bad_signature", "stalled", "queues_full"};
 
 // What a thread of connections counts.
 struct WorkerTallies {

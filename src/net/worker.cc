@@ -23,11 +23,12 @@ std::uint32_t slot_of(std::uint64_t id) { return static_cast<std::uint32_t>(id >
 }  // namespace
 
 Worker::Worker(unsigned index, const session::ServerInfo& info, Millis cnn_timeout,
-               const seal::Vault& vault, HubPort& hub)
+               const seal::Vault& vault, QueueBudget& queues, HubPort& hub)
     : index_(index),
       info_(info),
       cnn_timeout_(cnn_timeout),
       vault_(vault),
+      budget_(queues),
       hub_(hub),
       now_(read_clocks()),
       wheel_(now_.tick) {}
@@ -43,7 +44,8 @@ void Worker::accept(Accepted a) {
   if (newcomers_.put(std::move(a))) wake();
 }
 void Worker::deliver_later(std::unique_ptr<Outbox> box) {
-  if (boxes_.put(std::move(box))) wake();
+  const std::size_t memory = box->memory();
+  if (boxes_.put(std::move(box), memory)) wake();
 }
 void Worker::order(Order o) {
   if (orders_.put(std::move(o))) wake();
@@ -55,7 +57,7 @@ Tick Worker::next_timer() const { return wheel_.next(); }
 
 void Worker::wait(Tick until) {
   poller_.arm();
-  if (poller_.pending() || !resumed_.empty() || !queues_.empty()) {
+  if (!held_ && (poller_.pending() || !resumed_.empty() || !queues_.empty())) {
     ctx_.poll();
   } else {
     const Millis most{60'000};
@@ -70,6 +72,7 @@ void Worker::receive() {
   take_orders();
   take_newcomers();
   run_timers();
+  if (held_) return;
   ready();
   process();
   tell_queues();
@@ -265,7 +268,7 @@ void Worker::drop(Connection& c, Fault fault, bool reset) {
   }
   leave_open(c);
   log::debug("conn.closed", {{"conn", c.id.n}});
-  tallies_.queued.take(c.out.size());
+  unqueued(c.out.size());
   keys_.drop(c.key);
   if (c.transport.open()) {
     poller_.remove(c.transport.fd());

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "net/options.h"
 #include "net/out.h"
 #include "net/poller.h"
+#include "net/queue_budget.h"
 #include "net/tallies.h"
 #include "net/timer_wheel.h"
 #include "seal/vault.h"
@@ -42,12 +44,11 @@ struct Order {
 // A thread's connections and its turns. A turn reads every readable connection once, checks all
 // signatures together, passes frames on in order, builds what is to be sent, signs all of it
 // together and writes once to each connection.
-// Thread rule: everything on its own thread, but `accept`, `deliver_later`, `order`, `load` and
-// `tallies`.
+// Thread rule: everything on its own thread, but what is said to be for any.
 class Worker {
  public:
   Worker(unsigned index, const session::ServerInfo& info, Millis cnn_timeout,
-         const seal::Vault& vault, HubPort& hub);
+         const seal::Vault& vault, QueueBudget& queues, HubPort& hub);
   ~Worker();
 
   // ---- from any thread ----
@@ -57,8 +58,15 @@ class Worker {
   std::size_t load() const { return load_.load(std::memory_order_relaxed); }
   const WorkerTallies& tallies() const { return tallies_; }
   void wake();
+  // More waits for this thread than it should: whoever delivers reads no more until `on_room`.
+  bool behind() const { return boxes_.full(); }
+  // Set before the thread starts; called on it.
+  std::function<void()> on_room = [] {};
 
   // ---- a turn, in this order ----
+  // Who is to take what is read is behind: until told otherwise no session is read, and `wait` does
+  // not return for one. What is to be sent leaves all the same.
+  void hold(bool held) { held_ = held; }
   void wait(Tick until);
   void receive();                             // timers, orders, newcomers, frames
   void deliver(std::unique_ptr<Outbox> box);  // may be repeated
@@ -146,6 +154,9 @@ class Worker {
   void sign_and_send();
   void send(Connection& c, Bytes octets, std::size_t frames);
   void send_backlog(Connection& c);
+  void queued(std::size_t octets);
+  void unqueued(std::size_t octets);
+  void end_longest_queues();
   void watch_queue(Connection& c);
   void tell_queues();
 
@@ -153,6 +164,7 @@ class Worker {
   session::ServerInfo info_;
   Millis cnn_timeout_;
   const seal::Vault& vault_;
+  QueueBudget& budget_;
   HubPort& hub_;
   boost::asio::io_context ctx_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_{
@@ -163,6 +175,7 @@ class Worker {
   KeySlab keys_;
   bool draining_ = false;
   bool stopped_ = false;
+  bool held_ = false;
   std::atomic<std::size_t> load_{0};
   WorkerTallies tallies_;
 

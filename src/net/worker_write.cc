@@ -19,7 +19,7 @@ constexpr std::size_t kMarksMax = limits::kKeptAcksPerAuthor;
 }  // namespace
 
 void Worker::deliver_waiting() {
-  boxes_.take(waiting_);
+  if (boxes_.take(waiting_)) on_room();
   for (auto& box : waiting_) deliver(std::move(box));
   waiting_.clear();
 }
@@ -136,6 +136,7 @@ void Worker::flush() {
   local_.clear();
   if (tx_.capacity() > 2 * kPortion) tx_.release();
   keys_.trim();
+  if (budget_.over()) end_longest_queues();
 }
 
 void Worker::build(Connection& c) {
@@ -221,7 +222,7 @@ void Worker::send(Connection& c, Bytes octets, std::size_t frames) {
   }
   tallies_.frames_out.add(frames);
   tallies_.octets_out.add(sent);
-  tallies_.queued.add(octets.size() - sent);
+  queued(octets.size() - sent);
   c.out.put(octets.subspan(sent));
   if (sent < octets.size()) {
     if (!c.queued) c.queued = std::make_unique<Connection::Queued>();
@@ -246,7 +247,7 @@ void Worker::send_backlog(Connection& c) {
   }
   if (sent > 0) c.stalled_since = now_.tick;
   tallies_.octets_out.add(sent);
-  tallies_.queued.take(sent);
+  unqueued(sent);
   c.out.drop_front(sent);
   for (auto& turns = c.queued->turns; sent > 0;) {
     const std::size_t n = std::min(sent, turns.front().octets);
@@ -262,6 +263,33 @@ void Worker::send_backlog(Connection& c) {
   c.queued.reset();
   ask(c, c.readable, false);
   if (c.phase == Phase::closing) sent_all(c);
+}
+
+void Worker::queued(std::size_t octets) {
+  if (octets == 0) return;
+  tallies_.queued.add(octets);
+  budget_.add(octets);
+}
+
+void Worker::unqueued(std::size_t octets) {
+  if (octets == 0) return;
+  tallies_.queued.take(octets);
+  budget_.take(octets);
+}
+
+// At once and without a word: the word would wait behind all that stands there.
+void Worker::end_longest_queues() {
+  std::vector<std::pair<std::size_t, ConnId>> by_length;
+  for (const auto& c : slots_) {
+    if (c && !c->out.empty()) by_length.emplace_back(c->out.size(), c->id);
+  }
+  std::ranges::sort(by_length, [](const auto& a, const auto& b) { return a.first > b.first; });
+  for (const auto& [octets, id] : by_length) {
+    if (!budget_.over()) return;
+    log::warn("conn.queues_full", {{"conn", id.n}, {"octets", octets}});
+    count_silent(Silent::queues_full);
+    drop(*find(id), Fault::none, true);
+  }
 }
 
 // The hub is told in the next turn: steps of the core belong to its beginning.

@@ -380,6 +380,27 @@ class Loads(ServerCase):
         self.assertTrue(ended, "32 MB unread and still connected")
         self.assertIsNotNone(bob)
 
+    def test_DO_02_over_the_memory_of_all_queues_the_longest_ends(self):
+        process, key = self.start_with("queues", args=["--set", "limits.commands_per_s=0", "--set",
+                                                       "limits.send_queues=262144"])
+        readers = {}
+        for name in ("bob", "carol"):
+            done = run("user", "add", name, "--data-dir", self.dir / "queues")
+            readers[name] = Raw(wire.Key.of_file(done.stdout)).open()
+        ann = wire.Peer(key, PATIENCE)
+        gone = []
+        for i in range(2_000):
+            to = "carol" if i % 8 == 0 else "bob"
+            ann.send("PV_MSG", to=to, msg_id=wire.new_ulid(), msg=b"x" * 16_000)
+            ann.wait_for("SINFO", ref=ann.send("INFO"))
+            gone = [c["id"] for c in ann.commands if c["cmd"] == "UDCNN"]
+            if gone:
+                break
+        self.assertEqual(gone, ["bob"])
+        self.assertTrue(readers["carol"].alive())
+        process.terminate()
+        self.assertIn("conn.queues_full", process.communicate(timeout=PATIENCE)[1])
+
     def test_DO_03_a_source_has_so_many_connections_before_cnn(self):
         _, key = self.start_with("crowd", args=["--set", "limits.exempt=[]", "--set",
                                                 "limits.conns_per_ip=2"])
