@@ -6,6 +6,7 @@
 #include <deque>
 #include <string>
 
+#include "client/ack_company.h"
 #include "client/content.h"
 
 namespace moot::bench {
@@ -19,6 +20,19 @@ Cost private_messages(Driver& d, const std::vector<Identity>& who, unsigned wind
   std::uint64_t delivered = 0;
   std::uint64_t confirmed = 0;
   std::vector<std::deque<Clock::time_point>> since(pairs);
+  // Acknowledgements wait for company as the shipped client's do.
+  std::vector<client::AckCompany> acks(pairs);
+  std::deque<std::pair<Tick, std::size_t>> acks_due;  // one for the first of a company
+  const auto send_acks = [&](std::size_t pair) {
+    for (const c::AckMsg& ack : acks[pair].take()) d.clients()[2 * pair + 1]->send(ack);
+  };
+  const auto send_due_acks = [&] {
+    const Tick tick = now().tick;
+    for (; !acks_due.empty() && acks_due.front().first <= tick; acks_due.pop_front()) {
+      const auto [due, pair] = acks_due.front();
+      if (acks[pair].next() == due) send_acks(pair);
+    }
+  };
   const auto send_next = [&](std::size_t pair) {
     if (sent == messages) return;
     ++sent;
@@ -36,7 +50,12 @@ Cost private_messages(Driver& d, const std::vector<Identity>& who, unsigned wind
                    ++delivered;
                    cost.latency_us.push_back(micros(Clock::now() - since[pair].front()));
                    since[pair].pop_front();
-                   c.send(c::AckMsg{.from = m->from, .msg_id = m->msg_id});
+                   const Tick tick = now().tick;
+                   const bool first = acks[pair].empty();
+                   acks[pair].add(tick, {.from = m->from, .msg_id = m->msg_id});
+                   if (first) acks_due.emplace_back(*acks[pair].next(), pair);
+                   if (acks[pair].due(tick)) send_acks(pair);
+                   send_due_acks();
                    send_next(pair);
                  } else if (std::holds_alternative<s::MsgAck>(cmd)) {
                    ++confirmed;
@@ -50,8 +69,11 @@ Cost private_messages(Driver& d, const std::vector<Identity>& who, unsigned wind
   for (std::size_t pair = 0; pair < pairs; ++pair) {
     for (unsigned w = 0; w < window; ++w) send_next(pair);
   }
-  if (!d.run([&] { return delivered == messages && confirmed == messages; },
-             std::chrono::seconds{120})) {
+  const auto finished = [&] {
+    send_due_acks();
+    return delivered == messages && confirmed == messages;
+  };
+  if (!d.run(finished, std::chrono::seconds{120})) {
     std::fprintf(stderr, "moot-bench: %llu of %zu messages arrived.\n",
                  static_cast<unsigned long long>(delivered), messages);
     std::exit(1);

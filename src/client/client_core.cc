@@ -49,6 +49,7 @@ void ClientCore::end_step(bool flush) {
     outbox_.pump();
     asks_.pump();
     barrier_if_wanted();
+    inbox_.send_acks(cx_.sent_in_step);
   }
   cx_.end_step();
 }
@@ -151,6 +152,7 @@ void ClientCore::leave(Now now) {
   if (phase_ == Phase::stopped) return end_step();
   const bool connected = phase_ == Phase::open || phase_ == Phase::connecting;
   if (cx_.open) {
+    inbox_.send_acks(true);
     cx_.send(c::Dcnn{.seen = seen()});
     cx_.open = false;
   }
@@ -211,7 +213,10 @@ void ClientCore::tick(Now now) {
 Tick ClientCore::next_tick() const {
   Tick next = std::min(people_.next_tick(), channels_.next_tick());
   if (phase_ == Phase::waiting) next = std::min(next, retry_at_);
-  if (cx_.open) next = std::min({next, outbox_.next_tick(), info_due(), kalive_due()});
+  if (cx_.open) {
+    next = std::min({next, outbox_.next_tick(), info_due(), kalive_due()});
+    if (const auto acks = inbox_.next_tick()) next = std::min(next, *acks);
+  }
   return next;
 }
 

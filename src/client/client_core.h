@@ -86,7 +86,10 @@ class ClientCore {
 
  private:
   enum class Phase : std::uint8_t { idle, connecting, open, waiting, stopped };
-  void begin(Now now) { cx_.now = now; }
+  void begin(Now now) {
+    cx_.now = now;
+    cx_.sent_in_step = false;
+  }
   void end_step(bool flush = false);
   void connect();
   void barrier_if_wanted();

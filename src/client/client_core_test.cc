@@ -114,8 +114,9 @@ TEST(ClientCore, AReceivedMessageIsShownAndAcknowledgedOnceItIsOnDisk) {
   EXPECT_THAT(w->heard(), IsEmpty());
   EXPECT_THAT(w->events(), IsEmpty());
   w->commit();
-  EXPECT_THAT(w->heard(), ElementsAre("ACK_MSG from=@bob msg_id=" + text(id)));
   EXPECT_THAT(w->events(), ElementsAre("message @bob hello"));
+  w->pass(AckCompany::kWait);
+  EXPECT_THAT(w->heard(), ElementsAre("ACK_MSG from=@bob msg_id=" + text(id)));
 }
 
 TEST(ClientCore, ADuplicateIsDroppedAndAcknowledgedAgain) {
@@ -124,9 +125,11 @@ TEST(ClientCore, ADuplicateIsDroppedAndAcknowledgedAgain) {
   const s::Msg message{.from = user("bob"), .msg_id = id_at(w->now().wall, 1), .msg = msg};
   w->from_server(message);
   w->commit();
+  w->pass(AckCompany::kWait);
   w->heard();
   w->events();
   w->from_server(message);
+  w->pass(AckCompany::kWait);
   EXPECT_THAT(w->heard(), ElementsAre(StartsWith("ACK_MSG")));
   EXPECT_THAT(w->events(), IsEmpty());
 }
@@ -138,17 +141,71 @@ TEST(ClientCore, ADuplicateAfterARestartIsDroppedToo) {
   auto w = open_world(std::move(snapshot));
   const ByteBuf msg = body("hello");
   w->from_server(s::Msg{.from = user("bob"), .msg_id = id, .msg = msg});
+  w->pass(AckCompany::kWait);
   EXPECT_THAT(w->heard(), ElementsAre(StartsWith("ACK_MSG")));
   EXPECT_THAT(w->events(), IsEmpty());
 }
 
-TEST(ClientCore, AcknowledgementsOfOneCommitLeaveTogether) {
-  auto w = open_world();
+// `n` messages of bob's, on disk.
+void receive(World& w, std::uint8_t n) {
   const ByteBuf msg = body("hello");
-  for (std::uint8_t i = 0; i < 5; ++i)
-    w->from_server(s::Msg{.from = user("bob"), .msg_id = id_at(w->now().wall, i), .msg = msg});
-  w->commit();
+  for (std::uint8_t i = 0; i < n; ++i) {
+    w.from_server(s::Msg{.from = user("bob"), .msg_id = id_at(w.now().wall, i), .msg = msg});
+  }
+  w.commit();
+}
+
+TEST(ClientCore, AcknowledgementsWaitForCompanyAndLeaveTogether) {
+  auto w = open_world();
+  receive(*w, 5);
+  w->pass(AckCompany::kWait - Millis{1});
+  EXPECT_THAT(w->heard(), IsEmpty());
+  const std::size_t before = w->server().frames();
+  w->pass(Millis{1});
   EXPECT_EQ(w->heard().size(), 5u);
+  EXPECT_EQ(w->server().frames() - before, 1u);
+}
+
+TEST(ClientCore, ManyAcknowledgementsDoNotWait) {
+  auto w = open_world();
+  receive(*w, AckCompany::kMost - 1);
+  EXPECT_THAT(w->heard(), IsEmpty());
+  receive(*w, AckCompany::kMost);
+  EXPECT_GE(w->heard().size(), AckCompany::kMost);
+}
+
+TEST(ClientCore, AcknowledgementsGoWithWhatLeavesAnyway) {
+  auto w = open_world();
+  receive(*w, 2);
+  w->say("bob", "hi");
+  w->commit();
+  EXPECT_THAT(w->heard(), ElementsAre(StartsWith("PV_MSG"), StartsWith("INFO"),
+                                      StartsWith("ACK_MSG"), StartsWith("ACK_MSG")));
+  w->pass(AckCompany::kWait);
+  EXPECT_THAT(w->heard(), IsEmpty());
+}
+
+TEST(ClientCore, WhoLeavesAcknowledgesFirst) {
+  auto w = open_world();
+  receive(*w, 1);
+  w->engine().leave(w->now());
+  w->run();
+  EXPECT_THAT(w->heard(), ElementsAre(StartsWith("ACK_MSG"), StartsWith("DCNN")));
+}
+
+TEST(ClientCore, WhatWasNotAcknowledgedBeforeTheEndIsWhenItComesAgain) {
+  auto w = open_world();
+  receive(*w, 1);
+  w->lose();
+  w->pass(Seconds{2});
+  w->open();
+  w->pass(AckCompany::kWait);
+  EXPECT_THAT(w->heard(), Not(Contains(StartsWith("ACK_MSG"))));
+  const ByteBuf msg = body("hello");
+  w->from_server(s::Msg{.from = user("bob"), .msg_id = id_at(w->now().wall, 9), .msg = msg});
+  w->commit();
+  w->pass(AckCompany::kWait);
+  EXPECT_THAT(w->heard(), ElementsAre(StartsWith("ACK_MSG")));
 }
 
 TEST(ClientCore, SeenIsToldWithinFiveSecondsAndCoversOnlyWhatIsOnDisk) {
@@ -324,6 +381,7 @@ TEST(ClientCore, AMessageFromAnotherDeviceIsStoredAndItsAckIsOurs) {
   w->from_server(s::Msg{.from = user("ada"), .msg_id = id, .msg = msg, .to = user("bob")});
   w->commit();
   EXPECT_THAT(w->events(), ElementsAre("message @ada from my phone"));
+  w->pass(AckCompany::kWait);
   EXPECT_THAT(w->heard(), ElementsAre("ACK_MSG from=@ada msg_id=" + text(id)));
   w->from_server(s::MsgAck{.msg_id = id, .from = user("bob")});
   EXPECT_THAT(w->events(), ElementsAre("state acked"));

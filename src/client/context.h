@@ -38,6 +38,7 @@ class Context {
 
   SentId send(const c::Any& cmd) {
     last_sent = now.tick;
+    sent_in_step = true;
     if (std::holds_alternative<c::LstUsr>(cmd) || std::holds_alternative<c::ChLst>(cmd) ||
         std::holds_alternative<c::ChMembers>(cmd)) {
       lists.spend(now.tick);
@@ -68,6 +69,7 @@ class Context {
   std::uint32_t max_msg = limits::kMsgBytesMax;
   std::int64_t clock_offset_ms = 0;
   Tick last_sent;
+  bool sent_in_step = false;
   Pace lists;
   std::uint64_t uses = 0;  // of channels, so that they can be told apart by who was used last
 

@@ -35,12 +35,18 @@ void Inbox::stored() {
     const Pending p = std::move(pending_.front());
     pending_.pop_front();
     if (p.show) cx_->fx->event(ev::Message{*p.show, {}});
-    if (p.ack && cx_->open) cx_->send(c::AckMsg{.from = p.from, .msg_id = p.msg_id});
+    if (p.ack && cx_->open) acks_.add(cx_->now.tick, {.from = p.from, .msg_id = p.msg_id});
   }
+}
+
+void Inbox::send_acks(bool all) {
+  if (!cx_->open || (!all && !acks_.due(cx_->now.tick))) return;
+  for (const c::AckMsg& ack : acks_.take()) cx_->send(ack);
 }
 
 void Inbox::lost() {
   for (Pending& p : pending_) p.ack = false;
+  acks_.take();
 }
 
 void Inbox::forget() {

@@ -59,6 +59,8 @@ class ServerEnd {
 
   // Every command since the last call, as text, in order.
   std::vector<std::string> heard() { return std::exchange(heard_, {}); }
+  // That passed, with CNN.
+  std::size_t frames() const { return frames_; }
   std::size_t infos() const { return infos_.size(); }
   bool open() const { return session_.open(); }
   std::uint64_t nonce_of(const std::string& cmd) const { return nonces_.at(cmd); }
@@ -73,6 +75,7 @@ class ServerEnd {
 
   void frame(const wire::Frame& f, Now now) {
     arena_.reset();
+    ++frames_;
     const bool mac_ok = session::signature_is(f.sig, key_.sign(f.payload));
     if (!session_.open()) {
       const auto claim = session_.read_cnn(f, arena_);
@@ -103,6 +106,7 @@ class ServerEnd {
     if (std::holds_alternative<c::Info>(cmd)) infos_.push_back(nonce);
   }
 
+  std::size_t frames_ = 0;
   session::ListenerRules rules_;
   MacKey key_;
   session::ServerSession session_;
