@@ -85,6 +85,14 @@ void Driver::queue(Client& c) {
   to_flush_.push_back(&c);
 }
 
+void Driver::stop_reading(Client& c) {
+  const int small = 4096;
+  setsockopt(c.fd_, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+  epoll_event ev{};
+  ev.data.ptr = &c;
+  MOOT_CHECK(epoll_ctl(epoll_, EPOLL_CTL_MOD, c.fd_, &ev) == 0);
+}
+
 void Driver::close(Client& c) {
   if (c.fd_ < 0) return;
   ::close(c.fd_);

@@ -35,6 +35,7 @@ class Client {
   std::chrono::steady_clock::time_point gone_at() const { return gone_at_; }
   // Leaves at the end of the turn, in a BATCH with what else there is.
   void send(const c::Any& cmd);
+  std::size_t unsent() const { return out_.size(); }
   std::size_t index = 0;  // the workload's
 
  private:
@@ -84,6 +85,8 @@ class Driver {
   void turn(std::chrono::milliseconds wait);
   // Turns until `done` holds; false: `limit` went by.
   bool run(const std::function<bool()>& done, std::chrono::seconds limit);
+  // From now on nothing of it is read, and little can be on its way; its end is still seen.
+  void stop_reading(Client& c);
   void close(Client& c);
   void close_all();
   const std::vector<std::unique_ptr<Client>>& clients() const { return clients_; }

@@ -15,6 +15,7 @@
 #include "bench/accounts.h"
 #include "bench/channel_bench.h"
 #include "bench/driver.h"
+#include "bench/hostile_bench.h"
 #include "bench/moot_work.h"
 #include "bench/report.h"
 #include "bench/server_process.h"
@@ -203,17 +204,19 @@ int main_of(int argc, char** argv) {
       o.connections = static_cast<std::size_t>(std::max(200, std::atoi(argv[++i])));
     } else if (a == "--records" && i + 1 < argc) {
       o.records = static_cast<std::size_t>(std::max(1'000, std::atoi(argv[++i])));
+    } else if (a == "--seconds" && i + 1 < argc) {
+      o.seconds = std::max(1.0, std::atof(argv[++i]));
     } else if (a == "--no-batch") {
       o.batch = false;
     } else if (a == "--json") {
       o.json = true;
     } else if (a == "pm" || a == "channel" || a == "pull" || a == "idle" || a == "revoke" ||
-               a == "frame") {
+               a == "frame" || a == "hostile") {
       o.only.push_back(a);
     } else {
       std::printf(
-          "moot-bench [pm] [channel] [pull] [idle] [revoke] [frame] [--runs N] [--connections N] "
-          "[--records N] [--no-batch] [--json]\n\n"
+          "moot-bench [pm] [channel] [pull] [idle] [revoke] [frame] [hostile] [--runs N] "
+          "[--connections N] [--records N] [--seconds N] [--no-batch] [--json]\n\n"
           "Starts a mootd of its own on one processor, loads it from another and prints what it "
           "costs:\n"
           "  pm      CPU per relayed private message, 50 pairs, windows 1 and 64\n"
@@ -222,7 +225,10 @@ int main_of(int argc, char** argv) {
           "  idle    resident bytes per idle connection and CPU per login, 10,000 connections\n"
           "  revoke  time from the return of `mootd key revoke` to the closed connection\n"
           "  frame   verify, decode, encode and sign one frame, against the bare HMACs\n"
-          "Without a name: all of them. Medians of N runs (default 5) with the spread in "
+          "  hostile an established chat beside 10,000 bogus connections a second, 1,000 slow "
+          "readers,\n"
+          "          a storm of fan-out and one of elections, each for --seconds (default 20)\n"
+          "Without a name: all but hostile. Medians of N runs (default 5) with the spread in "
           "brackets.\n");
       return a == "--help" || a == "-h" ? 0 : 2;
     }
@@ -253,6 +259,7 @@ int main_of(int argc, char** argv) {
   if (wanted(o, "pull")) catch_up(o, o.records);
   if (wanted(o, "idle")) idle_and_logins(o);
   if (wanted(o, "revoke")) revocation(o);
+  if (!o.only.empty() && wanted(o, "hostile")) hostile(o);
   return 0;
 }
 

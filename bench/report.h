@@ -16,6 +16,7 @@ struct Options {
   int runs = 5;
   std::size_t connections = 10'000;
   std::size_t records = 100'000;
+  double seconds = 20;  // of each attack
   bool batch = true;
   bool json = false;
 };
