@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import random
 import sys
 import tempfile
 import unittest
@@ -9,6 +10,7 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 import chaos  # noqa: E402
+import chaos_replays  # noqa: E402
 
 
 def told(author, number, state="acked"):
@@ -80,6 +82,46 @@ class JudgementTest(unittest.TestCase):
     def test_a_line_is_what_json_makes_of_it(self):
         self.bob.hear_tail(json.loads('{"from":"ada","text":"7 \\u001b[1m \\"x\\"","state":"acked"}'))
         self.assertEqual(self.bob.shown, [("ada", 7)])
+
+
+class TakesEverything:
+    """A connection to a server that answers whatever it is told."""
+
+    def __init__(self, *_):
+        self.heard = [b"greeting"]
+        self._left = [("SINFO", b"", b"")]
+
+    def put(self, _):
+        pass
+
+    def come_in(self):
+        return self
+
+    def barrier(self):
+        return True
+
+    def next(self):
+        return self._left.pop() if self._left else None
+
+    def close(self):
+        pass
+
+
+class ReplaysTest(unittest.TestCase):
+    def setUp(self):
+        self.replays = chaos_replays.Replays("mootd", pathlib.Path("nowhere"), random.Random(1))
+        self.replays.keys["ada"] = None
+        line, chaos_replays.Line = chaos_replays.Line, TakesEverything
+        self.addCleanup(setattr, chaos_replays, "Line", line)
+
+    def test_finds_a_recording_that_is_answered(self):
+        with self.assertRaisesRegex(chaos_replays.Finding, "was answered"):
+            self.replays.played(1, b"")
+
+    def test_finds_a_connection_that_goes_on_after_it(self):
+        with self.assertRaisesRegex(chaos_replays.Finding, "went on"):
+            self.replays.rng.randrange = lambda _: 0
+            self.replays.live(1, lambda line: None)
 
 
 if __name__ == "__main__":
