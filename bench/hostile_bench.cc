@@ -22,7 +22,7 @@ namespace moot::bench {
 namespace {
 
 constexpr std::size_t kPairs = 10;
-constexpr std::chrono::milliseconds kPause{10};  // between two messages of a pair
+constexpr std::chrono::milliseconds kPause{10};  // between two messages; the pairs take turns
 constexpr std::size_t kBogusPerSecond = 10'000;
 constexpr std::size_t kSlowReaders = 1'000;
 constexpr std::size_t kCrowd = 1'000;
@@ -35,7 +35,8 @@ class Chat {
 
   void step() {
     const auto t = Clock::now();
-    for (std::size_t pair = 0; pair < kPairs && next_ <= t; ++pair) {
+    for (; next_ <= t; next_ += kPause) {
+      const std::size_t pair = sent_ % kPairs;
       std::array<std::uint8_t, 10> random{};
       put_be64(random.data() + 2, ++sent_);
       const MsgId id = MsgId::make(now().wall, random);
@@ -43,7 +44,6 @@ class Chat {
       d_.clients()[2 * pair]->send(
           c::PvMsg{.to = who_[2 * pair + 1].user, .msg_id = id, .msg = body_});
     }
-    if (next_ <= t) next_ += kPause;
   }
   // What a message of the server means to the chat.
   void hear(Client& c, const s::Any& cmd) {

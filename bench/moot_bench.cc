@@ -19,6 +19,7 @@
 #include "bench/moot_work.h"
 #include "bench/report.h"
 #include "bench/server_process.h"
+#include "bench/timing_bench.h"
 
 namespace moot::bench {
 namespace {
@@ -206,17 +207,20 @@ int main_of(int argc, char** argv) {
       o.records = static_cast<std::size_t>(std::max(1'000, std::atoi(argv[++i])));
     } else if (a == "--seconds" && i + 1 < argc) {
       o.seconds = std::max(1.0, std::atof(argv[++i]));
+    } else if (a == "--tries" && i + 1 < argc) {
+      o.tries = static_cast<std::size_t>(std::max(1'000, std::atoi(argv[++i])));
     } else if (a == "--no-batch") {
       o.batch = false;
     } else if (a == "--json") {
       o.json = true;
     } else if (a == "pm" || a == "channel" || a == "pull" || a == "idle" || a == "revoke" ||
-               a == "frame" || a == "hostile") {
+               a == "frame" || a == "hostile" || a == "refusals") {
       o.only.push_back(a);
     } else {
       std::printf(
-          "moot-bench [pm] [channel] [pull] [idle] [revoke] [frame] [hostile] [--runs N] "
-          "[--connections N] [--records N] [--seconds N] [--no-batch] [--json]\n\n"
+          "moot-bench [pm] [channel] [pull] [idle] [revoke] [frame] [hostile] [refusals] "
+          "[--runs N] [--connections N] [--records N] [--seconds N] [--tries N] [--no-batch] "
+          "[--json]\n\n"
           "Starts a mootd of its own on one processor, loads it from another and prints what it "
           "costs:\n"
           "  pm      CPU per relayed private message, 50 pairs, windows 1 and 64\n"
@@ -228,7 +232,10 @@ int main_of(int argc, char** argv) {
           "  hostile an established chat beside 10,000 bogus connections a second, 1,000 slow "
           "readers,\n"
           "          a storm of fan-out and one of elections, each for --seconds (default 20)\n"
-          "Without a name: all but hostile. Medians of N runs (default 5) with the spread in "
+          "  refusals  whether the time of a refusal tells its reason, --tries (default "
+          "1,000,000)\n"
+          "Without a name: all but hostile and refusals. Medians of N runs (default 5) with the "
+          "spread in "
           "brackets.\n");
       return a == "--help" || a == "-h" ? 0 : 2;
     }
@@ -260,6 +267,7 @@ int main_of(int argc, char** argv) {
   if (wanted(o, "idle")) idle_and_logins(o);
   if (wanted(o, "revoke")) revocation(o);
   if (!o.only.empty() && wanted(o, "hostile")) hostile(o);
+  if (!o.only.empty() && wanted(o, "refusals")) refusals(o);
   return 0;
 }
 

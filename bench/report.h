@@ -17,6 +17,7 @@ struct Options {
   std::size_t connections = 10'000;
   std::size_t records = 100'000;
   double seconds = 20;  // of each attack
+  std::size_t tries = 1'000'000;
   bool batch = true;
   bool json = false;
 };
