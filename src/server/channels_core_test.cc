@@ -93,6 +93,36 @@ TEST(ChannelsInCore, ARefusedCandidacyHasARate) {
   EXPECT_TRUE(has(h.heard(conns[0]), "pause 5000 ms"));
 }
 
+TEST(ChannelsInCore, WhatAMessageMakesOfItselfIsTheSendersToPay) {
+  Config config = Harness::quiet_config();
+  config.rates = {};
+  constexpr std::size_t kMembers = 200;
+  std::vector<std::string> users;
+  for (std::size_t i = 0; i < kMembers; ++i) users.push_back("u" + std::to_string(i));
+  Harness h(users, config);
+  const ConnId sender = h.connect("u0");
+  h.say(sender, create(1, "ops", Keeper::server));
+  h.say(sender, c::ChAttach{channel(1), replica(0)});
+  for (std::size_t i = 1; i < kMembers; ++i) {
+    const ConnId conn = h.connect(users[i]);
+    h.say(conn, c::ChJoin{channel(1)});
+    h.say(conn, c::ChAttach{channel(1), replica(static_cast<std::uint8_t>(i))});
+  }
+  h.sync();
+  h.pass(Seconds{60});
+  h.listen_only(sender);
+  h.log();
+  const std::vector<std::uint8_t> msg(16'000);
+  const auto free =
+      static_cast<unsigned>(kFanOutBytesBurst / (kMembers * (msg.size() + kCopyOverhead)));
+  for (unsigned n = 1; n <= free; ++n) {
+    h.say(sender, c::ChMsg{.id = channel(1), .msg_id = Harness::id(n), .msg = msg});
+    ASSERT_FALSE(has(h.heard(sender), "pause")) << n;
+  }
+  h.say(sender, c::ChMsg{.id = channel(1), .msg_id = Harness::id(free + 1), .msg = msg});
+  EXPECT_TRUE(has(h.heard(sender), "pause"));
+}
+
 TEST(ChannelsInCore, ANewConfigurationHoldsForChannels) {
   Harness h({"ada"});
   const ConnId ada = h.connect("ada");

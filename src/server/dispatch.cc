@@ -90,6 +90,9 @@ void ChannelSink::send_after(Ticket after, Conns to, const s::Any& cmd) {
     }
   }
   step_.fx.send(to, cmd, after);
+  if (const auto* msg = std::get_if<s::ChMsg>(&cmd); msg != nullptr && conn_ != nullptr) {
+    conn_->meter.fan_out(step_.now.tick, rates_, to.size(), msg->msg.size());
+  }
   if (is_bulk(cmd)) {
     for (const ConnId id : to) {
       if (Conn* conn = conns_.find(id)) step_.count_bulk(*conn, cmd, after);

@@ -42,6 +42,11 @@ void RateMeter::charge(Tick now, const Rates& rates, Class what, unsigned comman
     handshakes_.take(now, limits::kListsPerSecond, limits::kListsBurst, 1);
 }
 
+void RateMeter::fan_out(Tick now, const Rates& rates, std::size_t copies, std::size_t octets) {
+  if (rates.commands_per_s == 0) return;
+  fan_out_.take(now, kFanOutBytesPerSecond, kFanOutBytesBurst, copies * (octets + kCopyOverhead));
+}
+
 void RateMeter::refused_candidate(Tick now, const Rates& rates) {
   if (rates.commands_per_s == 0) return;
   candidacies_.take(now, 1, limits::kCandidaciesEvery, limits::kCandidaciesEvery);
@@ -49,10 +54,10 @@ void RateMeter::refused_candidate(Tick now, const Rates& rates) {
 
 std::optional<Tick> RateMeter::pause_until(Tick now, const Rates& rates) {
   if (rates.commands_per_s == 0) return std::nullopt;
-  const Tick until =
-      std::max({commands_.ready(now, rates.commands_per_s), octets_.ready(now, rates.bytes_per_s),
-                lists_.ready(now, limits::kListsPerSecond),
-                handshakes_.ready(now, limits::kListsPerSecond), candidacies_.ready(now, 1)});
+  const Tick until = std::max(
+      {commands_.ready(now, rates.commands_per_s), octets_.ready(now, rates.bytes_per_s),
+       lists_.ready(now, limits::kListsPerSecond), handshakes_.ready(now, limits::kListsPerSecond),
+       candidacies_.ready(now, 1), fan_out_.ready(now, kFanOutBytesPerSecond)});
   if (until <= now) return std::nullopt;
   // Paused again as soon as reading went on: octets were waiting all the time.
   if (!pausing_ || now > paused_until_ + kResumeSlack) paused_since_ = now;

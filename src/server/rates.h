@@ -17,6 +17,13 @@ struct Rates {
   friend bool operator==(const Rates&, const Rates&) = default;
 };
 
+// What the messages of one connection make the server send to members of channels, a second and at
+// once (security.md 5.4).
+inline constexpr std::uint64_t kFanOutBytesPerSecond = 8 * 1024 * 1024;
+inline constexpr std::uint64_t kFanOutBytesBurst = 64 * 1024 * 1024;
+// Of each copy of a message: its header, signature, ids and stamp, about.
+inline constexpr std::size_t kCopyOverhead = 300;
+
 // A token bucket that may go into debt: what was already read is handled, and the debt is waited
 // off. Counts in thousandths of a token so that milliseconds lose nothing.
 class Bucket {
@@ -39,6 +46,8 @@ class RateMeter {
   enum class Class : std::uint8_t { plain, list, handshake };
 
   void charge(Tick now, const Rates& rates, Class what, unsigned commands, std::size_t octets);
+  // Its message of so many octets goes to so many connections.
+  void fan_out(Tick now, const Rates& rates, std::size_t copies, std::size_t octets);
   // A vote of others refused the connection as leader.
   void refused_candidate(Tick now, const Rates& rates);
   // Until when reading must stop; none: go on.
@@ -52,6 +61,7 @@ class RateMeter {
   Bucket lists_;
   Bucket handshakes_;
   Bucket candidacies_;
+  Bucket fan_out_;
   bool pausing_ = false;
   Tick paused_since_;
   Tick paused_until_;

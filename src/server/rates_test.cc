@@ -37,11 +37,21 @@ TEST(RateMeter, CountsOctetsListsAndHandshakesApart) {
   }
 }
 
+TEST(RateMeter, CountsWhatOneMessageMakesOfItself) {
+  const Rates rates;
+  RateMeter m;
+  m.fan_out(Tick{0}, rates, 1024, 64 * 1024 - kCopyOverhead);
+  EXPECT_EQ(m.pause_until(Tick{0}, rates), std::nullopt) << "64 MiB at once";
+  m.fan_out(Tick{0}, rates, 1024, 16 * 1024 - kCopyOverhead);
+  EXPECT_EQ(m.pause_until(Tick{0}, rates), Tick{2000}) << "16 MiB more, 8 a second";
+}
+
 TEST(RateMeter, ZeroSwitchesAllOfThemOff) {
   Rates off;
   off.commands_per_s = 0;
   RateMeter m;
   for (int i = 0; i < 10'000; ++i) m.charge(Tick{0}, off, Class::list, 1, 1 << 20);
+  m.fan_out(Tick{0}, off, 100'000, 1 << 20);
   EXPECT_EQ(m.pause_until(Tick{0}, off), std::nullopt);
 }
 
