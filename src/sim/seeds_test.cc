@@ -23,6 +23,7 @@ TEST_P(Seed, HoldsAllInvariants) {
 INSTANTIATE_TEST_SUITE_P(RestBeginsWithNothingUnderWay, Seed, testing::Values(1846, 5452, 13454));
 // Histories were equal while the leader had 256 records to decide on, of a member who left.
 INSTANTIATE_TEST_SUITE_P(RestBeginsWithNothingToDecide, Seed, testing::Values(18384));
+INSTANTIATE_TEST_SUITE_P(WhatALeaderDecidesOnIsWork, Seed, testing::Values(18709));
 // A member was removed and, a minute behind, went on proposing what he had in doubt: allowed for
 // members only.
 INSTANTIATE_TEST_SUITE_P(WhoHasNotHeardThatHeIsOutProposes, Seed, testing::Values(4242));

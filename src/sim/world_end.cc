@@ -57,6 +57,8 @@ void World::heal() {
       wait_for_clock_us_ = std::max(wait_for_clock_us_, ahead * 1'000);
     }
     work_at_heal_ += d->disk.pending().size();
+    // What others merged into it, which no disk of a member need hold: they may have left since.
+    if (d->running()) work_at_heal_ += d->replica->claims();
   }
   for (auto& d : devices_) {
     if (d->dead || !member(d->user)) continue;
