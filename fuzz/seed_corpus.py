@@ -106,10 +106,36 @@ def client_seeds():
         yield "content", octets(text)
 
 
+def texts(*all_of_them):
+    return b"".join(len(t).to_bytes(4, "big") + t for t in all_of_them)
+
+
+def server_seeds():
+    for head in (b"GET /metrics HTTP/1.1\r\nHost: a\r\n", b"HEAD /readyz?x HTTP/1.0\r\n",
+                 b"POST /livez HTTP/1.1\r\nContent-Length: 3\r\n",
+                 b"GET /livez HTTP/1.1\r\nTransfer-Encoding: chunked\r\n",
+                 b"GET / HTTP/1.1\r\n", b"GET /readyz HTTP/1.1\r\nA: " + b"b" * 9000 + b"\r\n"):
+        yield "http", b"\x00" + head + b"\r\n"
+        yield "http", b"\x01" + head
+    yield "admin", b"\x00" + texts(b"user add", b"name", b"ada", b"label", b"")
+    yield "admin", b"\x01" + texts(b"0", b"added \"ada\"\n", b"", b"4", b"kid", b"00", b"key", b"11")
+    yield "admin", b"\x01" + texts(b"1", b"", b"That is \\ taken.")
+    for kind in range(12):
+        # One change of each kind, in a channel of either keeper, between records that stand.
+        for keeper in (0, 1):
+            change = bytes([3, 1, kind, 0, kind, 1, 5])
+            yield "merge", bytes([keeper, 2, 0, 0]) + change + bytes([7, 0])
+    yield "merge", bytes([0, 7]) + bytes([1, 0]) * 8
+    for row in range(2):
+        yield "unseal", bytes([row, 0, 0, 0, 0])
+        yield "unseal", bytes([row, 0, 0, 0, 1, 0, 20, 1, 0])
+        yield "unseal", bytes([row, 1, 0, 0, 2, 0, 3, 0, 1, 0, 1, 1, 2])
+
+
 def main():
     out = Path(sys.argv[1])
     count = {}
-    for target, data in itertools.chain(seeds(), session_seeds(), client_seeds()):
+    for target, data in itertools.chain(seeds(), session_seeds(), client_seeds(), server_seeds()):
         folder = out / f"fuzz_{target}"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / hashlib.sha1(data).hexdigest()).write_bytes(data)

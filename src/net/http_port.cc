@@ -45,7 +45,42 @@ std::optional<HttpAnswer> refusal(const ErrorCode& ec) {
   return std::nullopt;  // the connection is broken, or its time is over
 }
 
+using Parser = http::request_parser<http::empty_body>;
+
+void set_bounds(Parser& parser) {
+  parser.header_limit(limits::kHttpHeaderBytes);
+  parser.body_limit(0);
+}
+
+// To a request whose header was read, or came to `ec`.
+std::optional<HttpAnswer> answer_to(const Parser& parser, const ErrorCode& ec,
+                                    const HttpPages& pages) {
+  if (ec) {
+    std::optional<HttpAnswer> no = refusal(ec);
+    if (no) log::debug("http.refused", {{"status", no->status}});
+    return no;
+  }
+  const auto& request = parser.get();
+  const std::string_view method(request.method_string().data(), request.method_string().size());
+  const std::string_view target(request.target().data(), request.target().size());
+  const bool body = parser.chunked() || parser.content_length().value_or(0) > 0;
+  HttpAnswer answer =
+      body ? said(413, "A request has no body here.") : answer_http(method, target, pages);
+  log::debug("http.request", {{"target", target.substr(0, 64)}, {"status", answer.status}});
+  return answer;
+}
+
 }  // namespace
+
+std::optional<HttpAnswer> read_http(std::string_view octets, const HttpPages& pages) {
+  Parser parser;
+  set_bounds(parser);
+  ErrorCode ec;
+  parser.put(asio::buffer(octets.data(), octets.size()), ec);
+  if (ec == http::error::need_more) return std::nullopt;
+  if (!ec && !parser.is_header_done()) return std::nullopt;
+  return answer_to(parser, ec, pages);
+}
 
 HttpAnswer answer_http(std::string_view method, std::string_view target, const HttpPages& pages) {
   const std::string_view path = target.substr(0, target.find('?'));
@@ -69,8 +104,7 @@ HttpAnswer answer_http(std::string_view method, std::string_view target, const H
 struct HttpPort::Session {
   Session(tcp::socket socket, std::weak_ptr<HttpPort*> owner)
       : stream(std::move(socket)), port(std::move(owner)) {
-    parser.header_limit(limits::kHttpHeaderBytes);
-    parser.body_limit(0);
+    set_bounds(parser);
   }
   ~Session() {
     if (const auto p = port.lock()) (*p)->gone();
@@ -81,7 +115,7 @@ struct HttpPort::Session {
   beast::tcp_stream stream;
   std::weak_ptr<HttpPort*> port;
   beast::flat_buffer in{limits::kHttpHeaderBytes + 1};
-  http::request_parser<http::empty_body> parser;
+  Parser parser;
   http::response<http::string_body> out;
   std::array<char, 4096> rest{};
 };
@@ -162,21 +196,8 @@ void HttpPort::take(tcp::socket socket) {
 }
 
 void HttpPort::on_header(const std::shared_ptr<Session>& s, const ErrorCode& ec) {
-  if (ec) {
-    if (const auto no = refusal(ec)) {
-      log::debug("http.refused", {{"status", no->status}});
-      reply(s, false, *no);
-    }
-    return;
-  }
-  const auto& request = s->parser.get();
-  const std::string_view method(request.method_string().data(), request.method_string().size());
-  const std::string_view target(request.target().data(), request.target().size());
-  const bool body = s->parser.chunked() || s->parser.content_length().value_or(0) > 0;
-  const HttpAnswer answer =
-      body ? said(413, "A request has no body here.") : answer_http(method, target, pages_);
-  log::debug("http.request", {{"target", target.substr(0, 64)}, {"status", answer.status}});
-  reply(s, method == "HEAD", answer);
+  const auto answer = answer_to(s->parser, ec, pages_);
+  if (answer) reply(s, !ec && s->parser.get().method() == http::verb::head, *answer);
 }
 
 void HttpPort::reply(const std::shared_ptr<Session>& s, bool head, const HttpAnswer& answer) {

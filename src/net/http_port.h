@@ -7,6 +7,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,6 +29,9 @@ struct HttpAnswer {
 };
 // Pure. `target` with or without a query.
 HttpAnswer answer_http(std::string_view method, std::string_view target, const HttpPages& pages);
+// Pure: the answer to what a connection sent. None: its header is not whole, or so broken off that
+// nobody waits for an answer.
+std::optional<HttpAnswer> read_http(std::string_view octets, const HttpPages& pages);
 
 // HTTP for health and metrics: one request a connection, none has a body, and each has
 // limits::kHttpTimeout from its acceptance to its end.
