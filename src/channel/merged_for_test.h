@@ -49,7 +49,7 @@ inline Given changed(Given g, unsigned kind, std::uint64_t a, std::uint64_t b, c
       flip(g.stamp);
       break;
     case 6:
-      a % 2 == 0 ? g.stamp.pop_back() : g.stamp.push_back(0);
+      a % 2 == 0 ? g.stamp.resize(g.stamp.size() / 2) : g.stamp.push_back(0);
       break;
     case 7:
       g.msg = other.msg;
