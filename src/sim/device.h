@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -27,9 +28,10 @@ struct NodeClock {
     return {Tick{ms}, UnixMs{static_cast<std::uint64_t>(static_cast<std::int64_t>(kWallStart) + ms +
                                                         wall_off_ms)}};
   }
-  // No earlier than when the steady clock shows `tick`.
-  std::int64_t when(Tick tick) const {
-    std::int64_t us = tick.ms * 1'000 - tick.ms / 1'000 * ppm;
+  // When the steady clock shows `tick`, from `now_us` on: one that is slow is set back by its drift
+  // at every full second, and may show the millisecond before once more.
+  std::int64_t when(Tick tick, std::int64_t now_us) const {
+    std::int64_t us = std::max(tick.ms * 1'000 - tick.ms / 1'000 * ppm, now_us);
     while (tick_at(us) < tick.ms) us += 500;
     return us;
   }

@@ -23,6 +23,9 @@ TEST_P(Seed, HoldsAllInvariants) {
 INSTANTIATE_TEST_SUITE_P(RestBeginsWithNothingUnderWay, Seed, testing::Values(1846, 5452, 13454));
 // Histories were equal while the leader had 256 records to decide on, of a member who left.
 INSTANTIATE_TEST_SUITE_P(RestBeginsWithNothingToDecide, Seed, testing::Values(18384));
+// A clock that was set back over a full second never reached the time its timer had been set to.
+INSTANTIATE_TEST_SUITE_P(ATimerEndsThoughItsClockIsSlow, Seed, testing::Values(79426));
+// Records that nobody but the leader still had, of a member who left, were no difference.
 INSTANTIATE_TEST_SUITE_P(WhatALeaderDecidesOnIsWork, Seed, testing::Values(18709));
 // A member was removed and, a minute behind, went on proposing what he had in doubt: allowed for
 // members only.

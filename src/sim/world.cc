@@ -340,7 +340,7 @@ void World::step(Device& device, const Step& what) {
 void World::arm(Device& device) {
   const auto due = device.replica->next_deadline();
   if (!due) return;
-  const std::int64_t us = std::max(device.clock.when(*due), now_);
+  const std::int64_t us = device.clock.when(*due, now_);
   if (device.timer_at >= 0 && device.timer_at <= us) return;
   device.timer_at = us;
   at(us, Kind::timer, device.index, device.life);
@@ -349,7 +349,7 @@ void World::arm(Device& device) {
 void World::arm_server() {
   const auto due = server_->next_deadline();
   if (!due) return;
-  const std::int64_t us = std::max(server_->clock.when(*due), now_);
+  const std::int64_t us = server_->clock.when(*due, now_);
   if (server_timer_at_ >= 0 && server_timer_at_ <= us) return;
   server_timer_at_ = us;
   at(us, Kind::server_timer, 0);
