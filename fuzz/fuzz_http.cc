@@ -45,7 +45,7 @@ void run(Input in) {
       MOOT_CHECK(made == 0);
       break;
     default:
-      MOOT_CHECK(!"a status of ours");
+      MOOT_CHECK(false && "a status of ours");
   }
   MOOT_CHECK((answer->status == 405) == !answer->allow.empty());
   MOOT_CHECK(answer->body.ends_with('\n'));

@@ -424,7 +424,7 @@ void World::message_command(ConnId c, const Words& w) {
     channels_->step(now_, c,
                     c::ChVote{.election = election, .user = user(w[3]), .id = id, .last = {}}, fx_);
   } else {
-    MOOT_CHECK(!"a command of this world");
+    MOOT_CHECK(false && "a command of this world");
   }
 }
 

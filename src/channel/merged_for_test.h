@@ -138,7 +138,7 @@ class MergedWorld {
     for (const auto& [id, name] : world_.fx().conns) {
       if (name == "ben") return id;
     }
-    MOOT_CHECK(!"ben is connected");
+    MOOT_CHECK(false && "ben is connected");
     return {};
   }
 

@@ -25,6 +25,8 @@ INSTANTIATE_TEST_SUITE_P(RestBeginsWithNothingUnderWay, Seed, testing::Values(18
 INSTANTIATE_TEST_SUITE_P(RestBeginsWithNothingToDecide, Seed, testing::Values(18384));
 // A clock that was set back over a full second never reached the time its timer had been set to.
 INSTANTIATE_TEST_SUITE_P(ATimerEndsThoughItsClockIsSlow, Seed, testing::Values(79426));
+// A message was said under a wrong clock in the moment in which the faults stopped.
+INSTANTIATE_TEST_SUITE_P(WhatWaitsForTheClockNeedBeOnNoDisk, Seed, testing::Values(98885));
 // Records that nobody but the leader still had, of a member who left, were no difference.
 INSTANTIATE_TEST_SUITE_P(WhatALeaderDecidesOnIsWork, Seed, testing::Values(18709));
 // A member was removed and, a minute behind, went on proposing what he had in doubt: allowed for

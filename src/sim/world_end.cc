@@ -40,6 +40,12 @@ void World::heal() {
     }
   }
   std::map<RecordKey, std::set<unsigned>> all;
+  // Sent once under a wrong clock, fate unknown: its id stays, and waits for its time (hole 7).
+  const auto waits_for_clock = [&](const RecordKey& key) {
+    const auto ahead = static_cast<std::int64_t>(key.id.time().ms) -
+                       static_cast<std::int64_t>(server_->clock.at(now_).wall.ms);
+    wait_for_clock_us_ = std::max(wait_for_clock_us_, ahead * 1'000);
+  };
   for (auto& d : devices_) {
     d->hung_until = std::min(d->hung_until, now_);
     d->disk_slow_until = 0;
@@ -51,10 +57,11 @@ void World::heal() {
     for (const auto& [key, record] : d->disk.committed()) all[key].insert(d->user);
     for (const auto& [key, row] : d->disk.pending()) {
       all[key].insert(d->user);
-      // Sent once under a wrong clock, fate unknown: its id stays, and waits for its time (hole 7).
-      const auto ahead = static_cast<std::int64_t>(key.id.time().ms) -
-                         static_cast<std::int64_t>(server_->clock.at(now_).wall.ms);
-      wait_for_clock_us_ = std::max(wait_for_clock_us_, ahead * 1'000);
+      waits_for_clock(key);
+    }
+    if (d->running()) {
+      // What was said in this very moment is on no disk yet.
+      for (const auto& [key, entry] : d->replica->pending().all()) waits_for_clock(key);
     }
     work_at_heal_ += d->disk.pending().size();
     // What others merged into it, which no disk of a member need hold: they may have left since.
