@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "channel/record.h"
 #include "server/core_harness.h"
 
 namespace moot::server {
@@ -93,34 +94,75 @@ TEST(ChannelsInCore, ARefusedCandidacyHasARate) {
   EXPECT_TRUE(has(h.heard(conns[0]), "pause 5000 ms"));
 }
 
-TEST(ChannelsInCore, WhatAMessageMakesOfItselfIsTheSendersToPay) {
-  Config config = Harness::quiet_config();
-  config.rates = {};
-  constexpr std::size_t kMembers = 200;
-  std::vector<std::string> users;
-  for (std::size_t i = 0; i < kMembers; ++i) users.push_back("u" + std::to_string(i));
-  Harness h(users, config);
-  const ConnId sender = h.connect("u0");
-  h.say(sender, create(1, "ops", Keeper::server));
-  h.say(sender, c::ChAttach{channel(1), replica(0)});
-  for (std::size_t i = 1; i < kMembers; ++i) {
-    const ConnId conn = h.connect(users[i]);
-    h.say(conn, c::ChJoin{channel(1)});
-    h.say(conn, c::ChAttach{channel(1), replica(static_cast<std::uint8_t>(i))});
+// A channel that the server keeps, of 200 people who are all there, with the shipped rates.
+struct Crowd : Harness {
+  static constexpr std::size_t kMembers = 200;
+
+  Crowd() : Harness(names(), with_rates()) {
+    sender = connect("u0");
+    say(sender, create(1, "ops", Keeper::server));
+    say(sender, c::ChAttach{channel(1), replica(0)});
+    for (std::size_t i = 1; i < kMembers; ++i) {
+      const ConnId conn = connect(names()[i]);
+      say(conn, c::ChJoin{channel(1)});
+      say(conn, c::ChAttach{channel(1), replica(static_cast<std::uint8_t>(i))});
+    }
+    sync();
+    pass(Seconds{60});
+    listen_only(sender);
+    log();
   }
-  h.sync();
-  h.pass(Seconds{60});
-  h.listen_only(sender);
-  h.log();
-  const std::vector<std::uint8_t> msg(16'000);
-  const auto free =
+  static std::vector<std::string> names() {
+    std::vector<std::string> all;
+    for (std::size_t i = 0; i < kMembers; ++i) all.push_back("u" + std::to_string(i));
+    return all;
+  }
+  static Config with_rates() {
+    Config config = quiet_config();
+    config.rates = {};
+    return config;
+  }
+  StampKey stamp_key() const {
+    for (const op::Any& op : ops()) {
+      if (const auto* put = std::get_if<op::PutStampKey>(&op)) return put->key;
+    }
+    return {};
+  }
+
+  ConnId sender;
+  std::vector<std::uint8_t> msg = std::vector<std::uint8_t>(16'000);
+  // So many such messages may go to all at once.
+  unsigned at_once =
       static_cast<unsigned>(kFanOutBytesBurst / (kMembers * (msg.size() + kCopyOverhead)));
-  for (unsigned n = 1; n <= free; ++n) {
-    h.say(sender, c::ChMsg{.id = channel(1), .msg_id = Harness::id(n), .msg = msg});
-    ASSERT_FALSE(has(h.heard(sender), "pause")) << n;
+};
+
+TEST(ChannelsInCore, WhatAMessageMakesOfItselfIsTheSendersToPay) {
+  Crowd h;
+  for (unsigned n = 1; n <= h.at_once; ++n) {
+    h.say(h.sender, c::ChMsg{.id = channel(1), .msg_id = Harness::id(n), .msg = h.msg});
+    ASSERT_FALSE(has(h.heard(h.sender), "pause")) << n;
   }
-  h.say(sender, c::ChMsg{.id = channel(1), .msg_id = Harness::id(free + 1), .msg = msg});
-  EXPECT_TRUE(has(h.heard(sender), "pause"));
+  h.say(h.sender, c::ChMsg{.id = channel(1), .msg_id = Harness::id(h.at_once + 1), .msg = h.msg});
+  EXPECT_TRUE(has(h.heard(h.sender), "pause"));
+}
+
+TEST(ChannelsInCore, WhoBringsWhatOthersSaidDoesNotPayForItsCopies) {
+  Crowd h;
+  const StampKey key = h.stamp_key();
+  for (unsigned n = 1; n <= 3 * h.at_once; ++n) {
+    MergeRecord r;
+    r.id = Harness::id(n);
+    r.from = Harness::user("u1");
+    r.msg = h.msg;
+    r.timestamp = r.id.time().ms;
+    const Stamp stamp = make_stamp(key, channel(1), r.id, r.from, r.msg);
+    r.stamp = stamp;
+    h.say(h.sender, c::ChMerge{.msg = {&r, 1}, .id = channel(1)});
+    h.sync();
+    const std::string heard = h.heard(h.sender);
+    ASSERT_TRUE(has(heard, "CH_M")) << n << heard;
+    ASSERT_FALSE(has(heard, "pause")) << n;
+  }
 }
 
 TEST(ChannelsInCore, ANewConfigurationHoldsForChannels) {

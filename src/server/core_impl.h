@@ -33,6 +33,8 @@ class ChannelSink : public ChannelEffects {
   bool senseless() const { return senseless_; }
 
  private:
+  void charge_fan_out(Conns to, const s::Any& cmd);
+
   ConnTable& conns_;
   const Rates& rates_;
   Step step_;

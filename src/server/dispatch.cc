@@ -90,9 +90,7 @@ void ChannelSink::send_after(Ticket after, Conns to, const s::Any& cmd) {
     }
   }
   step_.fx.send(to, cmd, after);
-  if (const auto* msg = std::get_if<s::ChMsg>(&cmd); msg != nullptr && conn_ != nullptr) {
-    conn_->meter.fan_out(step_.now.tick, rates_, to.size(), msg->msg.size());
-  }
+  charge_fan_out(to, cmd);
   if (is_bulk(cmd)) {
     for (const ConnId id : to) {
       if (Conn* conn = conns_.find(id)) step_.count_bulk(*conn, cmd, after);
@@ -101,6 +99,15 @@ void ChannelSink::send_after(Ticket after, Conns to, const s::Any& cmd) {
   // The next barrier of this connection is not past what it is still to hear.
   if (conn_ != nullptr && std::ranges::binary_search(to, conn_->id))
     conn_->barrier = std::max(conn_->barrier, after);
+}
+
+// Who says something pays for its copies. A leader who proposes what others said, and who merges,
+// does what the channel needs of him, and is charged for what he sends alone.
+void ChannelSink::charge_fan_out(Conns to, const s::Any& cmd) {
+  const auto* msg = std::get_if<s::ChMsg>(&cmd);
+  if (msg == nullptr || ref_ == nullptr || ref_->cmd != c::ChMsg::kTable.name) return;
+  if (msg->from != conn_->user) return;
+  conn_->meter.fan_out(step_.now.tick, rates_, to.size(), msg->msg.size());
 }
 
 Ticket ChannelSink::persist(op::Any op) {

@@ -17,7 +17,7 @@ struct Rates {
   friend bool operator==(const Rates&, const Rates&) = default;
 };
 
-// What the messages of one connection make the server send to members of channels, a second and at
+// What one's own messages make the server send to members of channels, a second and at
 // once (security.md 5.4).
 inline constexpr std::uint64_t kFanOutBytesPerSecond = 8 * 1024 * 1024;
 inline constexpr std::uint64_t kFanOutBytesBurst = 64 * 1024 * 1024;
