@@ -51,6 +51,7 @@ DOORS = {
     "spdlog/": {"net", "apps"},
     "fmt/": {"net", "apps"},
     "benchmark/": {"bench"},
+    "liburing": {"bench"},
     "gtest/": set(),
     "gmock/": set(),
     "rapidcheck": set(),
@@ -69,7 +70,7 @@ ACROSS_DOORS = {
 POSIX = re.compile(
     r"(sys|netinet|arpa|net|linux)/\w+\.h|(unistd|fcntl|poll|signal|termios|pwd|grp|dlfcn|dirent|"
     r"errno|pthread|netdb|syslog|spawn|langinfo|locale|stdlib|stdio|string|time|wchar|getopt|ftw|"
-    r"execinfo|sched|glob)\.h")
+    r"execinfo|sched|glob|malloc)\.h")
 POSIX_FOLDERS = {"store", "net", "apps", "tests", "bench"}
 
 # Standard headers that stand for a file, a thread, a clock or a random source.

@@ -1,9 +1,17 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
+#include <cstring>
 #include <map>
 #include <optional>
+#include <random>
 #include <set>
+#include <vector>
 
+#include "base/blocks.h"
+#include "base/bytes.h"
+#include "base/groups.h"
 #include "base/hex.h"
 #include "base/slot_table.h"
 #include "base/utf8.h"
@@ -122,6 +130,84 @@ TEST(HashIndex, IdsThatCountUpBeginAtManyCells) {
     homes.insert(HashIndex::fold(hash_octets(id)) & 255u);
   }
   EXPECT_GT(homes.size(), 128u);  // by chance 162
+}
+
+struct Guest {
+  int family = 0;
+  Together<int> with_family;
+  void recycle(bool) { *this = {}; }
+};
+struct IntHash {
+  std::uint64_t operator()(int n) const { return hash_number(static_cast<std::uint64_t>(n)); }
+};
+
+TEST(Groups, AreWhatAListOfEachWouldBe) {
+  using Table = SlotTable<int, Guest, IntHash>;
+  Table table;
+  Groups<Table, IntHash, &Guest::family, &Guest::with_family> families;
+  std::map<int, std::vector<int>> lists;  // by family, oldest first
+  std::mt19937 random{7};
+  int next = 0;
+  for (int step = 0; step < 20'000; ++step) {
+    const int family = static_cast<int>(random() % 40);
+    auto& list = lists[family];
+    if (random() % 5 < 3 || list.empty()) {
+      auto& entry = table.get(++next);
+      entry.value.family = family;
+      families.add(table, entry);
+      list.push_back(next);
+    } else {
+      const auto at = list.begin() + static_cast<std::ptrdiff_t>(random() % list.size());
+      auto& entry = *table.find(*at);
+      families.remove(table, entry);
+      table.erase(entry);
+      list.erase(at);
+    }
+    // Now and then all of them go.
+    while (step % 1'000 == 999 && !list.empty()) {
+      auto& entry = *table.find(list.front());
+      families.remove(table, entry);
+      table.erase(entry);
+      list.erase(list.begin());
+    }
+    const auto of = families.of(table, family);
+    ASSERT_TRUE(std::ranges::equal(of, list)) << "step " << step;
+  }
+  std::size_t groups = 0;
+  std::size_t firsts = 0;
+  for (const auto& [family, list] : lists) {
+    EXPECT_TRUE(std::ranges::equal(families.of(table, family), list));
+    groups += !list.empty();
+  }
+  table.for_each([&](const auto& entry) { firsts += families.is_first(table, entry); });
+  EXPECT_EQ(families.size(), groups);
+  EXPECT_EQ(firsts, groups);
+}
+
+TEST(Blocks, WhatStandsInThemStays) {
+  Blocks<int> blocks;
+  std::vector<int*> places;
+  for (int n = 0; n < 10'000; ++n) places.push_back(&(blocks.grow() = n));
+  ASSERT_EQ(blocks.size(), places.size());
+  for (std::size_t n = 0; n < places.size(); ++n) {
+    EXPECT_EQ(&blocks[n], places[n]);
+    EXPECT_EQ(blocks[n], static_cast<int>(n));
+  }
+}
+
+TEST(Octets, AreOrderedAsMemcmpOrdersThem) {
+  std::mt19937 engine{3};
+  const auto random = [&] { return static_cast<unsigned>(engine()); };
+  for (int n = 0; n < 20'000; ++n) {
+    std::array<std::uint8_t, 32> a{};
+    for (auto& octet : a) octet = static_cast<std::uint8_t>(random());
+    auto b = a;
+    for (unsigned changes = random() % 3; changes > 0; --changes)
+      b[random() % b.size()] = static_cast<std::uint8_t>(random());
+    const int order = std::memcmp(a.data(), b.data(), a.size());
+    EXPECT_EQ(order_octets(a, b), order <=> 0);
+    EXPECT_EQ(equal_octets(a, b), order == 0);
+  }
 }
 
 }  // namespace

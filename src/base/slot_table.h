@@ -3,36 +3,35 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <deque>
 #include <vector>
 
+#include "base/blocks.h"
 #include "base/bytes.h"
 #include "base/check.h"
 
 namespace moot {
 
-// A hash of octets for tables of this process; keyless, so a table that strangers fill needs a
-// bound of its own.
+// Hashes for tables of this process; keyless, so a table that strangers fill needs a bound of its
+// own.
+constexpr std::uint64_t hash_step(std::uint64_t h, std::uint64_t word) {
+  h = (h ^ word) * 0x9e3779b97f4a7c15;
+  return h ^ h >> 32;
+}
+constexpr std::uint64_t hash_number(std::uint64_t n) { return hash_step(n >> 32, n); }
 inline std::uint64_t hash_octets(Bytes octets, std::uint64_t seed = 0) {
-  constexpr std::uint64_t kOdd = 0x9e3779b97f4a7c15;
   std::uint64_t h = seed ^ octets.size();
-  const auto mix = [&h](std::uint64_t word) {
-    h = (h ^ word) * kOdd;
-    h ^= h >> 32;
-  };
   std::size_t at = 0;
   for (; octets.size() - at >= 8; at += 8) {
     std::uint64_t word = 0;
     std::memcpy(&word, octets.data() + at, 8);
-    mix(word);
+    h = hash_step(h, word);
   }
   if (at < octets.size()) {
     std::uint64_t word = 0;
     std::memcpy(&word, octets.data() + at, octets.size() - at);
-    mix(word);
+    h = hash_step(h, word);
   }
-  mix(h >> 16);
-  return h;
+  return hash_step(h, h >> 16);
 }
 
 // Finds entries of somebody else's array by their hashes: open addressing in one piece of memory,
@@ -125,6 +124,7 @@ class SlotTable {
     Key key;
     Value value;
     Handle handle() const { return {slot_, generation_}; }
+    std::uint32_t slot() const { return slot_; }
 
    private:
     friend SlotTable;
@@ -143,6 +143,10 @@ class SlotTable {
                : nullptr;
   }
 
+  // REQUIRES: an entry has this slot.
+  Entry& in_slot(std::uint32_t slot) { return slots_[slot]; }
+  const Entry& in_slot(std::uint32_t slot) const { return slots_[slot]; }
+
   // The entry of `key`, made if there is none.
   Entry& get(const Key& key) {
     if (Entry* e = find(key)) return *e;
@@ -150,7 +154,7 @@ class SlotTable {
     if (free_.empty()) {
       slot = static_cast<std::uint32_t>(slots_.size());
       MOOT_CHECK(slot != HashIndex::kNone);
-      slots_.emplace_back().slot_ = slot;
+      slots_.grow().slot_ = slot;
     } else {
       slot = free_.back();
       free_.pop_back();
@@ -174,14 +178,14 @@ class SlotTable {
   // In the order of the slots, which means nothing.
   template <class Each>
   void for_each(Each each) {
-    for (Entry& e : slots_) {
-      if (e.generation_ % 2 == 1) each(e);
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+      if (slots_[i].generation_ % 2 == 1) each(slots_[i]);
     }
   }
   template <class Each>
   void for_each(Each each) const {
-    for (const Entry& e : slots_) {
-      if (e.generation_ % 2 == 1) each(e);
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+      if (slots_[i].generation_ % 2 == 1) each(slots_[i]);
     }
   }
 
@@ -198,7 +202,7 @@ class SlotTable {
   }
 
   HashIndex index_;
-  std::deque<Entry> slots_;
+  Blocks<Entry> slots_;
   std::vector<std::uint32_t> free_;
 };
 

@@ -151,22 +151,25 @@ void Channels::Impl::flush_status(const Turn& t) {
 
 // ---- connections -----------------------------------------------------------------------------
 
-const UserId& Channels::Impl::user_of(ConnId conn) const {
-  const auto at = conns.find(conn);
-  MOOT_CHECK(at != conns.end());
-  return at->second.user;
+const Connection& Channels::Impl::connection(ConnId conn) const {
+  const auto* at = conns.find(conn);
+  MOOT_CHECK(at != nullptr);
+  return at->value;
 }
 
-std::vector<ConnId> Channels::Impl::conns_of(const UserId& user) const {
-  const auto at = conns_by_user.find(user);
-  if (at == conns_by_user.end()) return {};
-  return {at->second.begin(), at->second.end()};
+Connection& Channels::Impl::connection(ConnId conn) {
+  return const_cast<Connection&>(std::as_const(*this).connection(conn));
+}
+
+std::span<const ConnId> Channels::Impl::conns_of(const UserId& user) const {
+  return conns_by_user.of(conns, user);
 }
 
 std::vector<ConnId> Channels::Impl::conns_of_members(const Roster& roster) const {
   std::vector<ConnId> all;
-  for (const auto& [user, of] : conns_by_user) {
-    if (roster.member(user)) all.insert(all.end(), of.begin(), of.end());
+  for (const auto& [user, member] : roster.members) {
+    const auto of = conns_of(user);
+    all.insert(all.end(), of.begin(), of.end());
   }
   std::ranges::sort(all);
   return all;
@@ -182,8 +185,10 @@ std::size_t Channels::Impl::pulls_of(ConnId conn) const {
 
 void Channels::connected(Now now, ConnId conn, const UserId& user, ChannelEffects& fx) {
   Impl& d = *impl_;
-  MOOT_CHECK(d.conns.emplace(conn, Connection{.user = user}).second);
-  d.conns_by_user[user].insert(conn);
+  MOOT_CHECK(!d.conns.contains(conn));
+  auto& entry = d.conns.get(conn);
+  entry.value.user = user;
+  d.conns_by_user.add(d.conns, entry);
   for (const ChannelId& id : d.membership.of(user)) {
     const Turn t = d.turn(now, id, fx);
     d.tell_status(t, conn);
@@ -196,38 +201,36 @@ void Channels::connected(Now now, ConnId conn, const UserId& user, ChannelEffect
 
 void Channels::disconnected(Now now, ConnId conn, ChannelEffects& fx) {
   Impl& d = *impl_;
-  const auto at = d.conns.find(conn);
-  if (at == d.conns.end()) return;
+  auto* const at = d.conns.find(conn);
+  if (at == nullptr) return;
   d.detach_everywhere(now, conn, fx);
-  const UserId user = at->second.user;
+  const UserId user = at->value.user;
   for (const ChannelId& id : d.membership.of(user)) {
     if (Coordinator* c = d.live.at(id).coordinator()) c->gone(conn);
   }
-  d.conns.erase(at);
-  const auto of = d.conns_by_user.find(user);
-  of->second.erase(conn);
-  if (of->second.empty()) d.conns_by_user.erase(of);
+  d.conns_by_user.remove(d.conns, *at);
+  d.conns.erase(*at);
 }
 
 void Channels::Impl::detach(const Turn& t, ConnId conn) {
-  Connection& connection = conns.at(conn);
-  const auto at = connection.attached.find(t.id());
-  MOOT_CHECK(at != connection.attached.end());
+  Connection& c = connection(conn);
+  const auto at = c.attached().find(t.id());
+  MOOT_CHECK(at != c.attached().end());
   const ReplicaId replica = at->second;
-  connection.attached.erase(at);
-  if (std::ranges::none_of(connection.attached,
-                           [&](const auto& a) { return a.second == replica; })) {
+  c.attached().erase(at);
+  if (std::ranges::none_of(c.attached(), [&](const auto& a) { return a.second == replica; })) {
     replicas.erase(replica);
   }
-  const UserId user = connection.user;
+  const UserId user = c.user;
   const bool offline = t.here.detach(conn);
   if (offline) t.status.touch();
-  if (Coordinator* c = live.at(t.id()).coordinator()) c->detached(t, conn, user, offline);
+  if (Coordinator* rules = live.at(t.id()).coordinator()) rules->detached(t, conn, user, offline);
 }
 
 void Channels::Impl::detach_everywhere(Now now, ConnId conn, ChannelEffects& fx) {
   std::vector<ChannelId> ids;
-  for (const auto& [id, replica] : conns.at(conn).attached) ids.push_back(id);
+  for (const auto& [id, replica] : std::as_const(*this).connection(conn).attached())
+    ids.push_back(id);
   for (const ChannelId& id : ids) {
     const Turn t = turn(now, id, fx);
     detach(t, conn);
@@ -256,7 +259,7 @@ void Channels::Impl::attach(Now now, ConnId conn, const c::ChAttach& cmd, Channe
   if (!repeated) {
     if (!l.here.online().contains(admitted->user)) l.status.touch();
     l.here.attach(conn, {.user = admitted->user, .replica = cmd.replica, .since = now.tick});
-    conns.at(conn).attached.emplace(cmd.id, cmd.replica);
+    connection(conn).attached().emplace(cmd.id, cmd.replica);
     if (older) {
       // After the new one came: who only changes his connection is online here all the time.
       if (l.here.has(*older)) detach(t, *older);
@@ -274,8 +277,8 @@ void Channels::Impl::attach(Now now, ConnId conn, const c::ChAttach& cmd, Channe
 }
 
 std::size_t Channels::attached_channels(ConnId conn) const {
-  const auto at = impl_->conns.find(conn);
-  return at == impl_->conns.end() ? 0 : at->second.attached.size();
+  const auto* at = std::as_const(impl_->conns).find(conn);
+  return at == nullptr ? 0 : at->value.attached().size();
 }
 
 // ---- commands about messages -----------------------------------------------------------------
@@ -516,9 +519,9 @@ void Channels::check_invariants() const {
     MOOT_CHECK(roster != nullptr);
     l.here.check_invariants();
     for (const auto& [conn, session] : l.here.sessions()) {
-      const Connection& connection = d.conns.at(conn);
-      MOOT_CHECK(connection.user == session.user);
-      MOOT_CHECK(connection.attached.at(id) == session.replica);
+      const Connection& c = d.connection(conn);
+      MOOT_CHECK(c.user == session.user);
+      MOOT_CHECK(c.attached().at(id) == session.replica);
       MOOT_CHECK(d.replicas.at(session.replica) == conn);
       MOOT_CHECK(roster->member(session.user) != nullptr);
     }
@@ -527,10 +530,11 @@ void Channels::check_invariants() const {
     if (const auto* c = std::get_if<Coordinator>(&l.rules)) c->check_invariants(*roster, l.here);
     if (const auto* k = std::get_if<ServerKeeper>(&l.rules)) k->check_invariants(*roster);
   }
-  for (const auto& [conn, connection] : d.conns) {
-    sessions -= connection.attached.size();
-    MOOT_CHECK(d.conns_by_user.at(connection.user).contains(conn));
-  }
+  d.conns.for_each([&](const auto& entry) {
+    sessions -= entry.value.attached().size();
+    const auto of = d.conns_of(entry.value.user);
+    MOOT_CHECK(std::ranges::find(of, entry.key) != of.end());
+  });
   MOOT_CHECK(sessions == 0 && due == d.deadlines.size());
 }
 

@@ -1,13 +1,17 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include "base/groups.h"
+#include "base/slot_table.h"
 #include "channel/attendance.h"
 #include "channel/channels.h"
 #include "channel/clock_mark.h"
@@ -17,13 +21,27 @@
 #include "channel/recents.h"
 #include "channel/status.h"
 #include "channel/turn.h"
+#include "model/id_hash.h"
 
 namespace moot {
 
 // One connection, and the replicas it carries.
 struct Connection {
+  using Attached = std::map<ChannelId, ReplicaId>;
+
   UserId user;
-  std::map<ChannelId, ReplicaId> attached;
+  Together<ConnId> with_user;          // of `conns_by_user`
+  std::unique_ptr<Attached> channels;  // null: none
+
+  const Attached& attached() const {
+    static const Attached kNone;
+    return channels ? *channels : kNone;
+  }
+  Attached& attached() {
+    if (!channels) channels = std::make_unique<Attached>();
+    return *channels;
+  }
+  void recycle(bool) { *this = {}; }
 };
 
 // What is soft about one channel.
@@ -63,8 +81,10 @@ struct Channels::Impl {
   void flush_status(const Turn& turn);
 
   // ---- connections ----
-  const UserId& user_of(ConnId conn) const;
-  std::vector<ConnId> conns_of(const UserId& user) const;
+  const UserId& user_of(ConnId conn) const { return connection(conn).user; }
+  const Connection& connection(ConnId conn) const;
+  Connection& connection(ConnId conn);
+  std::span<const ConnId> conns_of(const UserId& user) const;
   std::vector<ConnId> conns_of_members(const Roster& roster) const;
   std::size_t pulls_of(ConnId conn) const;  // routed to leaders and not answered
   void detach(const Turn& turn, ConnId conn);
@@ -105,8 +125,9 @@ struct Channels::Impl {
   Recents recents;
   std::set<UserId> users;  // those there are; removed ones are not
   std::map<ChannelId, LiveChannel> live;
-  std::map<ConnId, Connection> conns;
-  std::map<UserId, std::set<ConnId>> conns_by_user;
+  using ConnTable = SlotTable<ConnId, Connection, ConnHash>;
+  ConnTable conns;
+  Groups<ConnTable, UserHash, &Connection::user, &Connection::with_user> conns_by_user;
   std::map<ReplicaId, ConnId> replicas;
   std::set<std::pair<Tick, ChannelId>> deadlines;
   Ticket durable;

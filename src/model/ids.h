@@ -28,7 +28,12 @@ struct Octets {
     return o;
   }
   Bytes bytes() const { return octets; }
-  friend constexpr auto operator<=>(const Octets&, const Octets&) = default;
+  friend constexpr bool operator==(const Octets& a, const Octets& b) {
+    return equal_octets(a.octets, b.octets);
+  }
+  friend constexpr std::strong_ordering operator<=>(const Octets& a, const Octets& b) {
+    return order_octets(a.octets, b.octets);
+  }
 };
 
 // ULID: 48 bits of unix milliseconds, 80 bits that tell equal times apart (protocol.md 4).
@@ -96,10 +101,13 @@ class UserId {
   bool empty() const { return size_ == 0; }
   // `server` and `invite` are names of the protocol, never of a person.
   bool reserved() const { return str() == "server" || str() == "invite"; }
-  friend bool operator==(const UserId& a, const UserId& b) { return a.text_ == b.text_; }
-  friend std::strong_ordering operator<=>(const UserId& a, const UserId& b) {
-    const int c = std::memcmp(a.text_.data(), b.text_.data(), a.text_.size());
-    return c <=> 0;
+  // What the text is padded to: always as many octets, for whoever hashes it.
+  Bytes padded() const { return as_bytes(std::string_view(text_.data(), text_.size())); }
+  friend constexpr bool operator==(const UserId& a, const UserId& b) {
+    return equal_octets(a.text_, b.text_);
+  }
+  friend constexpr std::strong_ordering operator<=>(const UserId& a, const UserId& b) {
+    return order_octets(a.text_, b.text_);
   }
 
  private:

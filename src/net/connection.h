@@ -58,9 +58,8 @@ struct Connection {
   std::optional<session::ProxyRules> front;  // where there is one before the client
   std::optional<session::ServerSession> session;
   wire::FrameReader reader;
-  Buffer in;              // from the start of an unfinished frame on
-  Buffer out;             // signed frames that the socket did not take
-  Tick stalled_since{0};  // while `out` is not empty: when it last moved
+  Buffer in;   // from the start of an unfinished frame on
+  Buffer out;  // signed frames that the socket did not take
   Tick paused_until{0};
   Tick close_by = kFar;
   Tick armed = kFar;  // the earliest entry in the timer wheel
@@ -72,8 +71,7 @@ struct Connection {
   };
   std::unique_ptr<Marks> marks;
 
-  // How many frames `out` holds, while it is not empty: the frames of a turn count until the last
-  // of its octets is sent.
+  // While `out` is not empty. The frames of a turn count until the last of its octets is sent.
   struct Queued {
     struct Turn {
       std::size_t octets = 0;
@@ -81,6 +79,7 @@ struct Connection {
     };
     std::deque<Turn> turns;
     std::size_t frames = 0;
+    Tick stalled_since{0};  // when something last left
   };
   std::unique_ptr<Queued> queued;
 };

@@ -122,8 +122,8 @@ ssl_st* TlsIdentity::begin(int fd) const {
 }
 
 Transport::Transport(Transport&& o) noexcept
-    : fd_(std::exchange(o.fd_, -1)),
-      tls_(std::exchange(o.tls_, nullptr)),
+    : tls_(std::exchange(o.tls_, nullptr)),
+      fd_(std::exchange(o.fd_, -1)),
       wants_write_(o.wants_write_) {}
 
 Transport& Transport::operator=(Transport&& o) noexcept {

@@ -74,8 +74,8 @@ class Transport {
  private:
   Io of_tls(int result);
 
-  int fd_ = -1;
   ssl_st* tls_ = nullptr;
+  int fd_ = -1;
   bool wants_write_ = false;
 };
 

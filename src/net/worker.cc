@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 
+#include <malloc.h>
 #include <sys/socket.h>
 
 #include "net/clock.h"
@@ -14,6 +15,10 @@ namespace {
 using Phase = Connection::Phase;
 using Fault = SourceLimits::Fault;
 constexpr Seconds kLinger{1};
+// What a turn needed beyond this is given back when no turn needed as much for a while.
+constexpr std::size_t kTurnBytesKept = 256 * 1024;
+constexpr std::size_t kQuietBytesKept = 1024 * 1024;
+constexpr Seconds kTurnBytesRest{1};
 
 ConnId make_id(unsigned thread, std::uint32_t slot, std::uint32_t generation) {
   return {std::uint64_t{generation} << 32 | std::uint64_t{slot} << 8 | thread};
@@ -53,7 +58,7 @@ void Worker::order(Order o) {
 
 // ---- a turn -------------------------------------------------------------------------------
 
-Tick Worker::next_timer() const { return wheel_.next(); }
+Tick Worker::next_timer() const { return std::min({wheel_.next(), large_over_at_, quiet_at_}); }
 
 void Worker::wait(Tick until) {
   poller_.arm();
@@ -72,6 +77,7 @@ void Worker::receive() {
   take_orders();
   take_newcomers();
   run_timers();
+  if (now_.tick >= std::min(large_over_at_, quiet_at_)) give_back();
   if (held_) return;
   ready();
   process();
@@ -89,15 +95,13 @@ void Worker::take_orders() {
         break;
       case Order::Kind::drain:
         draining_ = true;
-        for (const auto& c : slots_) {
-          if (c && c->phase < Phase::open) drop(*c, Fault::none);
-        }
+        for_each([&](Connection& c) {
+          if (c.phase < Phase::open) drop(c, Fault::none);
+        });
         break;
       case Order::Kind::stop:
         stopped_ = true;
-        for (const auto& c : slots_) {
-          if (c) drop(*c, Fault::none, true);
-        }
+        for_each([&](Connection& c) { drop(c, Fault::none, true); });
         break;
     }
   }
@@ -106,17 +110,16 @@ void Worker::take_orders() {
 void Worker::configure(const Order& o) {
   info_ = *o.info;
   cnn_timeout_ = o.cnn_timeout;
-  for (const auto& c : slots_) {
-    if (!c) continue;
-    if (c->phase < Phase::open) {
+  for_each([&](Connection& c) {
+    if (c.phase < Phase::open) {
       // It was greeted with other values than the signed SINFO would tell (protocol.md 5.4).
-      drop(*c, Fault::none);
-    } else if (c->phase == Phase::open) {
-      c->session->reconfigured();
-      put(*c, local_, local_.add(c->session->sinfo(now_)));
-      arm(*c);
+      drop(c, Fault::none);
+    } else if (c.phase == Phase::open) {
+      c.session->reconfigured();
+      put(c, local_, local_.add(c.session->sinfo(now_)));
+      arm(c);
     }
-  }
+  });
 }
 
 // ---- connections --------------------------------------------------------------------------
@@ -124,7 +127,7 @@ void Worker::configure(const Order& o) {
 Connection* Worker::find(ConnId id) {
   const std::uint32_t slot = slot_of(id.n);
   if (thread_of(id) != index_ || slot >= slots_.size() || !slots_[slot]) return nullptr;
-  return slots_[slot]->id == id ? slots_[slot].get() : nullptr;
+  return slots_[slot]->id == id ? &*slots_[slot] : nullptr;
 }
 
 void Worker::take_newcomers() {
@@ -142,14 +145,13 @@ void Worker::add(Accepted a) {
   std::uint32_t slot = 0;
   if (free_.empty()) {
     slot = static_cast<std::uint32_t>(slots_.size());
-    slots_.emplace_back();
+    slots_.grow();
     generations_.push_back(0);
   } else {
     slot = free_.back();
     free_.pop_back();
   }
-  slots_[slot] = std::make_unique<Connection>();
-  Connection& c = *slots_[slot];
+  Connection& c = slots_[slot].emplace();
   c.slot = slot;
   c.id = make_id(index_, slot, ++generations_[slot]);
   c.transport = std::move(a.transport);
@@ -291,7 +293,7 @@ Tick Worker::deadline(const Connection& c) const {
   Tick at = c.session->deadline();
   // What we do not read cannot be late.
   if (c.paused_until > now_.tick) at = c.paused_until;
-  if (!c.out.empty()) at = std::min(at, c.stalled_since + limits::kWriteStall);
+  if (c.queued) at = std::min(at, c.queued->stalled_since + limits::kWriteStall);
   return at;
 }
 
@@ -300,6 +302,32 @@ void Worker::arm(Connection& c) {
   if (at >= c.armed) return;
   c.armed = at;
   wheel_.add(at, c.id.n);
+}
+
+// A turn that needed much memory leaves it to the next ones: a burst has many of them.
+void Worker::note_use(std::size_t octets) {
+  if (octets == 0) return;
+  used_ += octets;
+  if (octets > kTurnBytesKept) large_over_at_ = now_.tick + kTurnBytesRest;
+  if (used_ > kQuietBytesKept) quiet_at_ = now_.tick + kTurnBytesRest;
+}
+
+void Worker::give_back() {
+  large_over_at_ = quiet_at_ = Connection::kFar;
+  used_ = 0;
+  rx_.reset();
+  tx_.release();
+  work_ = {};
+  jobs_ = {};
+  macs_ = {};
+  refs_ = {};
+  built_ = {};
+  unsigned_ = {};
+  unsigned_slot_ = {};
+  bodies_ = {};
+  touched_ = {};
+  // What the core and the hub's boxes freed lies in between what lives.
+  malloc_trim(0);
 }
 
 void Worker::run_timers() {
@@ -325,7 +353,7 @@ void Worker::on_time(Connection& c) {
     drop(c, Fault::protocol_error);
     return;
   }
-  if (!c.out.empty() && now_.tick - c.stalled_since >= limits::kWriteStall) {
+  if (c.queued && now_.tick - c.queued->stalled_since >= limits::kWriteStall) {
     log::info("conn.stalled", {{"conn", c.id.n}});
     count_silent(Silent::stalled);
     drop(c, Fault::none, true);

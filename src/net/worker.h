@@ -5,10 +5,12 @@
 #include <boost/asio/io_context.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/arena.h"
+#include "base/blocks.h"
 #include "crypto/mac_batch.h"
 #include "net/connection.h"
 #include "net/hub_port.h"
@@ -104,6 +106,12 @@ class Worker {
 
   // worker.cc: connections and their ends
   Connection* find(ConnId id);
+  template <class Each>
+  void for_each(Each each) {
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+      if (slots_[i]) each(*slots_[i]);
+    }
+  }
   void take_orders();
   void take_newcomers();
   void add(Accepted a);
@@ -159,6 +167,8 @@ class Worker {
   void end_longest_queues();
   void watch_queue(Connection& c);
   void tell_queues();
+  void note_use(std::size_t octets);
+  void give_back();
 
   const unsigned index_;
   session::ServerInfo info_;
@@ -183,9 +193,15 @@ class Worker {
   Mailbox<std::unique_ptr<Outbox>> boxes_;
   Mailbox<Order> orders_;
 
-  std::vector<std::unique_ptr<Connection>> slots_;
+  Blocks<std::optional<Connection>> slots_;
   std::vector<std::uint32_t> generations_;
   std::vector<std::uint32_t> free_;
+
+  // When memory that turns needed is given back: a while after the last large turn, and when the
+  // thread has been quiet for as long after many small ones.
+  Tick large_over_at_ = Connection::kFar;
+  Tick quiet_at_ = Connection::kFar;
+  std::size_t used_ = 0;  // octets that went through turns since it was given back
 
   // Of a turn; the memory is used again.
   std::unique_ptr<std::uint8_t[]> rx_;
@@ -207,6 +223,7 @@ class Worker {
   std::vector<std::uint32_t> unsigned_slot_;
   std::vector<wire::Body> bodies_;
   Buffer tx_;
+  std::size_t signed_ = 0;  // octets of this turn that went through it
   Arena arena_;
   std::vector<std::uint64_t> due_;
   std::vector<Accepted> accepted_;

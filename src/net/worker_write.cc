@@ -130,6 +130,8 @@ void Worker::flush() {
     if (tx_.size() >= kPortion) sign_and_send();
   }
   sign_and_send();
+  note_use(rx_used_ + std::exchange(signed_, 0) + refs_.size() * sizeof(Ref));
+  rx_used_ = 0;
   touched_.clear();
   refs_.clear();
   taken_.clear();
@@ -183,6 +185,7 @@ void Worker::build(Connection& c) {
 }
 
 void Worker::sign_and_send() {
+  signed_ += tx_.size();
   macs_.resize(unsigned_.size());
   jobs_.clear();
   for (std::size_t i = 0; i < unsigned_.size(); ++i) {
@@ -218,14 +221,16 @@ void Worker::send(Connection& c, Bytes octets, std::size_t frames) {
       drop(c, Fault::no_cnn);
       return;
     }
-    c.stalled_since = now_.tick;
   }
   tallies_.frames_out.add(frames);
   tallies_.octets_out.add(sent);
   queued(octets.size() - sent);
   c.out.put(octets.subspan(sent));
   if (sent < octets.size()) {
-    if (!c.queued) c.queued = std::make_unique<Connection::Queued>();
+    if (!c.queued) {
+      c.queued = std::make_unique<Connection::Queued>();
+      c.queued->stalled_since = now_.tick;
+    }
     c.queued->turns.push_back({octets.size() - sent, frames});
     c.queued->frames += frames;
   }
@@ -245,7 +250,7 @@ void Worker::send_backlog(Connection& c) {
     drop(c, Fault::no_cnn);
     return;
   }
-  if (sent > 0) c.stalled_since = now_.tick;
+  if (sent > 0) c.queued->stalled_since = now_.tick;
   tallies_.octets_out.add(sent);
   unqueued(sent);
   c.out.drop_front(sent);
@@ -280,9 +285,9 @@ void Worker::unqueued(std::size_t octets) {
 // At once and without a word: the word would wait behind all that stands there.
 void Worker::end_longest_queues() {
   std::vector<std::pair<std::size_t, ConnId>> by_length;
-  for (const auto& c : slots_) {
-    if (c && !c->out.empty()) by_length.emplace_back(c->out.size(), c->id);
-  }
+  for_each([&](const Connection& c) {
+    if (!c.out.empty()) by_length.emplace_back(c.out.size(), c.id);
+  });
   std::ranges::sort(by_length, [](const auto& a, const auto& b) { return a.first > b.first; });
   for (const auto& [octets, id] : by_length) {
     if (!budget_.over()) return;

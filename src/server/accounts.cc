@@ -16,16 +16,29 @@ bool alive(const Credential& c, UnixMs now) {
 std::uint32_t day_of(UnixMs at) { return static_cast<std::uint32_t>(at.ms / 86'400'000); }
 
 Accounts::Accounts(const ServerSnapshot& stored) {
-  for (const Account& a : stored.accounts) accounts_.emplace(a.id, a);
-  for (const Credential& c : stored.credentials) {
-    credentials_.emplace(c.kid, c);
-    of_account_[c.account].push_back(c.kid);
-    index(c);
-  }
+  for (const Account& a : stored.accounts) place(a);
+  for (const Credential& c : stored.credentials) index(place(c));
   for (const Enrolment& e : stored.enrolments) {
     enrolments_[{e.invite, e.account}] = e;
     enrolment_of_[e.kid] = {e.invite, e.account};
   }
+}
+
+Account& Accounts::place(Account account) {
+  const UserId id = account.id;
+  const auto [it, fresh] = accounts_.emplace(id, std::move(account));
+  MOOT_CHECK(fresh);
+  people_.get(id).value.account = &it->second;
+  return it->second;
+}
+
+Credential& Accounts::place(Credential c) {
+  const Kid kid = c.kid;
+  const auto [it, fresh] = credentials_.emplace(kid, std::move(c));
+  MOOT_CHECK(fresh);
+  by_kid_.get(kid).value = &it->second;
+  people_.get(it->second.account).value.credentials.push_back(&it->second);
+  return it->second;
 }
 
 void Accounts::index(const Credential& c) {
@@ -39,8 +52,8 @@ void Accounts::index(const Credential& c) {
 }
 
 const Account* Accounts::find(const UserId& id) const {
-  const auto it = accounts_.find(id);
-  return it == accounts_.end() ? nullptr : &it->second;
+  const auto* person = people_.find(id);
+  return person == nullptr ? nullptr : person->value.account;
 }
 
 const Account* Accounts::present(const UserId& id) const {
@@ -49,8 +62,8 @@ const Account* Accounts::present(const UserId& id) const {
 }
 
 const Credential* Accounts::credential(const Kid& kid) const {
-  const auto it = credentials_.find(kid);
-  return it == credentials_.end() ? nullptr : &it->second;
+  const auto* entry = by_kid_.find(kid);
+  return entry == nullptr ? nullptr : entry->value;
 }
 
 const Credential* Accounts::by_subject(const WallIdentity& identity) const {
@@ -75,10 +88,9 @@ bool Accounts::usable(const Credential& c, UnixMs now) const {
 
 std::vector<const Credential*> Accounts::usable_of(const UserId& id, UnixMs now) const {
   std::vector<const Credential*> out;
-  const auto it = of_account_.find(id);
-  if (it == of_account_.end()) return out;
-  for (const Kid& kid : it->second) {
-    const Credential* c = credential(kid);
+  const auto* person = people_.find(id);
+  if (person == nullptr) return out;
+  for (const Credential* c : person->value.credentials) {
     if (c->kind == CredentialKind::hmac && usable(*c, now)) out.push_back(c);
   }
   return out;
@@ -86,21 +98,20 @@ std::vector<const Credential*> Accounts::usable_of(const UserId& id, UnixMs now)
 
 void Accounts::delivery(const UserId& id, UnixMs now, std::vector<Kid>& out) const {
   out.clear();
-  const auto it = of_account_.find(id);
-  if (it == of_account_.end()) return;
+  const auto* person = people_.find(id);
+  if (person == nullptr) return;
   const auto fresh_day = day_of(
       {now.ms - std::min<std::uint64_t>(
                     now.ms, static_cast<std::uint64_t>(
                                 std::chrono::milliseconds(limits::kCredentialFreshAge).count()))});
   for (const bool fresh_only : {true, false}) {
-    for (const Kid& kid : it->second) {
-      const Credential& c = *credential(kid);
-      if (!alive(c, now) || c.kind == CredentialKind::invite) continue;
+    for (const Credential* c : person->value.credentials) {
+      if (!alive(*c, now) || c->kind == CredentialKind::invite) continue;
       // A wall's record may be a second factor alone, whose connections are those of a key: it is
       // fresh by its own connections, not by having been made.
-      const std::uint32_t born = is_wall(c.kind) ? 0 : day_of(c.created);
-      if (fresh_only && c.last_used_day < fresh_day && born < fresh_day) continue;
-      out.push_back(kid);
+      const std::uint32_t born = is_wall(c->kind) ? 0 : day_of(c->created);
+      if (fresh_only && c->last_used_day < fresh_day && born < fresh_day) continue;
+      out.push_back(c->kid);
     }
     if (!out.empty()) return;
   }
@@ -126,21 +137,19 @@ Ticket Accounts::audit(const Step& step, std::string_view actor, std::string_vie
 }
 
 Ticket Accounts::add(const Step& step, std::string_view actor, Account account) {
-  MOOT_CHECK(!accounts_.contains(account.id));
   step.persist(op::PutAccount{account});
-  const UserId id = account.id;
-  accounts_.emplace(id, std::move(account));
+  const UserId id = place(std::move(account)).id;
   return audit(step, actor, "user.add", id.str(), {});
 }
 
 Ticket Accounts::put(const Step& step, const Account& account) {
-  accounts_.at(account.id) = account;
+  mine(account.id) = account;
   return step.persist(op::PutAccount{account});
 }
 
 Ticket Accounts::set_state(const Step& step, std::string_view actor, const UserId& id,
                            AccountState to) {
-  Account& a = accounts_.at(id);
+  Account& a = mine(id);
   a.state = to;
   if (to != AccountState::removed) {
     step.persist(op::PutAccount{a});
@@ -150,11 +159,10 @@ Ticket Accounts::set_state(const Step& step, std::string_view actor, const UserI
   a.removed = step.now.wall;
   a.keys.clear();
   step.persist(op::RemoveAccount{id, step.now.wall, std::string(actor)});
-  for (const Kid& kid : of_account_[id]) {
-    Credential& c = credentials_.at(kid);
-    if (c.state == CredentialState::revoked) continue;
-    bury(c, actor, step.now.wall);
-    c.sealed.clear();
+  for (Credential* c : people_.find(id)->value.credentials) {
+    if (c->state == CredentialState::revoked) continue;
+    bury(*c, actor, step.now.wall);
+    c->sealed.clear();
   }
   return audit(step, actor, "user.remove", id.str(), {});
 }
@@ -170,10 +178,10 @@ Status Accounts::may_add(const Credential& c, UnixMs now) const {
     }
   }
   if (c.kind == CredentialKind::invite) return {};
-  const auto it = of_account_.find(c.account);
-  if (it == of_account_.end()) return {};
+  const auto* person = people_.find(c.account);
+  if (person == nullptr) return {};
   const auto live = std::ranges::count_if(
-      it->second, [&](const Kid& kid) { return alive(*credential(kid), now); });
+      person->value.credentials, [&](const Credential* other) { return alive(*other, now); });
   if (static_cast<std::size_t>(live) >= limits::kCredentialsPerUser) {
     return fail("@" + std::string(c.account.str()) +
                 " has 8 keys, which is the most; revoke one with `mootd key revoke KID`.");
@@ -183,24 +191,21 @@ Status Accounts::may_add(const Credential& c, UnixMs now) const {
 
 Ticket Accounts::add_credential(const Step& step, std::string_view actor, std::string_view action,
                                 Credential c) {
-  MOOT_CHECK(!credentials_.contains(c.kid));
   step.persist(op::PutCredential{c});
-  const Ticket t = audit(step, actor, action, c.account.str(), text(c.kid));
-  of_account_[c.account].push_back(c.kid);
-  index(c);
-  const Kid kid = c.kid;
-  credentials_.emplace(kid, std::move(c));
-  return t;
+  const Credential& placed = place(std::move(c));
+  index(placed);
+  return audit(step, actor, action, placed.account.str(), text(placed.kid));
 }
 
 Ticket Accounts::change_credential(const Step& step, std::string_view actor,
                                    std::string_view action, Credential c) {
-  Credential& mine = credentials_.at(c.kid);
-  expiries_.erase({mine.not_after, mine.kid});
-  mine = std::move(c);
-  index(mine);
-  step.persist(op::PutCredential{mine});
-  return audit(step, actor, action, mine.account.str(), text(mine.kid));
+  Credential& old = mine(c.kid);
+  MOOT_CHECK(old.account == c.account);
+  expiries_.erase({old.not_after, old.kid});
+  old = std::move(c);
+  index(old);
+  step.persist(op::PutCredential{old});
+  return audit(step, actor, action, old.account.str(), text(old.kid));
 }
 
 // A tombstone from now on: no index leads to it any more.
@@ -217,7 +222,7 @@ void Accounts::bury(Credential& c, std::string_view actor, UnixMs now) {
 
 Ticket Accounts::revoke(const Step& step, std::string_view actor, std::string_view action,
                         const Kid& kid) {
-  Credential& c = credentials_.at(kid);
+  Credential& c = mine(kid);
   MOOT_CHECK(c.state != CredentialState::revoked);
   bury(c, actor, step.now.wall);
   // The sealed key stays until the connections it signs for are told (security.md R10); a tombstone
@@ -229,7 +234,7 @@ Ticket Accounts::revoke(const Step& step, std::string_view actor, std::string_vi
 }
 
 void Accounts::used(const Step& step, const Kid& kid, bool challenged, bool bound) {
-  Credential& c = credentials_.at(kid);
+  Credential& c = mine(kid);
   const std::uint32_t today = day_of(step.now.wall);
   const bool pin_chal = challenged && !c.chal_pinned;
   const bool pin_cb = bound && !c.cb_pinned;
@@ -247,7 +252,7 @@ void Accounts::used(const Step& step, const Kid& kid, bool challenged, bool boun
 }
 
 Ticket Accounts::enrolled(const Step& step, const Kid& invite, Account account, Credential made) {
-  Credential& inv = credentials_.at(invite);
+  Credential& inv = mine(invite);
   MOOT_CHECK(inv.uses_left > 0);
   --inv.uses_left;
   step.persist(op::PutCredential{inv});

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/slot_table.h"
+#include "model/id_hash.h"
 #include "model/store_ops.h"
 #include "model/wall.h"
 #include "server/context.h"
@@ -63,9 +65,22 @@ class Accounts {
   Ticket audit(const Step& step, std::string_view actor, std::string_view action,
                std::string_view account, std::string_view kid);
 
+  // Of one id: the account, where there is one, and its credentials, oldest first.
+  struct Person {
+    Account* account = nullptr;
+    std::vector<Credential*> credentials;
+  };
+
+  Account& place(Account account);
+  Credential& place(Credential c);
+  Account& mine(const UserId& id) { return *people_.find(id)->value.account; }
+  Credential& mine(const Kid& kid) { return *by_kid_.find(kid)->value; }
+
+  // Nothing is ever taken out of these, so what leads to them stays right.
   std::map<UserId, Account> accounts_;
   std::map<Kid, Credential> credentials_;
-  std::map<UserId, std::vector<Kid>> of_account_;
+  SlotTable<UserId, Person, UserHash> people_;
+  SlotTable<Kid, Credential*, KidHash> by_kid_;
   std::map<std::pair<CredentialKind, std::string>, Kid> by_subject_;
   std::set<std::pair<CredentialKind, std::string>> revoked_subjects_;
   std::set<Octets<32, DupTag>> dups_;

@@ -45,13 +45,12 @@ void Causes::sent(const s::Any& any) {
           owe(commits_, cmd.msg.size());
           owe(confirmations_, cmd.msg.size());
         } else if constexpr (std::same_as<T, s::ChAppend>) {
-          const auto at = syncs_.find(cmd.id);
-          if (at == syncs_.end()) return;
-          Sync& sync = at->second;
-          sync.answered = cmd.more || cmd.ranges || sync.wanting;
-          sync.upto.reset();
-          if (cmd.more && cmd.upto) sync.upto = *cmd.upto;
-          sync.merged = sync.merging;
+          Sync* const sync = known(cmd.id);
+          if (sync == nullptr) return;
+          sync->answered = cmd.more || cmd.ranges || sync->wanting;
+          sync->upto.reset();
+          if (cmd.more && cmd.upto) sync->upto = *cmd.upto;
+          sync->merged = sync->merging;
         } else if constexpr (std::same_as<T, s::ChMsgCommit>) {
           refused(cmd.channel);
         }
@@ -62,10 +61,7 @@ void Causes::sent(const s::Any& any) {
 void Causes::sent_private(std::size_t n) { owe(private_acks_, n); }
 
 void Causes::refused(const ChannelId& channel) {
-  if (syncs_.empty()) return;
-  if (const auto at = syncs_.find(channel); at != syncs_.end()) {
-    at->second.merged = at->second.merging;
-  }
+  if (Sync* const sync = known(channel)) sync->merged = sync->merging;
 }
 
 Causes::Cost Causes::answer(std::uint32_t& owed) {
@@ -106,11 +102,18 @@ Causes::Cost Causes::weigh(const c::ChMerge& cmd) {
   return next ? kFree : kOnce;
 }
 
+Causes::Sync* Causes::known(const ChannelId& channel) {
+  if (!syncs_) return nullptr;
+  const auto at = syncs_->find(channel);
+  return at == syncs_->end() ? nullptr : &at->second;
+}
+
 // Null: the connection has asked about more channels than a user can be in.
 Causes::Sync* Causes::sync(const ChannelId& channel) {
-  if (const auto at = syncs_.find(channel); at != syncs_.end()) return &at->second;
-  if (syncs_.size() >= limits::kChannelsPerUser) return nullptr;
-  return &syncs_[channel];
+  if (Sync* const sync = known(channel)) return sync;
+  if (!syncs_) syncs_ = std::make_unique<std::map<ChannelId, Sync>>();
+  if (syncs_->size() >= limits::kChannelsPerUser) return nullptr;
+  return &(*syncs_)[channel];
 }
 
 }  // namespace moot::server

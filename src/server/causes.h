@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 
 #include "model/commands.h"
@@ -49,6 +50,7 @@ class Causes {
     bool merged = false;  // the last page of a merge was answered
   };
   static Cost answer(std::uint32_t& owed);
+  Sync* known(const ChannelId& channel);
   Sync* sync(const ChannelId& channel);
 
   // Causes that were not used up: MSG; CH_MSG, CH_MSG_CONFIRM, records to merge; CH_VOTE;
@@ -59,7 +61,7 @@ class Causes {
   std::uint32_t commits_ = 0;
   std::uint32_t pages_ = 0;
   std::uint32_t confirmations_ = 0;
-  std::map<ChannelId, Sync> syncs_;
+  std::unique_ptr<std::map<ChannelId, Sync>> syncs_;  // null: none
 };
 
 }  // namespace moot::server

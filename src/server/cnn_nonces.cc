@@ -11,10 +11,7 @@ CnnNonces::CnnNonces(std::span<const ReplayEntry> stored) {
 }
 
 bool CnnNonces::seen(const Kid& kid, std::uint64_t nonce) const {
-  if (const auto it = recent_.find(kid); it != recent_.end()) {
-    const auto& nonces = it->second.nonces;
-    if (std::ranges::find(nonces, nonce) != nonces.end()) return true;
-  }
+  if (const auto* of = recent_.find(kid); of != nullptr && of->value.holds(nonce)) return true;
   const auto it = literal_.find(kid);
   return it != literal_.end() && it->second.contains(nonce);
 }
@@ -24,15 +21,27 @@ bool CnnNonces::literal_full(const Kid& kid) const {
   return it != literal_.end() && it->second.size() >= limits::kReplayPerCredential;
 }
 
-void CnnNonces::add(const Kid& kid, std::uint64_t nonce) {
-  Recent& r = recent_[kid];
-  if (r.nonces.size() < limits::kCnnNoncesPerCredential) {
-    r.nonces.push_back(nonce);
+bool CnnNonces::Recent::holds(std::uint64_t nonce) const {
+  if (more_) return std::ranges::find(*more_, nonce) != more_->end();
+  return any_ && first_ == nonce;
+}
+
+void CnnNonces::Recent::add(std::uint64_t nonce) {
+  if (!any_) {
+    any_ = true;
+    first_ = nonce;
     return;
   }
-  r.nonces[r.oldest] = nonce;
-  r.oldest = (r.oldest + 1) % r.nonces.size();
+  if (!more_) more_ = std::make_unique<std::vector<std::uint64_t>>(1, first_);
+  if (more_->size() < limits::kCnnNoncesPerCredential) {
+    more_->push_back(nonce);
+    return;
+  }
+  (*more_)[oldest_] = nonce;
+  oldest_ = static_cast<std::uint16_t>((oldest_ + 1u) % more_->size());
 }
+
+void CnnNonces::add(const Kid& kid, std::uint64_t nonce) { recent_.get(kid).value.add(nonce); }
 
 ReplayEntry CnnNonces::add_literal(const Kid& kid, std::uint64_t nonce, std::uint64_t timestamp_s) {
   const ReplayEntry e{
@@ -42,7 +51,7 @@ ReplayEntry CnnNonces::add_literal(const Kid& kid, std::uint64_t nonce, std::uin
 }
 
 void CnnNonces::forget(const Kid& kid) {
-  recent_.erase(kid);
+  if (auto* of = recent_.find(kid)) recent_.erase(*of);
   literal_.erase(kid);
 }
 

@@ -2,10 +2,13 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <span>
 #include <vector>
 
+#include "base/slot_table.h"
 #include "base/time.h"
+#include "model/id_hash.h"
 #include "model/store_ops.h"
 
 namespace moot::server {
@@ -27,12 +30,20 @@ class CnnNonces {
   bool expire(UnixMs now);
 
  private:
-  // A ring once it is full; few credentials ever hold more than some entries.
-  struct Recent {
-    std::vector<std::uint64_t> nonces;
-    std::size_t oldest = 0;
+  // A ring once it is full. Most hold one nonce, which needs no memory of its own.
+  class Recent {
+   public:
+    bool holds(std::uint64_t nonce) const;
+    void add(std::uint64_t nonce);
+    void recycle(bool) { *this = {}; }
+
+   private:
+    std::uint64_t first_ = 0;  // while it is the only one
+    bool any_ = false;
+    std::uint16_t oldest_ = 0;
+    std::unique_ptr<std::vector<std::uint64_t>> more_;  // with the first
   };
-  std::map<Kid, Recent> recent_;
+  SlotTable<Kid, Recent, KidHash> recent_;
   std::map<Kid, std::map<std::uint64_t, UnixMs>> literal_;
 };
 

@@ -1,16 +1,18 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
-#include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/groups.h"
+#include "base/slot_table.h"
 #include "base/time.h"
 #include "channel/effects.h"
+#include "model/id_hash.h"
 #include "model/ids.h"
 #include "model/store_ops.h"
 #include "server/causes.h"
@@ -33,44 +35,68 @@ struct Conn {
   Ticket barrier;
   RateMeter meter;
   Causes causes;
-  Tick senseless_since;
-  unsigned senseless = 0;
   // Its send queue is above the soft bound, or may be by what we put there: bulk waits until the
   // shell says that it is drained (protocol.md 10).
   bool behind = false;
-  std::size_t bulk = 0;  // octets of bulk since it last was
-  Ticket bulk_after;     // what they leave after
-  std::unique_ptr<HeldQuestions> held;
+  // Most connections never need any of this.
+  struct Seldom {
+    Tick senseless_since;
+    unsigned senseless = 0;
+    std::size_t bulk = 0;  // octets of bulk since it was last drained
+    Ticket bulk_after;     // what they leave after
+    std::optional<HeldQuestions> held;
+  };
+  Seldom& seldom() {
+    if (!seldom_) seldom_ = std::make_unique<Seldom>();
+    return *seldom_;
+  }
+  bool holds_questions() const { return seldom_ && seldom_->held; }
+
+  std::unique_ptr<Seldom> seldom_;  // through seldom()
+  Together<ConnId> with_user;       // of ConnTable
+  Together<ConnId> with_kid;
+
+  void recycle(bool) { *this = {}; }
 };
 
-// Who is connected, by connection, by user and by credential. Iterates in id order.
+// Who is connected, by connection, by user and by credential.
 class ConnTable {
  public:
   Conn* find(ConnId id) {
-    const auto it = all_.find(id);
-    return it == all_.end() ? nullptr : &it->second;
+    auto* entry = all_.find(id);
+    return entry == nullptr ? nullptr : &entry->value;
   }
   const Conn* find(ConnId id) const {
-    const auto it = all_.find(id);
-    return it == all_.end() ? nullptr : &it->second;
+    const auto* entry = all_.find(id);
+    return entry == nullptr ? nullptr : &entry->value;
   }
   Conn& add(Conn conn);
   void remove(ConnId id);
   // The connections of a user; empty: offline. An invitation's connection is nobody's.
-  const std::vector<ConnId>& of(const UserId& user) const;
+  std::span<const ConnId> of(const UserId& user) const;
   // The connection that uses a credential now (an invitation may have several: any of them).
   Conn* of_credential(const Kid& kid);
   bool online(const UserId& user) const { return !of(user).empty(); }
   std::size_t users() const { return by_user_.size(); }
   std::size_t size() const { return all_.size(); }
-  const std::map<ConnId, Conn>& all() const { return all_; }
-  std::map<ConnId, Conn>& all() { return all_; }
-  const std::map<UserId, std::vector<ConnId>>& users_online() const { return by_user_; }
+  // In no order that means something, but the same one after the same steps.
+  template <class Each>
+  void for_each(Each each) {
+    all_.for_each([&](auto& entry) { each(entry.value); });
+  }
+  template <class Each>
+  void for_each_user(Each each) const {
+    all_.for_each([&](const auto& entry) {
+      const UserId& user = entry.value.user;
+      if (!user.reserved() && by_user_.is_first(all_, entry)) each(user, of(user));
+    });
+  }
 
  private:
-  std::map<ConnId, Conn> all_;
-  std::map<UserId, std::vector<ConnId>> by_user_;
-  std::map<Kid, std::vector<ConnId>> by_kid_;
+  using Table = SlotTable<ConnId, Conn, ConnHash>;
+  Table all_;
+  Groups<Table, UserHash, &Conn::user, &Conn::with_user> by_user_;  // nobody of a reserved name
+  Groups<Table, KidHash, &Conn::kid, &Conn::with_kid> by_kid_;
 };
 
 // The command in hand: what an ERR refers to.
@@ -88,7 +114,7 @@ struct Step {
   void send(ConnId to, const s::Any& cmd, Ticket after = {}) const {
     fx.send({&to, 1}, cmd, after);
   }
-  void send(const std::vector<ConnId>& to, const s::Any& cmd, Ticket after = {}) const {
+  void send(std::span<const ConnId> to, const s::Any& cmd, Ticket after = {}) const {
     if (!to.empty()) fx.send(to, cmd, after);
   }
   void err(const Conn& to, const Ref& ref, Errc code, std::string_view sentence,

@@ -161,8 +161,8 @@ void Core::drained(Now now, ConnId id, Effects& fx) {
   Conn* conn = impl_->conns.find(id);
   if (conn == nullptr || conn->closing) return;
   conn->behind = false;
-  conn->bulk = 0;
-  conn->bulk_after = {};
+  conn->seldom().bulk = 0;
+  conn->seldom().bulk_after = {};
   impl_->answer_held(step, *conn);
   if (conn->closing || conn->behind) return;
   impl_->messages.drained(step, *conn);
@@ -193,11 +193,12 @@ void Core::tick(Now now, Effects& fx) {
 void Core::shutdown(Now now, std::uint64_t retry_s, Effects& fx) {
   const Step step{now, fx};
   impl_->messages.settle_all(step);
-  for (auto& [id, conn] : impl_->conns.all()) {
-    if (conn.closing) continue;
+  impl_->conns.for_each([&](Conn& conn) {
+    if (conn.closing) return;
     conn.closing = true;
-    fx.close(id, DcnnCode::shutdown, "The server stops or restarts; connect again.", retry_s, {});
-  }
+    fx.close(conn.id, DcnnCode::shutdown, "The server stops or restarts; connect again.", retry_s,
+             {});
+  });
 }
 
 std::vector<Account> Core::accounts() const {
@@ -253,12 +254,11 @@ void Core::Impl::end(const Step& step, Conn& conn, DcnnCode code, std::string_vi
 }
 
 void Core::Impl::end_credential(const Step& step, const Kid& kid, Ticket after) {
-  for (auto& [id, conn] : conns.all()) {
-    if (conn.kid == kid || conn.wall == kid) {
-      end(step, conn, DcnnCode::revoked,
-          "This key was revoked; ask the server's operator for a new one.", after);
-    }
-  }
+  conns.for_each([&](Conn& conn) {
+    if (conn.kid != kid && conn.wall != kid) return;
+    end(step, conn, DcnnCode::revoked,
+        "This key was revoked; ask the server's operator for a new one.", after);
+  });
   nonces.forget(kid);
   messages.credential_gone(step, kid);
 }

@@ -193,13 +193,14 @@ void Core::Impl::charge(const Step& step, Conn& conn, const c::Any& any, std::si
 
 bool Core::Impl::held_back(const Step& step, Conn& conn, const Ref& ref, const c::Any& any,
                            Bytes map) {
-  const bool others_wait = conn.held != nullptr;
+  const bool others_wait = conn.holds_questions();
   if (!conn.behind && !others_wait) return false;
   return std::visit(
       [&]<class T>(const T&) {
         if (!kAsksForBulk<T> && !(std::same_as<T, c::Info> && others_wait)) return false;
-        if (!conn.held) conn.held = std::make_unique<HeldQuestions>();
-        if (!conn.held->put({ref.nonce, T::kTable.name, ref.index, {map.begin(), map.end()}})) {
+        auto& held = conn.seldom().held;
+        if (!held) held.emplace();
+        if (!held->put({ref.nonce, T::kTable.name, ref.index, {map.begin(), map.end()}})) {
           end(step, conn, DcnnCode::sendq,
               "Too much was asked for at once; connect again and wait for answers.");
         }
@@ -209,9 +210,10 @@ bool Core::Impl::held_back(const Step& step, Conn& conn, const Ref& ref, const c
 }
 
 void Core::Impl::answer_held(const Step& step, Conn& conn) {
-  while (conn.held && !conn.behind && !conn.closing) {
-    const HeldQuestions::Question q = conn.held->take();
-    if (conn.held->empty()) conn.held.reset();
+  while (conn.holds_questions() && !conn.behind && !conn.closing) {
+    auto& held = conn.seldom().held;
+    const HeldQuestions::Question q = held->take();
+    if (held->empty()) held.reset();
     arena.reset();
     const auto cmd = wire::decode_client(q.cmd, q.map, arena);
     MOOT_CHECK(cmd.has_value());  // it was, when it came
@@ -226,11 +228,12 @@ void Core::Impl::senseless(const Step& step, Conn& conn, const Ref& ref, Errc co
 }
 
 void Core::Impl::count_senseless(const Step& step, Conn& conn) {
-  if (conn.senseless == 0 || step.now.tick - conn.senseless_since > std::chrono::minutes{1}) {
-    conn.senseless_since = step.now.tick;
-    conn.senseless = 0;
+  Conn::Seldom& of = conn.seldom();
+  if (of.senseless == 0 || step.now.tick - of.senseless_since > std::chrono::minutes{1}) {
+    of.senseless_since = step.now.tick;
+    of.senseless = 0;
   }
-  if (++conn.senseless >= limits::kSenselessPerMinuteMax) {
+  if (++of.senseless >= limits::kSenselessPerMinuteMax) {
     end(step, conn, DcnnCode::proto, "Too many commands made no sense; mend the client.");
   }
 }

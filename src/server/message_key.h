@@ -3,7 +3,7 @@
 #include <compare>
 #include <cstddef>
 
-#include "base/slot_table.h"
+#include "model/id_hash.h"
 #include "model/ids.h"
 
 namespace moot::server {
@@ -15,12 +15,6 @@ struct MessageKey {
   friend auto operator<=>(const MessageKey&, const MessageKey&) = default;
 };
 
-struct UserHash {
-  std::uint64_t operator()(const UserId& u) const { return hash_octets(as_bytes(u.str())); }
-};
-struct MsgIdHash {
-  std::uint64_t operator()(const MsgId& id) const { return hash_octets(id.bytes()); }
-};
 struct MessageKeyHash {
   std::uint64_t operator()(const MessageKey& k) const {
     return hash_octets(k.id.bytes(), UserHash{}(k.author));

@@ -123,16 +123,19 @@ void Presence::tell(const Step& step, const UserId& about, const Change& c) {
   std::vector<ConnId> others;
   if (mode == PresenceMode::shared && !c.removed) {
     for (const UserId& peer : channels_.peers(about)) {
-      const auto& conns = conns_.of(peer);
+      const auto conns = conns_.of(peer);
       if (peer != about) others.insert(others.end(), conns.begin(), conns.end());
     }
   } else {
-    for (const auto& [user, conns] : conns_.users_online()) {
+    conns_.for_each_user([&](const UserId& user, std::span<const ConnId> conns) {
       if (user != about) others.insert(others.end(), conns.begin(), conns.end());
-    }
+    });
   }
   std::vector<ConnId> own;
-  if (c.account) own = conns_.of(about);
+  if (c.account) {
+    const auto conns = conns_.of(about);
+    own.assign(conns.begin(), conns.end());
+  }
   hold_back(others, about, c);
   hold_back(own, about, c);
   say(step, others, own, about, c);

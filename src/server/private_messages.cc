@@ -57,8 +57,7 @@ PrivateMessages::PrivateMessages(const PrivateLimits& limits, const Accounts& ac
 }
 
 std::size_t PrivateMessages::tag_of(Bytes body, const UserId& recipient) {
-  const std::size_t h =
-      std::hash<std::string_view>{}(as_text(body)) * 31 + std::hash<UserId>{}(recipient);
+  const std::size_t h = hash_octets(body, UserHash{}(recipient));
   return h == 0 ? 1 : h;
 }
 
@@ -130,14 +129,14 @@ bool PrivateMessages::refuse_new(const Step& step, const Conn& from, const Ref& 
 }
 
 // What to do with an id that is known. False: it is not.
-bool PrivateMessages::resent(const Step& step, Conn& from, const Ref& ref, const c::PvMsg& cmd) {
+bool PrivateMessages::resent(const Step& step, Conn& from, const Ref& ref, const c::PvMsg& cmd,
+                             std::size_t tag) {
   const auto conflict = [&] {
     step.err(from, ref, Errc::conflict,
              "This message id was used for something else; send the text under a new id.",
              {.id = cmd.msg_id});
     return true;
   };
-  const std::size_t tag = tag_of(cmd.msg, cmd.to);
   if (const auto old = recent_.tag(from.user, cmd.msg_id)) {
     if (*old != 0 && *old != tag) return conflict();
     confirm(step, from.user, cmd.msg_id, cmd.to, {});
@@ -172,7 +171,8 @@ void PrivateMessages::pv_msg(const Step& step, Conn& from, const Ref& ref, const
              {.id = cmd.msg_id});
     return;
   }
-  if (resent(step, from, ref, cmd)) return;
+  const std::size_t tag = tag_of(cmd.msg, cmd.to);
+  if (resent(step, from, ref, cmd, tag)) return;
   // Where nothing is kept there is nothing for a device that is away.
   const auto delivery = [&](const UserId& to) {
     accounts_.delivery(to, step.now.wall, kids_);
@@ -189,7 +189,7 @@ void PrivateMessages::pv_msg(const Step& step, Conn& from, const Ref& ref, const
   Message& m = entry.value;
   m.recipient = cmd.to;
   m.bytes = static_cast<std::uint32_t>(cmd.msg.size());
-  m.tag = tag_of(cmd.msg, cmd.to);
+  m.tag = tag;
   m.origin = from.id;
   for (const Kid& kid : kids_) m.copies.push_back({kid, false, false});
   if (!self) {
@@ -338,7 +338,7 @@ void PrivateMessages::finished(const Step& step, Messages::Entry& entry) {
 
 void PrivateMessages::confirm(const Step& step, const UserId& author, const MsgId& id,
                               const UserId& by, Ticket after) {
-  const auto& to = conns_.of(author);
+  const auto to = conns_.of(author);
   if (!to.empty()) {
     step.send(to, s::MsgAck{.msg_id = id, .from = by}, after);
     return;
@@ -443,7 +443,7 @@ void PrivateMessages::expire(const Step& step) {
     while (!m.copies.empty()) drop_copy(step, key, m, m.copies.size() - 1);
     finished(step, entry);
     if (!unread) continue;
-    const auto& to = conns_.of(key.author);
+    const auto to = conns_.of(key.author);
     if (to.empty()) {
       notices_.put(step,
                    {.author = key.author, .msg_id = key.id, .from = recipient, .expired = true});

@@ -93,7 +93,7 @@ class PrivateMessages {
     void recycle(bool) { *this = {}; }
   };
   bool refuse_new(const Step& step, const Conn& from, const Ref& ref, const c::PvMsg& cmd);
-  bool resent(const Step& step, Conn& from, const Ref& ref, const c::PvMsg& cmd);
+  bool resent(const Step& step, Conn& from, const Ref& ref, const c::PvMsg& cmd, std::size_t tag);
   void relay(const Step& step, const Key& key, Message& m, Bytes body);
   void store(const Step& step, const Key& key, Message& m, Copy& copy);
   void make_room(const Step& step, const Kid& kid);

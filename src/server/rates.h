@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "base/time.h"
@@ -35,8 +36,8 @@ class Bucket {
 
  private:
   void refill(Tick now, std::uint64_t per_s, std::uint64_t burst);
-  bool fresh_ = true;
-  Tick last_;
+  static constexpr Tick kNever{INT64_MIN};
+  Tick last_ = kNever;
   std::int64_t milli_tokens_ = 0;
 };
 
@@ -56,15 +57,21 @@ class RateMeter {
   bool starved(Tick now) const;
 
  private:
+  // What most connections never do; made when one does.
+  struct Rare {
+    Bucket lists;
+    Bucket handshakes;
+    Bucket candidacies;
+    Bucket fan_out;
+    bool pausing = false;
+    Tick paused_since;
+    Tick paused_until;
+  };
+  Rare& rare();
+
   Bucket commands_;
   Bucket octets_;
-  Bucket lists_;
-  Bucket handshakes_;
-  Bucket candidacies_;
-  Bucket fan_out_;
-  bool pausing_ = false;
-  Tick paused_since_;
-  Tick paused_until_;
+  std::unique_ptr<Rare> rare_;
 };
 
 }  // namespace moot::server

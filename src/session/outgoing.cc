@@ -53,7 +53,6 @@ void Outgoing::put(Buffer& out, std::uint64_t unix_s, std::span<const wire::Body
 void Outgoing::put_one(Buffer& out, std::uint64_t unix_s, const wire::Body& body,
                        std::vector<Unsigned>& to_sign) {
   to_sign.push_back({wire::put_frame(out, dir_, next_++, unix_s, body)});
-  ++frames_;
 }
 
 void Outgoing::put_batch(Buffer& out, std::uint64_t unix_s, std::span<const wire::Body> bodies,
@@ -66,7 +65,6 @@ void Outgoing::put_batch(Buffer& out, std::uint64_t unix_s, std::span<const wire
   for (const wire::Body& body : bodies) wire::put_element(out, body);
   MOOT_CHECK(out.size() == slot.payload + slot.payload_len);
   to_sign.push_back({slot});
-  ++frames_;
 }
 
 void sign_all(Buffer& out, std::span<const Unsigned> frames, const MacKey* key) {

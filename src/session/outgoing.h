@@ -23,9 +23,10 @@ class Outgoing {
   explicit Outgoing(Dir dir) : dir_(dir) {}
 
   // The nonce of the first signed frame (security.md R5).
-  void start(std::uint64_t first_nonce) { next_ = first_nonce; }
+  void start(std::uint64_t first_nonce) { first_ = next_ = first_nonce; }
+  std::uint64_t first_nonce() const { return first_; }
   std::uint64_t next_nonce() const { return next_; }
-  std::uint64_t frames() const { return frames_; }
+  std::uint64_t frames() const { return next_ - first_; }
   bool batch() const { return batch_; }
   void set_batch(bool on, std::uint32_t payload_max) {
     batch_ = on;
@@ -46,8 +47,8 @@ class Outgoing {
   Dir dir_;
   bool batch_ = false;
   std::uint32_t payload_max_ = limits::kFrameBytesMax;
+  std::uint64_t first_ = 0;
   std::uint64_t next_ = 0;
-  std::uint64_t frames_ = 0;
 };
 
 // Signs at once what `put` left unsigned; `key` none: behind a wall, zeros.

@@ -72,8 +72,7 @@ Verdict ServerSession::judge_cnn(const Claim& claim, bool mac_ok, const Credenti
 
   // From here the peer is who he says: our frames are signed and numbered (R5).
   expected_ = claim.nonce + 1;
-  first_nonce_ = ~claim.nonce;
-  outgoing_.start(first_nonce_);
+  outgoing_.start(~claim.nonce);
 
   const c::Cnn& cnn = claim.cnn;
   const bool literal = !cnn.chal.has_value();
@@ -153,7 +152,7 @@ ServerSession::Delivered ServerSession::accept(const wire::Frame& frame, bool ma
 }
 
 std::optional<std::uint64_t> ServerSession::sent_index(std::uint64_t nonce) const {
-  const std::uint64_t index = nonce - first_nonce_;
+  const std::uint64_t index = nonce - outgoing_.first_nonce();
   if (!open_ || index >= outgoing_.frames()) return std::nullopt;
   return index;
 }

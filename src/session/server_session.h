@@ -131,8 +131,7 @@ class ServerSession {
   std::uint32_t taken_max_;  // the largest `max_frame` that this connection was told
   Challenge chal_;
   Outgoing outgoing_{Dir::server};
-  std::uint64_t first_nonce_ = 0;  // ours
-  std::uint64_t expected_ = 0;     // the client's next
+  std::uint64_t expected_ = 0;  // the client's next
   std::uint64_t received_ = 0;
   std::int64_t clock_offset_s_ = 0;  // the client's clock less ours (R9)
   Tick cnn_deadline_;

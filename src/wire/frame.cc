@@ -78,19 +78,24 @@ bool FrameReader::scan_header(Bytes in, std::uint32_t payload_max) {
 
 FrameReader::Status FrameReader::next(Bytes buffered, std::uint32_t payload_max) {
   if (dead_) return Status::bad;
+  if (whole_ != nullptr) *this = FrameReader();
   if (part_ != Part::payload && !scan_header(buffered, payload_max)) {
     return dead_ ? Status::bad : Status::need_more;
   }
-  if (buffered.size() < header_ + len_) return Status::need_more;
-  const std::string_view text = as_text(buffered);
-  frame_ = {.cmd = text.substr(0, cmd_end_),
-            .sig = text.substr(sig_begin_, limits::kSigHexDigits),
-            .payload = buffered.subspan(header_, len_),
-            .octets = header_ + len_};
-  part_ = Part::cmd;
-  at_ = cmd_end_ = sig_begin_ = header_ = 0;
-  len_ = 0;
+  if (buffered.size() < header_ + std::size_t{len_}) return Status::need_more;
+  whole_ = buffered.data();
   return Status::frame;
+}
+
+Frame FrameReader::frame() const {
+  MOOT_CHECK(whole_ != nullptr);
+  const std::size_t octets = header_ + std::size_t{len_};
+  const Bytes whole{whole_, octets};
+  const std::string_view text = as_text(whole);
+  return {.cmd = text.substr(0, cmd_end_),
+          .sig = text.substr(sig_begin_, limits::kSigHexDigits),
+          .payload = whole.subspan(header_),
+          .octets = octets};
 }
 
 FrameSlot put_frame(Buffer& out, std::string_view cmd, std::size_t payload_len) {

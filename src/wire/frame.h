@@ -28,25 +28,29 @@ class FrameReader {
   // `buffered` starts at the current frame. `payload_max` is the limit in force. After `frame`
   // the caller drops `frame().octets` and may call again at once.
   Status next(Bytes buffered, std::uint32_t payload_max);
-  const Frame& frame() const { return frame_; }
+  // After `frame`, until the next call and as long as what was handed over stands where it stood.
+  Frame frame() const;
 
   // Octets of the current frame known to be needed in all, 0 while its header is incomplete.
-  std::size_t wanted() const { return part_ == Part::payload ? header_ + len_ : 0; }
+  std::size_t wanted() const {
+    return part_ == Part::payload && whole_ == nullptr ? header_ + std::size_t{len_} : 0;
+  }
   // Whether octets of an unfinished frame have been seen: its deadline runs.
-  bool started() const { return at_ > 0; }
+  bool started() const { return whole_ == nullptr && at_ > 0; }
 
  private:
   enum class Part : std::uint8_t { cmd, len, sig, payload };
   bool scan_header(Bytes in, std::uint32_t payload_max);
 
-  Frame frame_;
+  // Every connection holds one of these: places in a header are small.
+  const std::uint8_t* whole_ = nullptr;  // where the frame begins that was found last
+  std::uint32_t len_ = 0;
+  std::uint16_t at_ = 0;  // octets of the header already looked at
+  std::uint16_t cmd_end_ = 0;
+  std::uint16_t sig_begin_ = 0;
+  std::uint16_t header_ = 0;
   Part part_ = Part::cmd;
   bool dead_ = false;
-  std::size_t at_ = 0;  // octets of the header already looked at
-  std::size_t cmd_end_ = 0;
-  std::size_t sig_begin_ = 0;
-  std::size_t header_ = 0;
-  std::uint32_t len_ = 0;
 };
 
 // Where the parts of a frame stand in the buffer it was written to.
