@@ -54,15 +54,19 @@ std::vector<Identity> enrol(ServerProcess& server, std::size_t n) {
   return made;
 }
 
-void open_all(Driver& d, const std::vector<Identity>& who, std::size_t from, std::size_t to) {
+void open_all(Driver& d, const std::vector<Identity>& who, std::size_t from, std::size_t to,
+              std::size_t at_once) {
   std::size_t open = 0;
   auto count = [&](Client&) { ++open; };
   d.hooks({.opened = count, .deliver = {}, .closed = {}});
-  for (std::size_t i = from; i < to; ++i) {
-    d.connect(who[i]).index = i;
-    if (i % 64 == 0) d.turn(std::chrono::milliseconds{0});
-  }
-  if (!d.run([&] { return open == to - from; }, std::chrono::seconds{120})) {
+  std::size_t next = from;
+  const bool all = d.run(
+      [&] {
+        for (; next < to && next - from - open < at_once; ++next) d.connect(who[next]).index = next;
+        return open == to - from;
+      },
+      std::chrono::seconds{120});
+  if (!all) {
     std::fprintf(stderr, "moot-bench: only %zu of %zu connections came up.\n", open, to - from);
     std::exit(1);
   }

@@ -11,6 +11,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <stdexcept>
+#include <string>
 
 #include "base/check.h"
 #include "bench/epoll.h"
@@ -19,11 +21,10 @@ namespace moot::bench {
 namespace {
 
 constexpr std::size_t kReadOctets = 256 * 1024;
-constexpr std::size_t kLoginsAtOnce = 64;
 
 [[noreturn]] void give_up(std::size_t arrived, std::size_t messages) {
-  std::fprintf(stderr, "moot-bench: %zu of %zu messages arrived.\n", arrived, messages);
-  std::exit(1);
+  throw std::runtime_error(std::to_string(arrived) + " of " + std::to_string(messages) +
+                           " messages arrived");
 }
 
 }  // namespace
@@ -43,8 +44,7 @@ Load::~Load() {
 }
 
 void Load::give_up(const std::string& why) const {
-  std::fprintf(stderr, "moot-bench: port %u: %s\n", port_, why.c_str());
-  std::exit(1);
+  throw std::runtime_error("port " + std::to_string(port_) + ": " + why);
 }
 
 void Load::connect_one() {

@@ -19,6 +19,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <stdexcept>
 #include <thread>
 
 #include "base/check.h"
@@ -67,10 +68,7 @@ void forget(pid_t group) {
   }
 }
 
-[[noreturn]] void give_up(const std::string& why) {
-  std::fprintf(stderr, "moot-bench: %s\n", why.c_str());
-  std::exit(1);
-}
+[[noreturn]] void give_up(const std::string& why) { throw std::runtime_error(why); }
 
 sockaddr_in loopback(std::uint16_t port) {
   sockaddr_in at{};

@@ -1,5 +1,6 @@
-// bench-relay PORT: the bare relay, which is the limit of every comparison. It neither signs nor
-// checks nor keeps anything: one read and one write a connection and turn is all it does.
+// bench-relay PORT [--uring]: the bare relay, which is the limit of every comparison. It neither
+// signs nor checks nor keeps anything: one read and one write a connection and turn is all it does.
+// With --uring the writes of a turn go to the kernel in one call (docs/adr/0012).
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -8,10 +9,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#ifdef MOOT_BENCH_URING
+#include <liburing.h>
+#endif
+
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -38,7 +44,7 @@ struct Connection {
 
 class Relay {
  public:
-  explicit Relay(std::uint16_t port);
+  Relay(std::uint16_t port, bool uring);
   [[noreturn]] void run();
 
  private:
@@ -47,6 +53,8 @@ class Relay {
   void frame(Connection& c, std::uint32_t to, Bytes body);
   void pass(Connection& to, const Connection& from, Bytes body);
   void write(Connection& c);
+  void written(Connection& c, long n);
+  void write_together();
   void end(Connection& c);
 
   int listener_;
@@ -54,11 +62,26 @@ class Relay {
   std::unordered_map<std::uint32_t, Connection*> named_;
   std::vector<Connection*> joined_;
   std::vector<Connection*> dirty_;
+  bool together_;
+#ifdef MOOT_BENCH_URING
+  static constexpr unsigned kRing = 1024;
+  io_uring ring_{};
+#endif
   std::vector<std::uint8_t> octets_ = std::vector<std::uint8_t>(kReadOctets);
 };
 
-Relay::Relay(std::uint16_t port)
-    : listener_(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)), epoll_(epoll_create1(0)) {
+Relay::Relay(std::uint16_t port, bool uring)
+    : listener_(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)),
+      epoll_(epoll_create1(0)),
+      together_(uring) {
+#ifdef MOOT_BENCH_URING
+  if (together_ &&
+      io_uring_queue_init(kRing, &ring_, IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN) <
+          0) {
+    std::fprintf(stderr, "bench-relay: the kernel gives no io_uring.\n");
+    std::exit(1);
+  }
+#endif
   const int one = 1;
   setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
   sockaddr_in at{};
@@ -136,7 +159,37 @@ void Relay::pass(Connection& to, const Connection& from, Bytes body) {
 }
 
 void Relay::write(Connection& c) {
-  const ssize_t n = send(c.fd, c.out.data(), c.out.size(), MSG_NOSIGNAL);
+  written(c, send(c.fd, c.out.data(), c.out.size(), MSG_NOSIGNAL));
+}
+
+// All that is to be written in this turn, in as few calls as the ring allows.
+void Relay::write_together() {
+#ifdef MOOT_BENCH_URING
+  for (std::size_t next = 0; next < dirty_.size();) {
+    unsigned given = 0;
+    for (; next < dirty_.size() && given < kRing; ++next, ++given) {
+      Connection& c = *dirty_[next];
+      io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
+      io_uring_prep_send(sqe, c.fd, c.out.data(), c.out.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      io_uring_sqe_set_data(sqe, &c);
+    }
+    io_uring_submit_and_wait(&ring_, given);
+    io_uring_cqe* cqe = nullptr;
+    unsigned head = 0;
+    unsigned seen = 0;
+    io_uring_for_each_cqe(&ring_, head, cqe) {
+      written(*static_cast<Connection*>(io_uring_cqe_get_data(cqe)), cqe->res);
+      ++seen;
+    }
+    io_uring_cq_advance(&ring_, seen);
+    MOOT_CHECK(seen == given);
+  }
+#else
+  MOOT_CHECK(false && "built without liburing");
+#endif
+}
+
+void Relay::written(Connection& c, long n) {
   if (n > 0) c.out.drop_front(static_cast<std::size_t>(n));
   const bool waits = !c.out.empty();
   if (waits == c.waits) return;
@@ -165,9 +218,11 @@ void Relay::run() {
       if ((events[i].events & EPOLLOUT) != 0) write(c);
       if ((events[i].events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0) read(c);
     }
-    for (Connection* c : dirty_) {
-      c->dirty = false;
-      write(*c);
+    for (Connection* c : dirty_) c->dirty = false;
+    if (together_) {
+      write_together();
+    } else {
+      for (Connection* c : dirty_) write(*c);
     }
     dirty_.clear();
   }
@@ -177,14 +232,21 @@ void Relay::run() {
 }  // namespace moot::bench
 
 int main(int argc, char** argv) {
-  const int port = argc == 2 ? std::atoi(argv[1]) : 0;
-  if (port <= 0 || port > 65'535) {
-    std::fprintf(stderr, "bench-relay: say the port to listen on: bench-relay PORT\n");
+  const int port = argc >= 2 ? std::atoi(argv[1]) : 0;
+  const bool uring = argc == 3 && std::string_view(argv[2]) == "--uring";
+  if (port <= 0 || port > 65'535 || argc > 3 || (argc == 3 && !uring)) {
+    std::fprintf(stderr, "bench-relay: say the port to listen on: bench-relay PORT [--uring]\n");
     return 2;
   }
+#ifndef MOOT_BENCH_URING
+  if (uring) {
+    std::fprintf(stderr, "bench-relay: it was built without liburing; install liburing-dev.\n");
+    return 1;
+  }
+#endif
   rlimit files{};
   getrlimit(RLIMIT_NOFILE, &files);
   files.rlim_cur = files.rlim_max;
   setrlimit(RLIMIT_NOFILE, &files);
-  moot::bench::Relay(static_cast<std::uint16_t>(port)).run();
+  moot::bench::Relay(static_cast<std::uint16_t>(port), uring).run();
 }

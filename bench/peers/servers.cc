@@ -24,6 +24,11 @@ constexpr const char* kEjabberd =
 std::vector<PeerServer> peer_servers(const std::string& bin_dir) {
   return {
       {"bare relay", {bin_dir + "/bench-relay", "@PORT@"}, "", {}, make_relay_peer},
+      {"bare relay with io_uring",
+       {bin_dir + "/bench-relay", "@PORT@", "--uring"},
+       "",
+       {},
+       make_relay_peer},
       {"nats-server",
        {"nats-server", "-c", "@DIR@/nats-server.conf"},
        "nats-server.conf",
