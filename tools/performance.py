@@ -43,7 +43,11 @@ CAVEATS = """## Caveats
 - mosquitto and the XMPP servers take a quarter and a twentieth of the messages, so that a run ends; a cost per message is not changed by it.
 - XMPP servers log in anonymous users, and their rooms tell the speaker too; that delivery is theirs and not counted.
 - A server that answers with several processes or threads has only one processor here, as all have.
-- An idle connection's octets are resident memory divided by connections: the kernel's socket buffers are not in it.
+- An idle connection's octets are resident memory divided by connections: the kernel's socket buffers are not in it. What moot's are
+  made of is told by name in [ADR 13](adr/0013-an-idle-connection-holds-little.md).
+- At most eight logins are under way at a time, the same for all. The first login of a key in a day is also written to moot's store;
+  those that are counted are not the first.
+- "bare relay with io_uring" is the bare relay with the writes of a turn in one call ([ADR 12](adr/0012-writes-of-a-turn-in-one-call.md)).
 """
 
 
