@@ -167,9 +167,15 @@ std::span<const ConnId> Channels::Impl::conns_of(const UserId& user) const {
 
 std::vector<ConnId> Channels::Impl::conns_of_members(const Roster& roster) const {
   std::vector<ConnId> all;
-  for (const auto& [user, member] : roster.members) {
-    const auto of = conns_of(user);
-    all.insert(all.end(), of.begin(), of.end());
+  if (conns.size() < roster.members.size()) {
+    conns.for_each([&](const auto& entry) {
+      if (roster.member(entry.value.user)) all.push_back(entry.key);
+    });
+  } else {
+    for (const auto& [user, member] : roster.members) {
+      const auto of = conns_of(user);
+      all.insert(all.end(), of.begin(), of.end());
+    }
   }
   std::ranges::sort(all);
   return all;
