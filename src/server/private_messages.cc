@@ -57,7 +57,7 @@ PrivateMessages::PrivateMessages(const PrivateLimits& limits, const Accounts& ac
 }
 
 std::size_t PrivateMessages::tag_of(Bytes body, const UserId& recipient) {
-  const std::size_t h = hash_octets(body, UserHash{}(recipient));
+  const auto h = static_cast<std::size_t>(hash_octets(body, UserHash{}(recipient)));
   return h == 0 ? 1 : h;
 }
 
