@@ -39,6 +39,8 @@ struct Contestant {
   std::string name;
   std::string version;
   std::function<Cost()> run;
+  // Keeps its connections while others have their turn; empty: nothing ends them.
+  std::function<void()> keep = {};
 };
 
 struct Workload {
@@ -98,13 +100,18 @@ struct MootRun {
 Contestant moot_contestant(const Settings& s, const Workload& w, const std::string& name,
                            bool batch, Keeper keeper) {
   auto state = std::make_shared<MootRun>(s, w, batch, keeper);
-  return {name, "this tree", [state, w] {
+  return {name, "this tree",
+          [state, w] {
             const CpuSeconds cpu = [&] { return state->server.cpu_seconds(); };
             if (state->channel) {
               return channel_fan_out(*state->channel, w.window, w.messages, cpu);
             }
             return private_messages(state->driver, state->who, w.window, w.messages, state->runs++,
                                     cpu);
+          },
+          [state] {
+            for (const auto& client : state->driver.clients()) client->send(c::Kalive{});
+            state->driver.turn(std::chrono::milliseconds{0});
           }};
 }
 
@@ -141,6 +148,11 @@ bool attempt(const std::string& name, const std::function<void()>& part) {
 // The contestants take turns, so that a change of the machine's mood meets all of them.
 void compare(const Settings& s, const Workload& w, const std::vector<PeerServer>& peers) {
   std::vector<Contestant> all;
+  const auto keep_all = [&] {
+    for (const Contestant& c : all) {
+      if (c.keep) c.keep();
+    }
+  };
   const auto add_moot = [&](const std::string& name, bool batch, Keeper keeper) {
     if (among(s.with, name)) all.push_back(moot_contestant(s, w, name, batch, keeper));
   };
@@ -150,6 +162,7 @@ void compare(const Settings& s, const Workload& w, const std::vector<PeerServer>
   for (const PeerServer& peer : peers) {
     if (!among(s.with, peer.name)) continue;
     attempt(peer.name, [&] { all.push_back(peer_contestant(s, w, peer)); });
+    keep_all();
   }
   std::vector<std::vector<double>> cpu(all.size());
   std::vector<std::vector<double>> rates(all.size());
@@ -158,6 +171,7 @@ void compare(const Settings& s, const Workload& w, const std::vector<PeerServer>
   for (int run = -1; run < s.options.runs; ++run) {
     for (std::size_t i = 0; i < all.size(); ++i) {
       if (!all[i].run) continue;
+      keep_all();
       Cost cost;
       if (!attempt(all[i].name, [&] { cost = all[i].run(); })) {
         all[i].run = {};
