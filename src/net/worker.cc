@@ -74,10 +74,11 @@ void Worker::wait(Tick until) {
 }
 
 void Worker::receive() {
+  // Before anything of this turn stands in what is given back.
+  if (now_.tick >= std::min(large_over_at_, quiet_at_)) give_back();
   take_orders();
   take_newcomers();
   run_timers();
-  if (now_.tick >= std::min(large_over_at_, quiet_at_)) give_back();
   if (held_) return;
   ready();
   process();
@@ -313,6 +314,7 @@ void Worker::note_use(std::size_t octets) {
 }
 
 void Worker::give_back() {
+  MOOT_CHECK(touched_.empty() && refs_.empty() && work_.empty());
   large_over_at_ = quiet_at_ = Connection::kFar;
   used_ = 0;
   rx_.reset();
