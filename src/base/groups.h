@@ -11,12 +11,13 @@
 
 namespace moot {
 
-// The entries of a SlotTable by something that several may share: `kShared` is the member of its
-// values that holds it, `kTogether` one of type Together that is ours. Mostly nobody shares, and
-// then this costs a cell of an index.
+// The keys of a group, with its oldest entry; null: that is the only one.
 template <class Key>
 using Together = std::unique_ptr<std::vector<Key>>;
 
+// The entries of a SlotTable by something that several may share: `kShared` is the member of its
+// values that holds it, `kTogether` one of type Together that is ours. Mostly nobody shares, and
+// then this costs a cell of an index.
 template <class Table, class Hash, auto kShared, auto kTogether>
 class Groups {
  public:

@@ -158,7 +158,9 @@ const Connection& Channels::Impl::connection(ConnId conn) const {
 }
 
 Connection& Channels::Impl::connection(ConnId conn) {
-  return const_cast<Connection&>(std::as_const(*this).connection(conn));
+  auto* at = conns.find(conn);
+  MOOT_CHECK(at != nullptr);
+  return at->value;
 }
 
 std::span<const ConnId> Channels::Impl::conns_of(const UserId& user) const {
