@@ -93,7 +93,9 @@ void Core::admit(Now now, const Admission& who, Effects& fx) {
   }
   if (!invite) {
     // R11: the same device again. Its older connection must not be told of anything any more.
-    if (Conn* old = impl_->conns.of_credential(who.kid); old != nullptr && !old->closing) {
+    if (Conn* old = impl_->conns.of_credential(who.kid); old != nullptr) {
+      // What it has not acknowledged is its successor's, which asks for it below.
+      impl_->messages.disconnected(step, *old);
       impl_->end(step, *old, DcnnCode::replaced,
                  "The same key connected again; this connection does not come back by itself.");
     }
@@ -123,7 +125,8 @@ void Core::gone(Now now, ConnId id, Effects& fx) {
   const UserId user = conn->user;
   const bool invite = user == invite_user();
   if (!invite) {
-    impl_->messages.disconnected(step, *conn);
+    // Of one that was replaced that is done, and what its key has now is its successor's.
+    if (impl_->conns.of_credential(conn->kid) == conn) impl_->messages.disconnected(step, *conn);
     ChannelSink sink = impl_->sink(step);
     impl_->channels.disconnected(now, id, sink);
   }

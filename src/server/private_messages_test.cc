@@ -114,6 +114,30 @@ TEST(PrivateMessages, AreStoredWhenTheRecipientDisconnects) {
   EXPECT_EQ(h.heard(back), "SINFO\n" + msg_line("ada", 1) + "\n");
 }
 
+// A client that was killed connects again before the server notices that it is dead: what stood
+// with the dead connection is for the new one, at once and not at the next.
+TEST(PrivateMessages, WhatAReplacedConnectionDidNotAcknowledgeGoesToItsSuccessor) {
+  for (const bool keep : {true, false}) {
+    Config config = Harness::quiet_config();
+    config.offline_keep = keep;
+    Harness h({"ada", "bob"}, config);
+    const ConnId ada = h.connect("ada");
+    const ConnId dead = h.connect("bob");
+    h.say(ada, pv("bob", 1));
+    h.log();
+    const ConnId bob = h.connect("bob");
+    EXPECT_EQ(has(h.heard(bob), msg_line("ada", 1)), keep);
+    // Without keeping it is ada's client that sends it again.
+    if (!keep) h.say(ada, pv("bob", 1));
+    h.gone(dead);
+    h.log();
+    h.say(bob, ack("ada", 1));
+    h.sync();
+    EXPECT_EQ(h.log(), "1: " + msg_ack(1, "bob") + "\n");
+    h.check();
+  }
+}
+
 TEST(PrivateMessages, TheBarrierStoresWhatIsUnacknowledged) {
   Harness h({"ada", "bob"});
   const ConnId ada = h.connect("ada");
