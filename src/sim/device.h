@@ -71,8 +71,9 @@ struct Device {
   bool forger = false;
   std::optional<MsgId> two_faced;  // an id under which it said one thing
   bool liar = false;
-  std::uint64_t records_before = 0;  // S4
-  unsigned rounds = 0;               // of the comparison under way
+  std::uint64_t records_before = 0;       // S4
+  std::optional<RecordKey> acknowledged;  // last
+  unsigned rounds = 0;                    // of the comparison under way
   // When each message was proposed last on this connection under this leader (L5).
   std::map<RecordKey, std::int64_t> proposed;
   std::uint64_t proposals = 0;  // since the faults stopped

@@ -58,6 +58,35 @@ void Ghost::handles(std::int64_t, ConnId conn, const c::ChMsg& cmd) {
   facts_[key_of(cmd.msg_id, user, cmd.msg)].sent = true;
 }
 
+void Ghost::handles(std::int64_t, ConnId conn, const c::ChMerge& cmd) {
+  for (const MergeRecord& record : cmd.msg) {
+    claims_[key_of(record.id, record.from, record.msg)].claimants |= Mask{1}
+                                                                     << conn_users_.at(conn.n);
+  }
+}
+
+void Ghost::handles(std::int64_t, ConnId conn, const c::AckChMsg& cmd) {
+  const auto claim = claims_.find({cmd.id, cmd.digest});
+  if (claim == claims_.end()) return;
+  if (claim->second.claimants != Mask{1} << conn_users_.at(conn.n)) claim->second.confirmed = true;
+}
+
+// Any other reason to wait ends with the election under way.
+void Ghost::told_to_wait(std::int64_t us, ConnId conn, std::uint64_t ms) {
+  constexpr std::int64_t kElectionMs = Millis(limits::kElectionTimeout).count();
+  constexpr std::int64_t kRefusedUs = Millis(limits::kRefusedFor).count() * 1'000;
+  const auto wait = static_cast<std::int64_t>(ms);
+  if (wait <= kElectionMs) return;
+  const auto at = refused_at_.find(conn);
+  if (at == refused_at_.end() || us + wait * 1'000 > at->second + kRefusedUs + 1'000) {
+    fail("L1", "c" + std::to_string(conn.n) + " is refused for another " + std::to_string(wait) +
+                   " ms" +
+                   (at == refused_at_.end()
+                        ? " and never lost"
+                        : ", " + std::to_string((us - at->second) / 1'000) + " ms after it lost"));
+  }
+}
+
 void Ghost::decides(std::int64_t us, const Handling& now, Conns to, const s::Any& cmd) {
   if (const auto* msg = std::get_if<s::ChMsg>(&cmd)) {
     relayed(us, now, to, *msg);
@@ -72,6 +101,7 @@ void Ghost::decides(std::int64_t us, const Handling& now, Conns to, const s::Any
     }
   } else if (const auto* elected = std::get_if<s::ChElected>(&cmd)) {
     if (!elected->you.value_or(false)) return;
+    if (leader_election_ != elected->election) claims_.clear();
     leader_conn_ = to.front();
     leader_election_ = elected->election;
   } else if (const auto* gone = std::get_if<s::ChUleave>(&cmd)) {
@@ -137,6 +167,12 @@ void Ghost::commits(std::int64_t us, const Handling& now, const s::ChMsgCommit& 
   }
   if (!fact.sent) return fail("S1", "commit of what nobody sent: " + named(key));
   if (fact.merged_step == now.step) {
+    const auto claim = claims_.find(key);
+    if (claim == claims_.end() || !claim->second.confirmed) {
+      return fail("S3",
+                  "merged without a confirmation of another than who claims it: " + named(key));
+    }
+    claims_.erase(claim);
     counters_.hit(Sometimes::merge_confirmed);
   } else {
     check_quorum(us, key, fact, cmd.acks);
@@ -246,6 +282,8 @@ void Ghost::server_stopped() {
     fact.quorum = false;
     fact.decided = false;
   }
+  claims_.clear();
+  refused_at_.clear();
   in_flight_ = 0;
   quorums_ = 0;
   leader_conn_ = {};
@@ -310,6 +348,12 @@ void Ghost::stepped(Device& device) {
     fail("S4", "the history of device " + std::to_string(device.index) + " shrank");
   }
   device.records_before = records;
+}
+
+void Ghost::asked_to_confirm(const Device& device, const RecordKey& key, bool acknowledged) {
+  if (acknowledged) return;
+  fail("L2",
+       "device " + std::to_string(device.index) + " holds what it does not confirm: " + named(key));
 }
 
 }  // namespace moot::sim

@@ -47,6 +47,11 @@ class Ghost {
   // ---- the server ----
   void connection(ConnId conn, unsigned user) { conn_users_.resize(conn.n + 1, user); }
   void handles(std::int64_t us, ConnId conn, const c::ChMsg& cmd);
+  void handles(std::int64_t us, ConnId conn, const c::ChMerge& cmd);
+  void handles(std::int64_t us, ConnId conn, const c::AckChMsg& cmd);
+  // A candidate lost; one is told to ask again later.
+  void refused(std::int64_t us, ConnId conn) { refused_at_[conn] = us; }
+  void told_to_wait(std::int64_t us, ConnId conn, std::uint64_t ms);
   // At the call of an effect, and when it leaves because the disk has what it waited for.
   void decides(std::int64_t us, const Handling& now, Conns to, const s::Any& cmd);
   void leaves(Conns to, const s::Any& cmd);
@@ -61,6 +66,8 @@ class Ghost {
   void sends(std::int64_t us, Device& device, const c::Any& cmd);
   void tells(Device& device, const note::Any& what);
   void stepped(Device& device);
+  // It was asked whether it holds the record, and it does: what it acknowledged in answer.
+  void asked_to_confirm(const Device& device, const RecordKey& key, bool acknowledged);
 
   // Records that exist from the start on.
   void preload(const StoredRecord& record);
@@ -110,6 +117,13 @@ class Ghost {
   std::uint64_t leader_election_ = 0;
   std::size_t in_flight_ = 0;
   std::size_t quorums_ = 0;  // messages that the leader could commit
+  // What members say was committed, under the present leader.
+  struct Claim {
+    Mask claimants = 0;
+    bool confirmed = false;  // by somebody who is not the only one to claim it
+  };
+  std::map<RecordKey, Claim> claims_;
+  std::map<ConnId, std::int64_t> refused_at_;
   struct Term {
     UserId leader;
     ConnId conn;

@@ -63,7 +63,7 @@ void Server::step(std::int64_t us, ConnId conn, const c::Any& any) {
         using Cmd = std::decay_t<decltype(cmd)>;
         if constexpr (requires { channels_->step(Now{}, conn, cmd, *this); }) {
           handling_ = {conn, Cmd::kTable.name, handling_.step + 1};
-          if constexpr (std::same_as<Cmd, c::ChMsg>) ghost_.handles(us, conn, cmd);
+          if constexpr (requires { ghost_.handles(us, conn, cmd); }) ghost_.handles(us, conn, cmd);
           channels_->step(clock.at(us), conn, cmd, *this);
           if constexpr (std::same_as<Cmd, c::ChAttach> || std::same_as<Cmd, c::ChLeave> ||
                         std::same_as<Cmd, c::ChKick>) {
@@ -141,6 +141,9 @@ void Server::err(ConnId to, Errc code, std::string_view sentence, const ErrDetai
       break;
     case Errc::busy:
       counters_.hit(Sometimes::busy);
+      if (handling_.cmd == c::ChLead::kTable.name && detail.retry_ms) {
+        ghost_.told_to_wait(now_us_, to, *detail.retry_ms);
+      }
       break;
     case Errc::bad_time:
       counters_.hit(Sometimes::bad_time);

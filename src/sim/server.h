@@ -77,6 +77,7 @@ class Server : private ChannelEffects {
   Ticket persist(op::Any op) override;
   void err(ConnId to, Errc code, std::string_view sentence, const ErrDetail& detail) override;
   void disconnect(ConnId conn, DcnnCode code, std::string_view sentence) override;
+  void refused_candidate(ConnId conn) override { ghost_.refused(now_us_, conn); }
   void leave(Conns to, const Down& cmd);
   void tell_online();
   void step_over();

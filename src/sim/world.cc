@@ -424,6 +424,8 @@ void World::disk_done(Device& device) {
 }
 
 void World::device_sends(Device& device, const c::Any& cmd) {
+  if (const auto* ack = std::get_if<c::AckChMsg>(&cmd))
+    device.acknowledged = {ack->id, ack->digest};
   if (lies(device)) return lie(device, cmd);
   ghost_->sends(now_, device, cmd);
   if (const auto* pull = std::get_if<c::ChPull>(&cmd)) {

@@ -162,7 +162,14 @@ void World::receive(Device& d, const s::Any& cmd) {
       return send_up(d, c::AckChMsg{ask->message, channel_, ask->digest, {}});
     }
   }
+  const auto* ask = std::get_if<s::ChMsgConfirm>(&cmd);
+  // While its disk is busy, the answer may wait for it.
+  const bool holds = ask != nullptr && d.unsynced.empty() && d.holds({ask->message, ask->digest});
+  d.acknowledged.reset();
   step(d, [&](ReplicaEffects& fx) { d.replica->step(d.clock.at(now_), cmd, fx); });
+  if (!holds) return;
+  const RecordKey key{ask->message, ask->digest};
+  ghost_->asked_to_confirm(d, key, d.acknowledged == key);
 }
 
 // The connection is no more; each side learns it after a while.
