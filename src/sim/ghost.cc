@@ -310,6 +310,7 @@ void Ghost::sends(std::int64_t us, Device& device, const c::Any& cmd) {
 void Ghost::tells(Device& device, const note::Any& what) {
   if (const auto* now = std::get_if<note::Committed>(&what)) {
     const RecordKey key = now->record.key();
+    device.records.add(key.digest);
     const auto fact = facts_.find(key);
     if (fact == facts_.end() || !fact->second.sent) {
       return fail("S1", "device " + std::to_string(device.index) +
@@ -348,6 +349,12 @@ void Ghost::stepped(Device& device) {
     fail("S4", "the history of device " + std::to_string(device.index) + " shrank");
   }
   device.records_before = records;
+}
+
+void Ghost::looked_through(const Device& device) {
+  if (device.replica->history().below(std::nullopt) == device.records) return;
+  fail("S4", "the history of device " + std::to_string(device.index) +
+                 " is not what it was plus what came");
 }
 
 void Ghost::asked_to_confirm(const Device& device, const RecordKey& key, bool acknowledged) {

@@ -66,6 +66,8 @@ class Ghost {
   void sends(std::int64_t us, Device& device, const c::Any& cmd);
   void tells(Device& device, const note::Any& what);
   void stepped(Device& device);
+  // Now and then: its history is what it was plus what it told.
+  void looked_through(const Device& device);
   // It was asked whether it holds the record, and it does: what it acknowledged in answer.
   void asked_to_confirm(const Device& device, const RecordKey& key, bool acknowledged);
 

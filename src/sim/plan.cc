@@ -35,6 +35,8 @@ Plan Plan::of(std::uint64_t seed, std::optional<FaultSet> only) {
   p.crowded = shape.below(60) == 0;
   if (p.crowded) p.preloaded = limits::kPendingRecords;
   p.wire = shape.below(100) == 0;
+  // Sessions refuse who is further off than a quarter of an hour; some runs have to meet that.
+  if (p.wire) p.wall_off_max_ms = 600'000;
   p.large = shape.below(40) == 0;
   p.some_stay_dead = chance(shape, 0.3) ? 0.4 : 0;
   p.delay_us = log_uniform(shape, 100, 200'000);

@@ -56,8 +56,9 @@ struct Plan {
   unsigned preloaded = 0;  // records there are at the start
   double holes = 0;        // how much of them each device lacks
   bool crowded = false;    // one device missed all their commits, and has no room for more
-  bool wire = false;       // every command goes through its wire form
-  bool large = false;      // some messages are as long as they may be
+  bool wire = false;       // every command goes through both sessions, as a signed frame
+  std::int64_t wall_off_max_ms = 7'200'000;  // of a wall clock from the time
+  bool large = false;                        // some messages are as long as they may be
   double some_stay_dead = 0;
   FaultSet faults;
   std::array<double, kFaults> between_us{};  // mean time between two faults of a kind

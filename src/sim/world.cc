@@ -7,7 +7,6 @@
 #include "base/check.h"
 #include "channel/record.h"
 #include "model/print.h"
-#include "sim/through_wire.h"
 
 namespace moot::sim {
 namespace {
@@ -63,7 +62,8 @@ World::World(const Options& options)
     device->lying = stream(plan_.seed, "lying", i);
     if (plan_.faults.has(Fault::clock)) {
       device->clock.ppm = between(shape, -500, 500);
-      device->clock.wall_off_ms = between(shape, -3'600'000, 3'600'000);
+      device->clock.wall_off_ms =
+          between(shape, -plan_.wall_off_max_ms / 2, plan_.wall_off_max_ms / 2);
     }
     devices_.push_back(std::move(device));
   }
@@ -85,7 +85,8 @@ World::World(const Options& options)
   server_ =
       std::make_unique<Server>(config, static_cast<ServerWorld&>(*this), kept_, *ghost_, counters_);
   if (plan_.faults.has(Fault::clock)) {
-    server_->clock.wall_off_ms = between(shape, -3'600'000, 3'600'000);
+    server_->clock.wall_off_ms =
+        between(shape, -plan_.wall_off_max_ms / 2, plan_.wall_off_max_ms / 2);
   }
   ChannelSnapshot channel;
   channel.channel = {.id = channel_,
@@ -331,8 +332,9 @@ void World::step(Device& device, const Step& what) {
     device.led = !device.led;
     write(device.index, device.led ? Diary::What::leads : Diary::What::led);
   }
-  if (seq_ % 61 == 0 && device.replica->pending().size() < 100) {
-    device.replica->check_invariants();
+  if (seq_ % 61 == 0) {
+    ghost_->looked_through(device);
+    if (device.replica->pending().size() < 100) device.replica->check_invariants();
   }
   arm(device);
 }
@@ -371,6 +373,7 @@ void World::start(Device& device) {
   device.replica = std::make_unique<Replica>(device.config, device.disk, device.disk.load());
   Fingerprint whole;
   for (const auto& [key, record] : device.disk.committed()) whole.add(key.digest);
+  device.records = whole;
   if (device.replica->history().below(std::nullopt) != whole) {
     ghost_->fail("S6", "the index of device " + std::to_string(device.index) +
                            " is not that of its records");

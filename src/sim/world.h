@@ -21,6 +21,7 @@
 #include "sim/incident.h"
 #include "sim/plan.h"
 #include "sim/server.h"
+#include "sim/session_pair.h"
 #include "sim/sometimes.h"
 
 namespace moot::sim {
@@ -113,6 +114,7 @@ class World : private ServerWorld {
     Pipe<Up> up;
     Pipe<Down> down;
     Rng rng{0};
+    std::unique_ptr<SessionPair> sessions;  // null: commands go as they are
   };
   class Hands;  // a device's effects
 
@@ -143,7 +145,6 @@ class World : private ServerWorld {
   void to_client(ConnId conn, const Down& cmd) override;
   void close(ConnId conn) override;
   Down keep(const s::Any& cmd) override;
-  Up keep_up(const c::Any& cmd);
   void send_up(Device& device, const c::Any& cmd);
 
   // ---- nodes ----

@@ -25,6 +25,10 @@ void World::heal() {
   trace([] { return std::string("all faults stop"); });
   write(Diary::kServer, Diary::What::note, "all faults stop");
   server_disk_slow_until_ = 0;
+  // Who is told that his clock is too far off sets it.
+  if (plan_.wire) {
+    for (auto& d : devices_) d->clock.wall_off_ms = server_->clock.wall_off_ms;
+  }
   if (plan_.some_stay_dead > 0) {
     unsigned alive = 0;
     for (unsigned user = 0; user < plan_.users; ++user) alive += member(user) ? 1 : 0;

@@ -171,7 +171,8 @@ void World::jump_clock(Rng& rng) {
   const std::int64_t by = log_between(rng, 100, 3'600'000) * (chance(rng, 0.5) ? 1 : -1);
   NodeClock& clock =
       chance(rng, 0.4) ? server_->clock : devices_[rng.below(devices_.size())]->clock;
-  clock.wall_off_ms = std::clamp<std::int64_t>(clock.wall_off_ms + by, -7'200'000, 7'200'000);
+  clock.wall_off_ms = std::clamp<std::int64_t>(clock.wall_off_ms + by, -plan_.wall_off_max_ms,
+                                               plan_.wall_off_max_ms);
 }
 
 // The owner, user 0, stays; so do three members at least.

@@ -5,7 +5,6 @@
 
 #include "base/check.h"
 #include "model/print.h"
-#include "sim/through_wire.h"
 #include "sim/world.h"
 
 namespace moot::sim {
@@ -42,18 +41,21 @@ void World::push(std::uint64_t conn, Pipe<Cmd>& pipe, Kind kind, typename Pipe<C
 template void World::push(std::uint64_t, Pipe<Up>&, Kind, Pipe<Up>::Packet, std::int64_t);
 template void World::push(std::uint64_t, Pipe<Down>&, Kind, Pipe<Down>::Packet, std::int64_t);
 
-Down World::keep(const s::Any& cmd) {
-  if (plan_.wire) return std::make_shared<const Kept<s::Any>>(through_wire(cmd));
-  return std::make_shared<const Kept<s::Any>>(cmd);
-}
-Up World::keep_up(const c::Any& cmd) {
-  if (plan_.wire) return std::make_shared<const Kept<c::Any>>(through_wire(cmd));
-  return std::make_shared<const Kept<c::Any>>(cmd);
-}
+Down World::keep(const s::Any& cmd) { return std::make_shared<const Kept<s::Any>>(cmd); }
 
 void World::send_up(Device& device, const c::Any& cmd) {
   if (device.link == 0) return;
-  push(device.link, link(device.link).up, Kind::up, {0, keep_up(cmd), Pipe<Up>::Mark::none});
+  Link& l = link(device.link);
+  if (l.up.cut) return;
+  Up kept;
+  if (l.sessions) {
+    auto out = l.sessions->up(cmd, device.clock.at(now_), server_->clock.at(now_));
+    if (!out) return cut(device.link, 0, 0);
+    kept = std::make_shared<const Kept<c::Any>>(std::move(*out));
+  } else {
+    kept = std::make_shared<const Kept<c::Any>>(cmd);
+  }
+  push(device.link, l.up, Kind::up, {0, std::move(kept), Pipe<Up>::Mark::none});
 }
 
 void World::connect(Device& device) {
@@ -76,6 +78,14 @@ void World::open(std::uint64_t conn) {
   if (!server_->running()) {
     d.connecting = false;
     return at(now_ + between(d.net, 200 * kMs, 3'000 * kMs), Kind::connect, d.index, d.life);
+  }
+  if (plan_.wire) {
+    l.sessions = std::make_unique<SessionPair>(Rng(l.rng.next()), d.config.self, d.clock.at(now_),
+                                               server_->clock.at(now_));
+    if (!l.sessions->open()) {
+      d.connecting = false;
+      return at(now_ + between(d.net, 200 * kMs, 3'000 * kMs), Kind::connect, d.index, d.life);
+    }
   }
   l.server_open = true;
   push(conn, l.down, Kind::down, {0, {}, Pipe<Down>::Mark::opened});
@@ -184,8 +194,15 @@ void World::cut(std::uint64_t conn, std::int64_t client_after, std::int64_t serv
 
 void World::to_client(ConnId conn, const Down& cmd) {
   Link& l = link(conn.n);
-  if (!l.server_open) return;
-  push(conn.n, l.down, Kind::down, {0, cmd, Pipe<Down>::Mark::none});
+  if (!l.server_open || l.down.cut) return;
+  Down kept = cmd;
+  if (l.sessions) {
+    const Device& d = *devices_[l.device];
+    auto out = l.sessions->down(cmd->any(), server_->clock.at(now_), d.clock.at(now_));
+    if (!out) return cut(conn.n, 0, 0);
+    kept = std::make_shared<const Kept<s::Any>>(std::move(*out));
+  }
+  push(conn.n, l.down, Kind::down, {0, std::move(kept), Pipe<Down>::Mark::none});
 }
 
 // From inside a step of the server: it hears of the end in a step of its own.
