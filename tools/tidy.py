@@ -199,6 +199,30 @@ def check_orphans(files, texts, report):
             report(path, 1, "nothing includes this header")
 
 
+# Which page a comment means by its name.
+PAGES = {"protocol": "docs/protocol.md", "security": "docs/design/security.md",
+         "replication": "docs/design/replication.md", "interface": "docs/design/interface.md"}
+
+
+def sections_of(page):
+    """The numbers of a page's headings, and those of the items of its numbered lists (`5.7`)."""
+    found, section = set(), ""
+    for line in page.splitlines():
+        if heading := re.match(r"#+ (\d+(?:\.\d+)?)\.? ", line):
+            section = heading[1]
+            found.add(section)
+        elif item := re.match(r"(\d+)\. ", line):
+            found.add(f"{section}.{item[1]}")
+    return found
+
+
+def check_citations(path, text, sections, report):
+    for cited in re.finditer(r"\b(protocol|security|replication|interface)\.md (\d+(?:\.\d+)?)", text):
+        page, number = PAGES[cited[1]], cited[2]
+        if number not in sections.get(page, ()):
+            report(path, line_of(text, cited.start()), f"{page} has no section {number}")
+
+
 def check_tree(texts):
     """texts: path -> content of every file of the tree. Returns the findings, sorted."""
     findings = []
@@ -206,7 +230,10 @@ def check_tree(texts):
     def report(path, line, what):
         findings.append((path, line, what))
 
+    sections = {page: sections_of(texts[page]) for page in PAGES.values() if page in texts}
     for path, text in texts.items():
+        if path.endswith((".h", ".cc", ".py", ".sh")) and not path.startswith("tools/tidy"):
+            check_citations(path, text, sections, report)
         if path.endswith((".h", ".cc", ".py", ".mjs", ".ts", ".sh", ".cmake", "CMakeLists.txt")) and not path.startswith("tools/tidy"):
             check_text(path, text, report)
         if not path.endswith((".h", ".cc")):
@@ -228,7 +255,8 @@ def read_tree(root):
         ["git", "-C", root, "ls-files", "-co", "--exclude-standard", "-z"],
         check=True, capture_output=True, text=True).stdout
     kinds = (".h", ".cc", ".inc", ".py", ".mjs", ".ts", ".sh", ".cmake", "CMakeLists.txt")
-    paths = [p for p in listed.split("\0") if p.endswith(kinds) and (Path(root) / p).is_file()]
+    paths = [p for p in listed.split("\0")
+             if (p.endswith(kinds) or p in PAGES.values()) and (Path(root) / p).is_file()]
     return {p: (Path(root) / p).read_text(encoding="utf-8") for p in sorted(paths)}
 
 

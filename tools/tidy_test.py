@@ -178,6 +178,21 @@ class CoAwait(unittest.TestCase):
         self.assertEqual(len(findings_of("src/store/x.cc", "task f() { co_await g(); }\n")), 1)
 
 
+class Citations(unittest.TestCase):
+    PAGE = "# Title\n## 5. A connection\n1. One\n2. Two\n### 6.1 Basics\n"
+
+    def findings(self, comment):
+        tree = {"docs/protocol.md": self.PAGE, "src/wire/x.h": f"#pragma once\n// {comment}\n",
+                "src/wire/x_test.cc": '#include "wire/x.h"\n', "src/wire/CMakeLists.txt": "f(x_test.cc)"}
+        return check_tree(tree)
+
+    def test_a_section_that_is_cited_exists(self):
+        for comment in ["protocol.md 5", "protocol.md 5.2", "(docs/protocol.md 6.1, and more)", "protocol.md R7"]:
+            self.assertEqual(self.findings(comment), [], comment)
+        for comment in ["protocol.md 5.3", "protocol.md 7", "security.md 2.1"]:
+            self.assertEqual(len(self.findings(comment)), 1, comment)
+
+
 class Tree(unittest.TestCase):
     def test_a_header_has_pragma_once_and_somebody_who_includes_it(self):
         self.assertEqual(findings_of("src/wire/x.h", "#pragma once\n"), [])

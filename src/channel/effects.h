@@ -44,7 +44,7 @@ class ChannelEffects {
   virtual void err(ConnId to, Errc code, std::string_view sentence, const ErrDetail& detail) = 0;
   // Channels has forgotten what the connection was attached to; `disconnected` still comes.
   virtual void disconnect(ConnId conn, DcnnCode code, std::string_view sentence) = 0;
-  // The connection's candidacy was put to the vote and refused, which has a rate (protocol.md 9).
+  // The connection's candidacy was put to the vote and refused, which has a rate (protocol.md 10).
   virtual void refused_candidate(ConnId) {}
   // For whoever counts.
   virtual void happened(ChannelEvent) {}

@@ -12,7 +12,7 @@ namespace {
 constexpr Millis kLeaderWaits{300};
 constexpr Millis kOthersWaitMin{600};
 constexpr Millis kOthersWaitMax{3'000};
-// Proposals stay below the server's rate of what a client starts (protocol.md 9).
+// Proposals stay below the server's rate of what a client starts (protocol.md 10).
 constexpr std::size_t kProposalsAtOnce = 64;
 constexpr Millis kBetweenBursts{3'200};
 constexpr Millis kStormPause{1};

@@ -291,7 +291,7 @@ void ClientCore::on(const s::Sinfo& info, const std::optional<SentRange>& ref) {
   answered(ref);
 }
 
-// A SINFO that answers our INFO is past everything before that INFO (protocol.md 5.8).
+// A SINFO that answers our INFO is past everything before that INFO (protocol.md 5.7).
 void ClientCore::answered(const std::optional<SentRange>& ref) {
   if (!info_ || !ref || *info_ < ref->first || ref->last < *info_) return;
   const SentId barrier = *info_;

@@ -8,7 +8,7 @@
 #include "base/result.h"
 #include "model/ids.h"
 
-// What is inside `msg` (protocol.md 8): the server never reads it.
+// What is inside `msg` (protocol.md 9): the server never reads it.
 namespace moot::client {
 
 struct Content {

@@ -95,7 +95,7 @@ void Link::command(const s::Any& cmd, std::uint64_t nonce, Sink& sink) {
     ref = find(err->ref, err->ref_index);
   } else if (const auto* info = std::get_if<s::Sinfo>(&cmd); info != nullptr && info->ref) {
     ref = find(*info->ref, std::nullopt);
-    // The server is past everything before it (protocol.md 5.8).
+    // The server is past everything before it (protocol.md 5.7).
     while (ref && !frames_.empty() && frames_.front().commands.last < ref->first)
       frames_.pop_front();
   }

@@ -10,7 +10,7 @@ namespace moot::client {
 namespace {
 
 // A window drains before the next one starts, so the server's buckets never stay empty for a
-// minute on our account (protocol.md 9).
+// minute on our account (protocol.md 10).
 constexpr std::size_t kWindowMessages = 128;
 constexpr std::size_t kWindowBytes = 512 * 1024;
 

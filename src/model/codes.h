@@ -17,7 +17,7 @@ enum class Role : std::uint8_t { owner, admin, none };
 enum class UserStatus : std::uint8_t { online, away, offline };
 enum class ChannelStatus : std::uint8_t { healthy, few, electing, server };
 
-// ERR codes (protocol.md 7).
+// ERR codes (protocol.md 8).
 enum class Errc : std::uint8_t {
   bad_payload,
   unknown_command,

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-// Every limit of the protocol, named once (protocol.md 9). What happens at a limit stands beside
+// Every limit of the protocol, named once (protocol.md 10). What happens at a limit stands beside
 // it.
 namespace moot::limits {
 
@@ -69,7 +69,7 @@ inline constexpr seconds kReplayKeep{240};         // R8: how long a literal CNN
 inline constexpr std::size_t kReplayPerCredential = 1'024;
 inline constexpr std::size_t kCnnNoncesPerCredential = 256;           // R6
 inline constexpr std::uint64_t kFramesPerConnectionMax = 1ull << 32;  // R5; over: DCNN proto
-inline constexpr unsigned kSenselessPerMinuteMax = 20;  // protocol.md 7; the 20th: DCNN proto
+inline constexpr unsigned kSenselessPerMinuteMax = 20;  // protocol.md 8; the 20th: DCNN proto
 inline constexpr seconds kWriteStall{30};
 
 // The header of a front (security.md 3.3). Over: the connection closes.
@@ -129,7 +129,7 @@ inline constexpr seconds kConfirmTimeout{5};        // of a merge; over: propose
 inline constexpr milliseconds kCandidacyDelayMax{150};
 inline constexpr minutes kAntiEntropy{10};
 
-// A client (replication.md 2.6, protocol.md 9).
+// A client (replication.md 2.6, protocol.md 10).
 inline constexpr std::size_t kAsksMax = 1'024;  // changes that wait for the server; over: refused
 inline constexpr std::size_t kListsWaiting = 256;          // of each kind, and pulls; over: refused
 inline constexpr std::size_t kGreetingsMax = 1'024;        // unanswered; over: refused
@@ -182,7 +182,7 @@ inline constexpr std::size_t kUnprovenMergesPerMember = 1'024;
 inline constexpr std::size_t kPullsPerConn = 12;          // over: ERR busy
 inline constexpr std::size_t kInvitedPerChannel = 1'000;  // and barred; over: ERR limit
 
-// Rates of what a client starts (protocol.md 9). Bucket empty: stop reading; 60 s: DCNN limit.
+// Rates of what a client starts (protocol.md 10). Bucket empty: stop reading; 60 s: DCNN limit.
 inline constexpr unsigned kCommandsPerSecond = 20;
 inline constexpr unsigned kCommandsBurst = 200;
 inline constexpr std::uint64_t kBytesPerSecond = 262'144;

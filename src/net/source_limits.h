@@ -13,7 +13,7 @@
 #include "base/time.h"
 #include "model/limits.h"
 
-// Who may connect before anybody has said who he is (protocol.md 9, security.md 5.1). Pure.
+// Who may connect before anybody has said who he is (protocol.md 10, security.md 5.1). Pure.
 namespace moot::net {
 
 // An address: 4 octets, or 16. What counts as one source is an IPv4 address or an IPv6 /64.

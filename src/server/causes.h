@@ -10,7 +10,7 @@
 
 namespace moot::server {
 
-// What the server's own frames make one connection send, and is not counted (protocol.md 9):
+// What the server's own frames make one connection send, and is not counted (protocol.md 10):
 // answers that were asked for, each once, and the next pages of a running synchronisation or
 // merge. The same without its cause counts double.
 class Causes {

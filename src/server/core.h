@@ -153,7 +153,7 @@ class Core {
   Counts counts() const;
   const Received& received() const;
 
-  // Octets the send queue of this connection may hold (protocol.md 9).
+  // Octets the send queue of this connection may hold (protocol.md 10).
   std::size_t send_queue_max(ConnId conn) const;
 
   void check_invariants() const;

@@ -317,7 +317,7 @@ void Core::Impl::batch(const Step& step, Conn& conn, const Ref& ref, const c::Ba
   }
 }
 
-// protocol.md 5.8: everything before it on this connection is done, and on disk, when SINFO leaves.
+// protocol.md 5.7: everything before it on this connection is done, and on disk, when SINFO leaves.
 void Core::Impl::info(const Step& step, Conn& conn, const Ref& ref) {
   conn.barrier = std::max(conn.barrier, messages.settle(step, conn));
   step.fx.sinfo(conn.id, ref.nonce, conn.barrier);

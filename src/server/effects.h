@@ -21,7 +21,7 @@ class Effects {
   // once everything up to that ticket is on disk; what waits for one ticket leaves in the order of
   // the calls. Ticket 0: at once.
   virtual void send(Conns to, const s::Any& cmd, Ticket after) = 0;
-  // The SINFO of that connection; `ref` answers an INFO or BATCH (protocol.md 5.8).
+  // The SINFO of that connection; `ref` answers an INFO or BATCH (protocol.md 5.7).
   virtual void sinfo(ConnId to, std::optional<std::uint64_t> ref, Ticket after) = 0;
   // Signed DCNN, then close, once what is queued before it is flushed.
   virtual void close(ConnId conn, DcnnCode code, std::string_view sentence,
@@ -43,7 +43,7 @@ class Effects {
   // -> Core::drained, once, as soon as the send queue of the connection is within the soft bound
   // with all in it that was put before this, what waits for `after` included.
   virtual void when_drained(ConnId conn, Ticket after) = 0;
-  // Rates (protocol.md 9): stop reading until then.
+  // Rates (protocol.md 10): stop reading until then.
   virtual void pause(ConnId conn, Tick until) = 0;
   // For whoever counts.
   virtual void happened(ChannelEvent) {}

@@ -13,7 +13,7 @@
 namespace moot::server {
 
 // What a connection that is behind with reading asked for and gets later: questions whose answers
-// are bulk, and the barriers behind them, in their order (protocol.md 5.8, 9).
+// are bulk, and the barriers behind them, in their order (protocol.md 5.7, 10).
 class HeldQuestions {
  public:
   struct Question {

@@ -9,7 +9,7 @@
 
 namespace moot::server {
 
-// Rates of what a client starts (protocol.md 9). commands_per_s 0 switches all of them off.
+// Rates of what a client starts (protocol.md 10). commands_per_s 0 switches all of them off.
 struct Rates {
   std::uint64_t commands_per_s = limits::kCommandsPerSecond;
   std::uint64_t commands_burst = limits::kCommandsBurst;

@@ -13,7 +13,7 @@
 // command by name.
 namespace moot::wire {
 
-// Why a well-formed map is not the command it claims to be (protocol.md 7).
+// Why a well-formed map is not the command it claims to be (protocol.md 8).
 struct DecodeError {
   Errc code = Errc::bad_payload;  // or unknown_command
   std::string_view field;         // of bad_payload

@@ -1,4 +1,4 @@
-"""Nothing is acknowledged before it is on disk (protocol.md 5.8, 6.1, 6.2).
+"""Nothing is acknowledged before it is on disk (protocol.md 5.7, 6.1, 6.2).
 
 SIGKILL proves nothing about that: what was written and never synced survives it in the page cache.
 So the real mootd runs with recorder.c preloaded, and the order of its writes, syncs and sends is

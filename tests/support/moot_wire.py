@@ -262,7 +262,7 @@ class Peer:
             self._socket.settimeout(timeout)
 
     def barrier(self):
-        """All that was said before is done and on disk (protocol.md 5.8)."""
+        """All that was said before is done and on disk (protocol.md 5.7)."""
         return self.wait_for("SINFO", ref=self.send("INFO"))
 
     def close(self):
