@@ -50,6 +50,11 @@ int run_moot(int argc, const char* const* argv, const std::string& version) {
                  "Where key and messages are (default: $MOOT_HOME, else $XDG_DATA_HOME/moot, else "
                  "~/.local/share/moot)")
       ->type_name("DIR");
+  app.add_option(
+         "--trace", globals.trace,
+         "Append a line for each command to and from the server, while this moot is the one "
+         "connected")
+      ->type_name("FILE");
   app.require_subcommand(0, 1);
   app.fallthrough();
   Run run;

@@ -40,6 +40,7 @@ std::string how_to_get_a_key() {
 
 std::expected<Place, Trouble> find_place(const Globals& globals) {
   Place place;
+  place.trace = globals.trace;
   place.home = globals.home.empty() ? default_home() : globals.home;
   place.key_file = globals.key_file.empty() ? store::join(place.home, kKeyName) : globals.key_file;
   if (!store::exists(place.key_file)) {

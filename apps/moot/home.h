@@ -14,6 +14,7 @@ inline constexpr int kBadConfig = 78;
 struct Globals {
   std::string key_file;  // -k; empty: in `home`
   std::string home;      // --home; empty: by the rules of XDG
+  std::string trace;     // --trace; empty: none
 };
 
 // Why a command ends before it began, and with which exit code.
@@ -25,6 +26,7 @@ struct Trouble {
 struct Place {
   std::string key_file;
   std::string home;
+  std::string trace;  // file for the commands of the connection; empty: none
 };
 // $MOOT_HOME, else $XDG_DATA_HOME/moot, else ~/.local/share/moot.
 std::string default_home();

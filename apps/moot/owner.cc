@@ -37,7 +37,8 @@ std::expected<std::unique_ptr<Owner>, Owner::Refused> Owner::start(const Place& 
   auto client = Client::open({.key_file = place.key_file,
                               .home = place.home,
                               .connect = wish.connect,
-                              .answer_handshakes = wish.answers});
+                              .answer_handshakes = wish.answers,
+                              .trace_file = place.trace});
   if (!client) {
     return std::unexpected(Refused{{client.error().sentence, kFailed}, client.error().in_use});
   }

@@ -9,6 +9,7 @@ class Engine::Bridge final : public Effects, public Link::Sink {
 
   SentId send(const c::Any& cmd) override {
     MOOT_CHECK(engine_->link_ != nullptr);
+    runner_->sent(cmd);
     return engine_->link_->send(cmd);
   }
   void store(Ticket ticket, std::vector<cop::Any> ops) override {
@@ -24,6 +25,7 @@ class Engine::Bridge final : public Effects, public Link::Sink {
   }
   void on_command(const s::Any& cmd, std::uint64_t nonce,
                   const std::optional<SentRange>& ref) override {
+    runner_->heard(cmd);
     engine_->core_.deliver(now_, cmd, nonce, ref);
   }
   void on_broken(std::string_view why) override {

@@ -24,6 +24,9 @@ class Engine {
     virtual void close() = 0;
     virtual void store(Ticket ticket, std::vector<cop::Any> ops) = 0;
     virtual void event(const Event& event) = 0;
+    // For whoever looks on: each command that goes and comes.
+    virtual void sent(const c::Any&) {}
+    virtual void heard(const s::Any&) {}
   };
 
   // `identity`, `key` and `runner` outlive the engine.

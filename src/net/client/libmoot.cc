@@ -43,7 +43,8 @@ std::expected<std::unique_ptr<Client>, Client::Failure> Client::open(Options opt
   auto runtime = net::ClientRuntime::start({.key = std::move(*key),
                                             .dir = options.home,
                                             .connect = options.connect,
-                                            .answers = options.answer_handshakes},
+                                            .answers = options.answer_handshakes,
+                                            .trace_file = options.trace_file},
                                            impl->events);
   if (!runtime) return failed(runtime.error());
   impl->runtime = std::move(*runtime);

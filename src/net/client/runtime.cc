@@ -7,6 +7,7 @@
 #include <future>
 
 #include "net/client/tell.h"
+#include "net/client/trace.h"
 #include "text/text.h"
 
 namespace moot::net {
@@ -52,6 +53,11 @@ ClientRuntime::ClientRuntime(Options options, EventQueue& events)
 Result<std::unique_ptr<ClientRuntime>> ClientRuntime::start(Options options, EventQueue& events) {
   std::unique_ptr<ClientRuntime> self(new ClientRuntime(std::move(options), events));
   ClientRuntime* raw = self.get();
+  if (!raw->options_.trace_file.empty()) {
+    auto trace = Trace::open(raw->options_.trace_file);
+    if (!trace) return std::unexpected(trace.error());
+    raw->trace_ = std::move(*trace);
+  }
   store::StoreHooks hooks;
   hooks.on_commit = [raw](Ticket t) {
     raw->post([raw, t] { raw->engine_->stored(raw->now(), t); });
@@ -200,6 +206,13 @@ void ClientRuntime::store(Ticket ticket, std::vector<cop::Any> ops) {
 void ClientRuntime::event(const client::Event& event) {
   if (const auto* c = std::get_if<client::ev::Connection>(&event)) sentence_ = c->sentence;
   events_->push(tell(event, options_.key.account));
+}
+
+void ClientRuntime::sent(const c::Any& cmd) {
+  if (trace_) trace_->sent(now().wall, cmd);
+}
+void ClientRuntime::heard(const s::Any& cmd) {
+  if (trace_) trace_->heard(now().wall, cmd);
 }
 
 }  // namespace moot::net

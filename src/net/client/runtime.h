@@ -19,6 +19,8 @@
 
 namespace moot::net {
 
+class Trace;
+
 // Runs an engine: its socket, its timer, its commits. Everything but construction and `post`
 // happens on the runtime's own thread.
 class ClientRuntime final : public client::Engine::Runner {
@@ -28,6 +30,7 @@ class ClientRuntime final : public client::Engine::Runner {
     std::string dir;
     bool connect = true;
     bool answers = true;
+    std::string trace_file;  // empty: none
   };
   static Result<std::unique_ptr<ClientRuntime>> start(Options options, EventQueue& events);
   ~ClientRuntime() override;
@@ -71,8 +74,11 @@ class ClientRuntime final : public client::Engine::Runner {
   void close() override;
   void store(Ticket ticket, std::vector<cop::Any> ops) override;
   void event(const client::Event& event) override;
+  void sent(const c::Any& cmd) override;
+  void heard(const s::Any& cmd) override;
 
   const Options options_;
+  std::unique_ptr<Trace> trace_;  // null: nobody looks on
   EventQueue* events_;
   MacKey mac_;
   session::ClientIdentity identity_;
