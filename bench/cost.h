@@ -1,11 +1,16 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <vector>
 
 #include "bench/report.h"
 
 namespace moot::bench {
+
+// So many at most are on their way through their login: a longer queue than some servers listen
+// with makes the kernel drop connections for seconds.
+inline constexpr std::size_t kLoginsAtOnce = 8;
 
 // What one run of a workload cost the server.
 struct Cost {

@@ -49,8 +49,12 @@ void Client::send(const c::Any& cmd) {
   driver_.queue(*this);
 }
 
-Driver::Driver(std::uint16_t port, std::string srv, bool batch)
-    : port_(port), srv_(std::move(srv)), batch_(batch), epoll_(epoll_create1(EPOLL_CLOEXEC)) {
+Driver::Driver(std::uint16_t port, std::string srv, bool batch, bool tls)
+    : port_(port),
+      srv_(std::move(srv)),
+      batch_(batch),
+      tls_(tls),
+      epoll_(epoll_create1(EPOLL_CLOEXEC)) {
   MOOT_CHECK(epoll_ >= 0);
 }
 
@@ -75,6 +79,7 @@ Client& Driver::connect(const Identity& who) {
   }
   const int one = 1;
   setsockopt(c.fd_, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  if (tls_) c.tls_ = std::make_unique<TlsStream>(c.fd_);
   watch(epoll_, c.fd_, &c);
   return c;
 }
@@ -117,7 +122,8 @@ bool Driver::read(Client& c) {
   const std::size_t begin = turn_in_.size();
   turn_in_.put(c.in_.bytes());
   std::uint8_t* p = turn_in_.grow(kReadOctets);
-  const ssize_t n = recv(c.fd_, p, kReadOctets, MSG_DONTWAIT);
+  const ssize_t n =
+      c.tls_ ? c.tls_->receive(p, kReadOctets) : recv(c.fd_, p, kReadOctets, MSG_DONTWAIT);
   if (n > 0) octets_ += static_cast<std::uint64_t>(n);
   turn_in_.drop_back(kReadOctets - static_cast<std::size_t>(n > 0 ? n : 0));
   if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
@@ -192,7 +198,9 @@ void Driver::verify_and_handle() {
 
 void Driver::write(Client& c) {
   while (!c.out_.empty()) {
-    const ssize_t n = ::send(c.fd_, c.out_.data(), c.out_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t n =
+        c.tls_ ? c.tls_->send(c.out_.data(), c.out_.size())
+               : ::send(c.fd_, c.out_.data(), c.out_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n > 0) octets_ += static_cast<std::uint64_t>(n);
     if (n < 0) {
       if (errno != EAGAIN && errno != EINTR) return lost(c);

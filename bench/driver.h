@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "bench/tls.h"
 #include "crypto/mac_batch.h"
 #include "session/client_session.h"
 #include "wire/commands.h"
@@ -51,7 +52,8 @@ class Client {
   Buffer in_;  // of an unfinished frame
   Buffer out_;
   int fd_ = -1;
-  bool queued_ = false;  // on the driver's list of this turn
+  std::unique_ptr<TlsStream> tls_;  // null: plain TCP
+  bool queued_ = false;             // on the driver's list of this turn
   bool writable_ = true;
   struct Pending {
     std::string_view cmd;
@@ -75,7 +77,7 @@ class Driver {
     std::function<void(Client&)> closed;
   };
 
-  Driver(std::uint16_t port, std::string srv, bool batch);
+  Driver(std::uint16_t port, std::string srv, bool batch, bool tls = false);
   ~Driver();
   void hooks(Hooks h) { hooks_ = std::move(h); }
 
@@ -108,6 +110,7 @@ class Driver {
   std::uint16_t port_;
   std::string srv_;
   bool batch_;
+  bool tls_;
   int epoll_ = -1;
   Hooks hooks_;
   std::vector<std::unique_ptr<Client>> clients_;

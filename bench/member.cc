@@ -42,7 +42,8 @@ BenchChannel::BenchChannel(Driver& driver, std::size_t n, Keeper keeper, const s
              return m->replica().can_send() && m->replica().synced();
            });
   };
-  if (!run(ready, std::chrono::seconds{60})) give_up("the members did not find a leader.");
+  if (!run(ready, std::chrono::seconds{60 + static_cast<long>(n) / 20}))
+    give_up("the members did not find a leader.");
 }
 
 BenchChannel::~BenchChannel() { driver_.hooks({}); }

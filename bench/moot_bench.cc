@@ -18,6 +18,7 @@
 #include "bench/hostile_bench.h"
 #include "bench/moot_work.h"
 #include "bench/report.h"
+#include "bench/scale_bench.h"
 #include "bench/server_process.h"
 #include "bench/timing_bench.h"
 
@@ -216,11 +217,11 @@ int main_of(int argc, char** argv) {
     } else if (a == "--json") {
       o.json = true;
     } else if (a == "pm" || a == "channel" || a == "pull" || a == "idle" || a == "revoke" ||
-               a == "frame" || a == "hostile" || a == "refusals") {
+               a == "frame" || a == "scale" || a == "hostile" || a == "refusals") {
       o.only.push_back(a);
     } else {
       std::printf(
-          "moot-bench [pm] [channel] [pull] [idle] [revoke] [frame] [hostile] [refusals] "
+          "moot-bench [pm] [channel] [pull] [idle] [revoke] [frame] [scale] [hostile] [refusals] "
           "[--runs N] [--connections N] [--records N] [--seconds N] [--tries N] [--no-batch] "
           "[--json]\n\n"
           "Starts a mootd of its own on one processor, loads it from another and prints what it "
@@ -231,12 +232,15 @@ int main_of(int argc, char** argv) {
           "  idle    resident bytes per idle connection and CPU per login, 10,000 connections\n"
           "  revoke  time from the return of `mootd key revoke` to the closed connection\n"
           "  frame   verify, decode, encode and sign one frame, against the bare HMACs\n"
+          "  scale   CPU of a delivery by members of a channel, 3 to 10,000; memory by "
+          "connections\n"
           "  hostile an established chat beside 10,000 bogus connections a second, 1,000 slow "
           "readers,\n"
           "          a storm of fan-out and one of elections, each for --seconds (default 20)\n"
           "  refusals  whether the time of a refusal tells its reason, --tries (default "
           "1,000,000)\n"
-          "Without a name: all but hostile and refusals. Medians of N runs (default 5) with the "
+          "Without a name: all but scale, hostile and refusals. Medians of N runs (default 5) with "
+          "the "
           "spread in "
           "brackets.\n");
       return a == "--help" || a == "-h" ? 0 : 2;
@@ -268,6 +272,7 @@ int main_of(int argc, char** argv) {
   if (wanted(o, "pull")) catch_up(o, o.records);
   if (wanted(o, "idle")) idle_and_logins(o);
   if (wanted(o, "revoke")) revocation(o);
+  if (!o.only.empty() && wanted(o, "scale")) scale(o);
   if (!o.only.empty() && wanted(o, "hostile")) hostile(o);
   if (!o.only.empty() && wanted(o, "refusals")) refusals(o);
   return 0;

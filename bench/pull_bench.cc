@@ -19,6 +19,12 @@ namespace {
 
 constexpr std::uint64_t kInFlight = 256;
 
+// Far below what any machine commits or pulls in a second.
+constexpr std::size_t kRecordsASecond = 250;
+std::chrono::seconds patience(std::size_t records) {
+  return std::chrono::seconds(60 + records / kRecordsASecond);
+}
+
 [[noreturn]] void give_up(const std::string& why) {
   std::fprintf(stderr, "moot-bench: %s\n", why.c_str());
   std::exit(1);
@@ -69,7 +75,7 @@ double peak_mib(pid_t pid) {
 }
 
 // Turns until the process has ended; its peak memory in MiB.
-double until_ended(BenchChannel& channel, pid_t pid, const char* what) {
+double until_ended(BenchChannel& channel, pid_t pid, const char* what, std::size_t records = 0) {
   int status = -1;
   double peak = 0;
   auto looked = Clock::now();
@@ -81,7 +87,7 @@ double until_ended(BenchChannel& channel, pid_t pid, const char* what) {
         }
         return waitpid(pid, &status, WNOHANG) == pid;
       },
-      std::chrono::seconds{900});
+      patience(records));
   if (!ended || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
     give_up(std::string("`moot ") + what + "` did not do what it should.");
   return peak;
@@ -97,24 +103,31 @@ void catch_up(const Options& o, std::size_t records) {
   BenchChannel channel(d, 3, Keeper::members, "long");
   const ByteBuf body = *client::write_text(std::string(100, 'x'), std::nullopt);
   std::uint64_t said = 0;
-  std::printf("  committing %zu messages ...\n", records);
-  std::fflush(stdout);
+  const auto tell = [&](std::uint64_t committed) {
+    std::fprintf(stderr, "  committed %llu of %zu messages\n",
+                 static_cast<unsigned long long>(committed), records);
+  };
+  std::uint64_t told = 0;
   const bool whole = channel.run(
       [&] {
         while (said < records && said - channel.committed() / 3 < kInFlight) {
           if (!channel[0].replica().compose(now(), body, channel[0])) break;
           ++said;
         }
+        if (channel.committed() / 3 >= told + std::max<std::size_t>(records / 10, 1)) {
+          told = channel.committed() / 3;
+          tell(told);
+        }
         return channel.committed() == 3 * records;
       },
-      std::chrono::seconds{900});
+      patience(records));
   if (!whole) give_up("not every message was committed.");
   Newcomer newcomer(o, server);
   until_ended(channel, newcomer.start({"join", newcomer.link(), "--as", "newcomer"}), "join");
   until_ended(channel, newcomer.start({"enter", "long"}), "enter");
   const auto begin = Clock::now();
   const double cpu = server.cpu_seconds();
-  const double peak = until_ended(channel, newcomer.start({"pull", "long"}), "pull");
+  const double peak = until_ended(channel, newcomer.start({"pull", "long"}), "pull", records);
   const double seconds = micros(Clock::now() - begin) * 1e-6;
   const double n = static_cast<double>(records);
   char beside[160];

@@ -9,8 +9,10 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "bench/report.h"
 #include "channel/memory_records.h"
 #include "channel/replica.h"
 #include "channel/rng.h"
@@ -189,7 +191,7 @@ Traffic sync(Side& puller, Side& leader) {
 
 enum class Where { tail, anywhere, gap };
 
-void measure(const std::vector<RecordKey>& keys, std::size_t d, Where where) {
+void measure(const std::vector<RecordKey>& keys, std::size_t d, Where where, bool json) {
   Rng rng(d + 17);
   std::vector<bool> only_puller(keys.size());
   std::vector<bool> only_leader(keys.size());
@@ -215,6 +217,16 @@ void measure(const std::vector<RecordKey>& keys, std::size_t d, Where where) {
   const bool equal = puller.replica().history().below(std::nullopt) ==
                          leader.replica().history().below(std::nullopt) &&
                      puller.replica().history().count() == n;
+  if (json && equal) {
+    const std::string n_text = std::to_string(n);
+    bench::Point point{.id = "S.differences." + n_text,
+                       .title = "Finding differences in a history of " + n_text,
+                       .unit = "octets",
+                       .x_name = "differences",
+                       .x = static_cast<double>(d),
+                       .values = {static_cast<double>(t.compare + t.want)}};
+    return print(json, point);
+  }
   const char* place = where == Where::tail ? "tail" : where == Where::gap ? "gap" : "anywhere";
   std::printf("%9zu %6zu %-9s %11llu %12llu %9llu %11llu %9.0f %s\n", n, d, place,
               static_cast<unsigned long long>(t.questions),
@@ -226,17 +238,26 @@ void measure(const std::vector<RecordKey>& keys, std::size_t d, Where where) {
 }  // namespace
 }  // namespace moot
 
-int main() {
+// With `--json`: points of a curve, differences anywhere.
+int main(int argc, char** argv) {
   using namespace moot;
-  std::printf("%9s %6s %-9s %11s %12s %9s %11s %9s\n", "records", "d", "where", "round trips",
-              "compare B", "want B", "records B", "open us");
+  const bool json = argc == 2 && std::string_view(argv[1]) == "--json";
+  if (!json) {
+    std::printf("%9s %6s %-9s %11s %12s %9s %11s %9s\n", "records", "d", "where", "round trips",
+                "compare B", "want B", "records B", "open us");
+  }
   for (const std::size_t n : {std::size_t{10'000}, std::size_t{1'000'000}}) {
     const auto keys = make_keys(n);
-    measure(keys, 0, Where::tail);
-    for (const std::size_t d : {1, 10, 1'000}) {
-      measure(keys, d, Where::tail);
-      measure(keys, d, Where::anywhere);
+    if (json) {
+      for (const std::size_t d : {1, 3, 10, 30, 100, 300, 1'000, 3'000})
+        measure(keys, d, Where::anywhere, json);
+      continue;
     }
-    measure(keys, 1'000, Where::gap);
+    measure(keys, 0, Where::tail, json);
+    for (const std::size_t d : {1, 10, 1'000}) {
+      measure(keys, d, Where::tail, json);
+      measure(keys, d, Where::anywhere, json);
+    }
+    measure(keys, 1'000, Where::gap, json);
   }
 }

@@ -30,4 +30,20 @@ void print(const Options& o, Figure f) {
   std::fflush(stdout);
 }
 
+void print(bool json, Point p) {
+  std::ranges::sort(p.values);
+  const double median = p.values[p.values.size() / 2];
+  if (json) {
+    std::printf(
+        "{\"id\":\"%s\",\"workload\":\"%s\",\"unit\":\"%s\",\"x_name\":\"%s\",\"x\":%.0f,"
+        "\"median\":%.4f,\"min\":%.4f,\"max\":%.4f,\"runs\":%zu}\n",
+        p.id.c_str(), p.title.c_str(), p.unit.c_str(), p.x_name.c_str(), p.x, median,
+        p.values.front(), p.values.back(), p.values.size());
+  } else {
+    std::printf("%-48s %9.0f %-14s %12.3f  [%.3f .. %.3f] %s\n", p.title.c_str(), p.x,
+                p.x_name.c_str(), median, p.values.front(), p.values.back(), p.unit.c_str());
+  }
+  std::fflush(stdout);
+}
+
 }  // namespace moot::bench

@@ -36,4 +36,15 @@ struct Figure {
 // The median with the spread.
 void print(const Options& o, Figure f);
 
+// One point of a curve: what something costs where the work has the size `x`.
+struct Point {
+  std::string id;     // of the curve
+  std::string title;  // as a document says it
+  std::string unit;
+  std::string x_name;
+  double x = 0;
+  std::vector<double> values;  // one a run
+};
+void print(bool json, Point p);
+
 }  // namespace moot::bench

@@ -1,6 +1,6 @@
 // What a member's store costs by the length of a history: bringing it in pages as a sync does,
 // opening it, and reading keys and records. Prints a table; see docs/testing.md.
-//   store_bench [RECORDS...]      default: 10000 1000000
+//   store_bench [--json] [RECORDS...]      default: 10000 1000000; --json: points of a curve
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -13,8 +13,10 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "bench/report.h"
 #include "channel/history.h"
 #include "channel/record.h"
 #include "channel/rng.h"
@@ -94,7 +96,7 @@ std::unique_ptr<store::ReplicaReaders> readers_of(const std::string& dir) {
 }
 
 // Page by page, each on disk before the next, as a new member brings a history.
-void bring(const std::string& dir, std::uint64_t records) {
+void bring(const std::string& dir, std::uint64_t records, bool json) {
   Disk disk(dir);
   const auto readers = readers_of(dir);
   disk.commit({cop::PutChannel{{.id = kChannel, .name = "log", .folded = "log"}}});
@@ -116,12 +118,13 @@ void bring(const std::string& dir, std::uint64_t records) {
     history.durable(disk.ticket());
   }
   const double ms = ms_since(start);
+  if (json) return;
   std::printf("%9llu records: brought in pages of %zu, %.0f records/s, peak %.0f MiB\n",
               static_cast<unsigned long long>(records), kPage,
               static_cast<double>(records) * 1'000 / ms, peak_mib());
 }
 
-void read(const std::string& dir, std::uint64_t records) {
+void read(const std::string& dir, std::uint64_t records, bool json) {
   const auto start = Clock::now();
   Disk disk(dir);
   const auto s = disk.store().load();
@@ -129,8 +132,17 @@ void read(const std::string& dir, std::uint64_t records) {
   const auto readers = readers_of(dir);
   const HistoryIndex history(readers->of(kChannel), s->channels[0].replica.leaves);
   if (history.count() != records || !history.newest()) std::abort();
+  const double opened_ms = ms_since(start);
+  if (json) {
+    return print(json, bench::Point{.id = "S.open",
+                                    .title = "Opening a member's store by records",
+                                    .unit = "ms",
+                                    .x_name = "records",
+                                    .x = static_cast<double>(records),
+                                    .values = {opened_ms}});
+  }
   std::printf("%9llu records: opened in %.1f ms", static_cast<unsigned long long>(records),
-              ms_since(start));
+              opened_ms);
   Rng rng(2);
   std::vector<RecordKey> some;
   const auto leaves = Clock::now();
@@ -157,13 +169,15 @@ void read(const std::string& dir, std::uint64_t records) {
 
 int main(int argc, char** argv) {
   std::vector<std::uint64_t> sizes{10'000, 1'000'000};
-  if (argc > 1) sizes.clear();
-  for (int i = 1; i < argc; ++i) sizes.push_back(std::strtoull(argv[i], nullptr, 10));
+  const bool json = argc > 1 && std::string_view(argv[1]) == "--json";
+  const int first = json ? 2 : 1;
+  if (argc > first) sizes.clear();
+  for (int i = first; i < argc; ++i) sizes.push_back(std::strtoull(argv[i], nullptr, 10));
   for (const std::uint64_t records : sizes) {
     const moot::store::TempDir dir;
-    moot::bring(dir.path(), records);
-    moot::read(dir.path(), records);
-    moot::read(dir.path(), records);  // its pages are in the system's memory now
+    moot::bring(dir.path(), records, json);
+    if (!json) moot::read(dir.path(), records, json);
+    moot::read(dir.path(), records, json);  // its pages are in the system's memory now
   }
   return 0;
 }

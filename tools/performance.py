@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
-"""performance.py ROWS OUT_DIR: docs/performance.md and its plots from the rows of bench-peers.
+"""performance.py OUT_DIR POINTS ROWS...: docs/performance.md and its plots.
 
-ROWS is a file of JSON objects, one a line, of one run. OUT_DIR gets performance.md and a folder
-performance/ with one SVG a workload."""
+ROWS are files of JSON objects, one a line, each of one run of bench-peers; the tables are those of
+the last one, the ratios to what has to be reached are told of all. POINTS is a file of the same
+form, of curves (`moot-bench scale --json` and others). OUT_DIR gets performance.md and a folder
+performance/ with one SVG a workload and a curve."""
 
 import json
+import math
 import os
 import pathlib
 import platform
@@ -37,6 +40,10 @@ figures move with the machine; **what counts are the ratios of one run**.
 - *Ratio*: this server's median divided by moot's; above 1, moot is cheaper.
 """
 
+GROWTH = """Both axes are logarithmic: a straight line that rises by one step of the grid per step is linear, a flat one does not
+grow. Made by `moot-bench scale`, `reconcile_bench` and `store_bench`.
+"""
+
 CAVEATS = """## Caveats
 
 - The two sides share one machine: the load's own processor time is not counted, but it shares caches and memory with the server.
@@ -47,6 +54,8 @@ CAVEATS = """## Caveats
   made of is told by name in [ADR 13](adr/0013-an-idle-connection-holds-little.md).
 - At most eight logins are under way at a time, the same for all. The first login of a key in a day is also written to moot's store;
   those that are counted are not the first.
+- "moot over TLS" is TLS 1.3 with one connection's frames of a turn in one record; "moot on two threads" shares its one processor
+  between them, so it shows what passing from thread to thread costs, not what a second processor brings.
 - "bare relay with io_uring" is the bare relay with the writes of a turn in one call ([ADR 12](adr/0012-writes-of-a-turn-in-one-call.md)).
 """
 
@@ -80,17 +89,37 @@ def figure(x):
     return f"{x:,.0f}" if x >= 100 else f"{x:.3g}"
 
 
-def goals(by_id):
-    out = ["| workload | moot | best of | its figure | moot / it | holds |", "|---|---|---|---|---|---|"]
-    for key, names in GOALS.items():
-        rows = {r["server"]: r for r in by_id.get(key, [])}
-        rivals = [rows[n] for n in names if n in rows]
-        if "moot" not in rows or not rivals:
+def by_workload(rows):
+    by_id = {}
+    for r in rows:
+        by_id.setdefault(r["id"], []).append(r)
+    return by_id
+
+
+def share(by_id, key):
+    """Of one run: moot's row, the best rival's, the quotient of their medians; None: not in it."""
+    rows = {r["server"]: r for r in by_id.get(key, [])}
+    rivals = [rows[n] for n in GOALS[key] if n in rows]
+    if "moot" not in rows or not rivals:
+        return None
+    best = min(rivals, key=lambda r: r["median"])
+    return rows["moot"], best, rows["moot"]["median"] / best["median"]
+
+
+def goals(runs):
+    """A row a goal: the last run's figures, the quotients of every run."""
+    out = ["| workload | moot | best of | its figure | moot / it | in every run | holds |",
+           "|---|---|---|---|---|---|---|"]
+    for key in GOALS:
+        found = share(runs[-1], key)
+        if not found:
             continue
-        best = min(rivals, key=lambda r: r["median"])
-        share = rows["moot"]["median"] / best["median"]
-        out.append(f"| {rows['moot']['workload']} | {figure(rows['moot']['median'])} | {best['server']} | "
-                   f"{figure(best['median'])} | {share:.2f} | {'yes' if share <= 1 else 'no'} |")
+        moot, best, quotient = found
+        quotients = [s[2] for s in (share(run, key) for run in runs) if s]
+        out.append(f"| {moot['workload']} | {figure(moot['median'])} | {best['server']} | "
+                   f"{figure(best['median'])} | {quotient:.2f} | "
+                   f"{', '.join(f'{q:.2f}' for q in quotients)} | "
+                   f"{'yes' if max(quotients) <= 1 else 'no'} |")
     return out
 
 
@@ -118,26 +147,86 @@ def plot(rows):
     return "\n".join(out) + "\n"
 
 
+def curve(points):
+    """Both axes logarithmic; equal steps of the grid are factors of ten."""
+    left, right, top, bottom = 80, 690, 50, 330
+    xs = [math.log10(p["x"]) for p in points]
+    ys = [math.log10(max(p["median"], 1e-6)) for p in points]
+    x0, x1 = math.floor(min(xs)), max(math.ceil(max(xs)), math.floor(min(xs)) + 1)
+    y0, y1 = math.floor(min(ys)), max(math.ceil(max(ys)), math.floor(min(ys)) + 1)
+
+    def at(x, y):
+        return (left + (right - left) * (x - x0) / (x1 - x0),
+                bottom - (bottom - top) * (y - y0) / (y1 - y0))
+
+    out = ['<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 720 380" '
+           'font-family="sans-serif" font-size="13">',
+           '<rect width="720" height="380" fill="#fff"/>',
+           f'<text x="10" y="22" font-weight="bold">{points[0]["workload"]}: '
+           f'{points[0]["unit"]}</text>']
+    for decade in range(x0, x1 + 1):
+        x, _ = at(decade, y0)
+        out.append(f'<line x1="{x:.1f}" y1="{top}" x2="{x:.1f}" y2="{bottom}" stroke="#d9dee4"/>')
+        out.append(f'<text x="{x:.1f}" y="{bottom + 18}" text-anchor="middle">'
+                   f'{10 ** decade:,}</text>')
+    for decade in range(y0, y1 + 1):
+        _, y = at(x0, decade)
+        out.append(f'<line x1="{left}" y1="{y:.1f}" x2="{right}" y2="{y:.1f}" stroke="#d9dee4"/>')
+        out.append(f'<text x="{left - 8}" y="{y + 4:.1f}" text-anchor="end">'
+                   f'{10.0 ** decade:,.10g}</text>')
+    out.append(f'<text x="{(left + right) / 2}" y="{bottom + 40}" text-anchor="middle">'
+               f'{points[0]["x_name"]}</text>')
+    places = [at(x, y) for x, y in zip(xs, ys)]
+    out.append('<polyline fill="none" stroke="#2f6f4f" stroke-width="2" points="'
+               + " ".join(f"{x:.1f},{y:.1f}" for x, y in places) + '"/>')
+    for (x, y), p in zip(places, points):
+        out.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="#2f6f4f"/>')
+        out.append(f'<text x="{x:.1f}" y="{y - 9:.1f}" text-anchor="middle">'
+                   f'{figure(p["median"])}</text>')
+    out.append("</svg>")
+    return "\n".join(out) + "\n"
+
+
+def curves(points, folder):
+    text = []
+    for key, group in by_workload(points).items():
+        group.sort(key=lambda p: p["x"])
+        name = key.lower().replace(".", "-")
+        (folder / "performance" / f"{name}.svg").write_text(curve(group), encoding="utf-8")
+        first = group[0]
+        text += [f"### {first['workload']}", "", f"In {first['unit']}.", "",
+                 f"![{first['workload']}](performance/{name}.svg)", "",
+                 f"| {first['x_name']} | " + " | ".join(f"{p['x']:,}" for p in group) + " |",
+                 "|---" * (len(group) + 1) + "|",
+                 "| median | " + " | ".join(figure(p["median"]) for p in group) + " |", ""]
+    return ["## As the work grows", "", GROWTH, *text] if text else []
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return [json.loads(line) for line in file if line.strip().startswith("{")]
+
+
 def main():
-    if len(sys.argv) != 3:
-        sys.exit("usage: performance.py ROWS OUT_DIR")
-    rows = [json.loads(line) for line in open(sys.argv[1], encoding="utf-8") if line.strip()]
+    if len(sys.argv) < 4:
+        sys.exit("usage: performance.py OUT_DIR POINTS ROWS...")
+    folder = pathlib.Path(sys.argv[1])
+    points, *files = [read(path) for path in sys.argv[2:]]
+    rows = files[-1]
     if not rows:
-        sys.exit(f"performance.py: {sys.argv[1]} has no rows; run ./dev bench --peers.")
-    by_id = {}
-    for r in rows:
-        by_id.setdefault(r["id"], []).append(r)
-    folder = pathlib.Path(sys.argv[2])
+        sys.exit(f"performance.py: {sys.argv[-1]} has no rows; run ./dev bench --peers.")
     (folder / "performance").mkdir(parents=True, exist_ok=True)
     connections = max((r.get("connections", 0) for r in rows), default=0)
     text = [INTRO.format(connections=f"{connections:,}" if connections else "10,000",
                          runs=max(r["runs"] for r in rows)),
-            f"Measured on {machine()}.", "", "## What has to be reached", "", *goals(by_id), ""]
-    for key, group in by_id.items():
+            f"Measured on {machine()}.", "", "## What has to be reached", "",
+            *goals([by_workload(each) for each in files]), ""]
+    for key, group in by_workload(rows).items():
         name = key.lower().replace(".", "-")
         (folder / "performance" / f"{name}.svg").write_text(plot(group), encoding="utf-8")
         text += [f"## {group[0]['workload']}", "", f"In {group[0]['unit']}.", "",
                  f"![{group[0]['workload']}](performance/{name}.svg)", "", *table(group), ""]
+    text += curves(points, folder)
     text.append(CAVEATS)
     (folder / "performance.md").write_text("\n".join(text), encoding="utf-8")
 

@@ -20,6 +20,8 @@
 #include "bench/peers/load.h"
 #include "bench/peers/servers.h"
 #include "bench/server_process.h"
+#include "bench/tls.h"
+#include "store/temp_dir.h"
 
 namespace moot::bench {
 namespace {
@@ -81,15 +83,36 @@ void print_row(const std::string& id, const std::string& title, const std::strin
                values[values.size() / 2], values.front(), values.back(), unit.c_str());
 }
 
+// In which way moot does a workload.
+struct MootWay {
+  std::string name;
+  bool batch = true;
+  Keeper keeper = Keeper::server;
+  bool tls = false;
+  unsigned threads = 1;  // of connections; the one processor is theirs together
+};
+
+std::vector<std::string> server_args(const MootWay& way, const std::string& dir) {
+  std::vector<std::string> args{"--set", "channels.lobby=false", "--set",
+                                "threads=" + std::to_string(way.threads)};
+  if (way.tls) {
+    const TlsFiles files = make_certificate(dir);
+    args.insert(args.end(), {"--tls-listen", "127.0.0.1:0", "--set", "tls.cert=" + files.cert,
+                             "--set", "tls.key=" + files.key});
+  }
+  return args;
+}
+
 // What of moot stays alive between the runs of a workload.
 struct MootRun {
-  MootRun(const Settings& s, const Workload& w, bool batch, Keeper keeper)
-      : server(s.options.bin_dir, {"--set", "channels.lobby=false"}),
+  MootRun(const Settings& s, const Workload& w, const MootWay& way)
+      : server(s.options.bin_dir, server_args(way, certificate.path())),
         who(enrol(server, w.receivers == 0 ? 2 * kPairs : w.receivers + 1)),
-        driver(server.port(), "moot.local", batch) {
+        driver(way.tls ? server.tls_port() : server.port(), "moot.local", way.batch, way.tls) {
     open_all(driver, who, 0, who.size());
-    if (w.receivers > 0) channel.emplace(driver, who.size(), keeper, "bench");
+    if (w.receivers > 0) channel.emplace(driver, who.size(), way.keeper, "bench");
   }
+  store::TempDir certificate;
   ServerProcess server;
   std::vector<Identity> who;
   Driver driver;
@@ -97,10 +120,9 @@ struct MootRun {
   std::uint64_t runs = 0;
 };
 
-Contestant moot_contestant(const Settings& s, const Workload& w, const std::string& name,
-                           bool batch, Keeper keeper) {
-  auto state = std::make_shared<MootRun>(s, w, batch, keeper);
-  return {name, "this tree",
+Contestant moot_contestant(const Settings& s, const Workload& w, const MootWay& way) {
+  auto state = std::make_shared<MootRun>(s, w, way);
+  return {way.name, "this tree",
           [state, w] {
             const CpuSeconds cpu = [&] { return state->server.cpu_seconds(); };
             if (state->channel) {
@@ -153,12 +175,15 @@ void compare(const Settings& s, const Workload& w, const std::vector<PeerServer>
       if (c.keep) c.keep();
     }
   };
-  const auto add_moot = [&](const std::string& name, bool batch, Keeper keeper) {
-    if (among(s.with, name)) all.push_back(moot_contestant(s, w, name, batch, keeper));
+  const auto add_moot = [&](const MootWay& way) {
+    if (among(s.with, way.name)) all.push_back(moot_contestant(s, w, way));
   };
-  add_moot("moot", true, Keeper::server);
-  add_moot("moot without BATCH", false, Keeper::server);
-  if (w.receivers > 0 && w.receivers <= 100) add_moot("moot member-kept", true, Keeper::members);
+  add_moot({.name = "moot"});
+  add_moot({.name = "moot without BATCH", .batch = false});
+  add_moot({.name = "moot over TLS", .tls = true});
+  add_moot({.name = "moot on two threads", .threads = 2});
+  if (w.receivers > 0 && w.receivers <= 100)
+    add_moot({.name = "moot member-kept", .keeper = Keeper::members});
   for (const PeerServer& peer : peers) {
     if (!among(s.with, peer.name)) continue;
     attempt(peer.name, [&] { all.push_back(peer_contestant(s, w, peer)); });

@@ -13,10 +13,6 @@
 
 namespace moot::bench {
 
-// So many at most are on their way through their login: a longer queue than some servers listen
-// with makes the kernel drop connections for seconds.
-constexpr std::size_t kLoginsAtOnce = 8;
-
 // Many connections that speak a peer's protocol, in one thread: one read and one write a
 // connection and turn, as the driver of moot's own rows does it.
 class Load {
