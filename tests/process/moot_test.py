@@ -57,6 +57,23 @@ class Revoked(ServerCase):
         self.assertIn("took over", tail.stderr.read())
 
 
+class Tracing(ServerCase):
+    def test_the_trace_has_each_command_and_no_key(self):
+        ada, bob = (Home(self, name).join(self.server.invite()) for name in ("tracer", "traced"))
+        trace = ada.dir / "trace"
+        done = ada.run("send", f"@{bob.name}", "a text that is longer than twenty octets", "--trace", trace)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        lines = trace.read_text().splitlines()
+        self.assertEqual(trace.stat().st_mode & 0o777, 0o600)
+        said = [line.split(" ", 1)[1] for line in lines]
+        self.assertTrue(any(s.startswith(f"-> PV_MSG to=@{bob.name} ") for s in said), said)
+        self.assertTrue(any(s.startswith("<- SINFO ") for s in said), said)
+        self.assertNotIn("longer than", trace.read_text())
+        done = ada.run("send", f"@{bob.name}", "x", "--trace", "/nonexistent/trace")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("trace file /nonexistent/trace cannot be written", done.stderr)
+
+
 class FakeOwner:
     """The other side of DIR/moot.sock, which says what a race would have it say."""
 
