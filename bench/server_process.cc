@@ -95,15 +95,13 @@ void ServerProcess::start() {
   FILE* lines = fdopen(out[0], "r");
   char line[256];
   bool ready = false;
-  port_ = tls_port_ = 0;
+  port_ = 0;
   while (!ready && std::fgets(line, sizeof line, lines) != nullptr) {
-    const auto port_of = [&line](const char* begin, std::uint16_t& port) {
-      if (std::strncmp(line, begin, std::strlen(begin)) == 0) {
-        port = static_cast<std::uint16_t>(std::atoi(std::strrchr(line, ':') + 1));
-      }
-    };
-    port_of("listening plain ", port_);
-    port_of("listening tls ", tls_port_);
+    const bool plain = std::strncmp(line, "listening plain ", 16) == 0;
+    if (plain || std::strncmp(line, "listening tls ", 14) == 0) {
+      (plain ? port_ : tls_port_) =
+          static_cast<std::uint16_t>(std::atoi(std::strrchr(line, ':') + 1));
+    }
     ready = std::strcmp(line, "ready\n") == 0;
   }
   // It says nothing after that.

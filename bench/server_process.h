@@ -22,7 +22,7 @@ class ServerProcess {
   // Ends it and starts it anew on the same data: what setting up has left in memory is gone.
   void restart();
   std::uint16_t port() const { return port_; }
-  std::uint16_t tls_port() const { return tls_port_; }  // 0: the arguments name no TLS listener
+  std::uint16_t tls_port() const { return tls_port_; }  // 0: it has none
   double cpu_seconds() const;                           // user and system, all its threads
   std::uint64_t resident_bytes() const;
   // Runs a mootd command on its data directory; what it printed. Ends this program when it fails.

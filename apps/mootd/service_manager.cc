@@ -1,5 +1,6 @@
 #include "apps/mootd/service_manager.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -10,12 +11,11 @@
 #include <string_view>
 
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "net/listener.h"
+#include "net/endpoint.h"
 
 namespace moot::mootd {
 namespace {
@@ -45,25 +45,16 @@ std::optional<std::string> address_of(int fd) {
   if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || listens == 0) {
     return std::nullopt;
   }
-  sockaddr_storage at{};
-  size = sizeof at;
-  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&at), &size) != 0) return std::nullopt;
-  net::Endpoint e;
-  if (at.ss_family == AF_INET) {
-    sockaddr_in a{};
-    std::memcpy(&a, &at, sizeof a);
-    std::memcpy(e.address.octets.data(), &a.sin_addr, 4);
-    e.port = ntohs(a.sin_port);
-  } else if (at.ss_family == AF_INET6) {
-    sockaddr_in6 a{};
-    std::memcpy(&a, &at, sizeof a);
-    e.address.v6 = true;
-    std::memcpy(e.address.octets.data(), &a.sin6_addr, 16);
-    e.port = ntohs(a.sin6_port);
-  } else {
-    return std::nullopt;
+  net::SocketAddress at;
+  if (::getsockname(fd, at.any(), &at.size) != 0) return std::nullopt;
+  if (at.storage.ss_family == AF_UNIX) {
+    sockaddr_un path{};
+    std::memcpy(&path, &at.storage, sizeof path);
+    if (path.sun_path[0] != '/') return std::nullopt;
+    return path.sun_path;
   }
-  return net::text(e);
+  if (at.storage.ss_family != AF_INET && at.storage.ss_family != AF_INET6) return std::nullopt;
+  return net::text(net::endpoint_of(at));
 }
 
 }  // namespace
@@ -105,6 +96,8 @@ Result<std::vector<InheritedSocket>> inherited_sockets() {
   std::vector<InheritedSocket> all;
   const auto count = number("LISTEN_FDS");
   const bool ours = std::getenv("LISTEN_PID") != nullptr && for_us("LISTEN_PID");
+  const char* list = std::getenv("LISTEN_FDNAMES");
+  std::string names = ours && list != nullptr ? list : "";
   for (const char* name : {"LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"}) ::unsetenv(name);
   if (!count || !ours) return all;
   if (*count > kInheritedMax) return fail("LISTEN_FDS names more sockets than 64; pass fewer.");
@@ -112,11 +105,13 @@ Result<std::vector<InheritedSocket>> inherited_sockets() {
     ::fcntl(fd, F_SETFD, FD_CLOEXEC);
     auto address = address_of(fd);
     if (!address) {
-      return fail(
-          "The service manager passed descriptor " + std::to_string(fd) +
-          ", which is no listening TCP socket; let the socket unit have ListenStream only.");
+      return fail("The service manager passed descriptor " + std::to_string(fd) +
+                  ", which is no listening socket of TCP or at a path; let the socket unit have "
+                  "ListenStream only.");
     }
-    all.push_back({fd, std::move(*address)});
+    const std::size_t colon = std::min(names.find(':'), names.size());
+    all.push_back({fd, std::move(*address), names.substr(0, colon)});
+    names.erase(0, colon + 1);
   }
   return all;
 }

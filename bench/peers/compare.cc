@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
@@ -16,11 +17,11 @@
 #include <vector>
 
 #include "bench/accounts.h"
+#include "bench/certificates.h"
 #include "bench/moot_work.h"
 #include "bench/peers/load.h"
 #include "bench/peers/servers.h"
 #include "bench/server_process.h"
-#include "bench/tls.h"
 #include "store/temp_dir.h"
 
 namespace moot::bench {
@@ -92,27 +93,32 @@ struct MootWay {
   unsigned threads = 1;  // of connections; the one processor is theirs together
 };
 
-std::vector<std::string> server_args(const MootWay& way, const std::string& dir) {
-  std::vector<std::string> args{"--set", "channels.lobby=false", "--set",
-                                "threads=" + std::to_string(way.threads)};
-  if (way.tls) {
-    const TlsFiles files = make_certificate(dir);
-    args.insert(args.end(), {"--tls-listen", "127.0.0.1:0", "--set", "tls.cert=" + files.cert,
-                             "--set", "tls.key=" + files.key});
-  }
-  return args;
-}
-
 // What of moot stays alive between the runs of a workload.
 struct MootRun {
   MootRun(const Settings& s, const Workload& w, const MootWay& way)
-      : server(s.options.bin_dir, server_args(way, certificate.path())),
+      : server(s.options.bin_dir, server_args(way)),
         who(enrol(server, w.receivers == 0 ? 2 * kPairs : w.receivers + 1)),
-        driver(way.tls ? server.tls_port() : server.port(), "moot.local", way.batch, way.tls) {
+        driver(connector(way), "moot.local", way.batch, false) {
     open_all(driver, who, 0, who.size());
     if (w.receivers > 0) channel.emplace(driver, who.size(), way.keeper, "bench");
   }
-  store::TempDir certificate;
+  std::vector<std::string> server_args(const MootWay& way) {
+    std::vector<std::string> args{"--set", "channels.lobby=false", "--set",
+                                  "threads=" + std::to_string(way.threads)};
+    if (way.tls) {
+      certificates.emplace(dir.path());
+      certificates->issue();
+      std::ranges::copy(certificates->tls_args(), std::back_inserter(args));
+    }
+    return args;
+  }
+  Driver::Connect connector(const MootWay& way) {
+    if (way.tls)
+      return [this](const Identity&) { return certificates->connect(server.tls_port(), 0); };
+    return [this](const Identity&) { return Link{.fd = connect_tcp(server.port())}; };
+  }
+  store::TempDir dir;
+  std::optional<Certificates> certificates;
   ServerProcess server;
   std::vector<Identity> who;
   Driver driver;

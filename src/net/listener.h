@@ -8,19 +8,12 @@
 #include <string>
 
 #include "base/result.h"
+#include "net/endpoint.h"
 #include "net/options.h"
 #include "net/transport.h"
 #include "net/worker.h"
 
 namespace moot::net {
-
-// "127.0.0.1:7667" or "[::1]:7667": an address in digits and a port.
-struct Endpoint {
-  Address address;
-  std::uint16_t port = 0;
-};
-Result<Endpoint> parse_endpoint(std::string_view text);
-std::string text(const Endpoint& at);
 
 // A descriptor kept for the moment when there is none left: it makes room to take a connection
 // and close it, so that the queue of the listener does not stand full for ever (EMFILE).
@@ -59,15 +52,21 @@ class Listener {
   Result<std::shared_ptr<const TlsIdentity>> load_identity() const;
   void use_identity(std::shared_ptr<const TlsIdentity> identity) { tls_ = std::move(identity); }
   const ListenOptions& options() const { return options_; }
+  // Who wanted to be a front of it and is none.
+  struct Strangers {
+    std::uint64_t count = 0;
+    std::string last;  // "uid 998", "192.0.2.4"
+  };
+  const Strangers& strangers() const { return strangers_; }
 
  private:
   Listener(boost::asio::io_context& ctx, const ListenOptions& options)
       : socket_(ctx), options_(options) {}
-  Status bind_path();
+  Status bind_path(int inherited);
   Status bind_address(int inherited);
   void wait();
   void take_all();
-  bool is_front(int fd, const Address& from) const;
+  bool is_front(int fd, const Address& from);
   void take_one(int fd, const Address& from);
 
   boost::asio::posix::stream_descriptor socket_;
@@ -75,6 +74,7 @@ class Listener {
   Endpoint at_;
   std::string path_;  // of the socket's file, while it is ours
   std::shared_ptr<const TlsIdentity> tls_;
+  Strangers strangers_;
   SpareDescriptor* spare_ = nullptr;
   Admit admit_;
   Take take_;

@@ -87,11 +87,22 @@ void put_connections(Families& f, const MetricsView& v, const Sums& sum) {
   f.counter("moot_connections_dropped_total",
             "Connections closed at once: limits of their source, or the early drop.",
             v.early_drops);
+  f.counter("moot_cnn_held_total",
+            "CNN that waited a second: too many failed in that name from that source.",
+            sum(&WorkerTallies::held));
   f.counter("moot_cnn_total", "CNN whose signature was looked at.", sum(&WorkerTallies::cnn));
   f.counter("moot_cnn_admitted_total", "CNN that became a session.", sum(&WorkerTallies::admitted));
   f.family("moot_silent_closes_total", "Connections closed without a word.", MetricType::Counter);
   for (std::size_t i = 0; i < kSilentTexts.size(); ++i) {
     f.add(sum(&WorkerTallies::silent, i), {{"reason", std::string(kSilentTexts[i])}});
+  }
+}
+
+void put_fronts(Families& f, const Sums& sum) {
+  f.family("moot_proxy_headers_total", "What fronts sent, by what was wrong with it.",
+           MetricType::Counter);
+  for (std::size_t i = 0; i <= kFrontLate; ++i) {
+    f.add(sum(&WorkerTallies::fronts, i), {{"fault", std::string(front_text(i))}});
   }
 }
 
@@ -203,6 +214,7 @@ std::string metrics_text(const MetricsView& view) {
   const Sums sum(view.workers);
   put_process(f, view);
   put_connections(f, view, sum);
+  put_fronts(f, sum);
   put_frames(f, view, sum);
   put_refusals(f, view, sum);
   put_channels(f, view);
