@@ -3,6 +3,7 @@
 #include "apps/moot/commands.h"
 #include "apps/moot/show.h"
 #include "apps/moot/target.h"
+#include "base/controls.h"
 #include "model/limits.h"
 
 // set, invite, kick: what those who run a channel do.
@@ -35,6 +36,9 @@ int set(const Globals& globals, const Options& o) {
     if (o.topic->size() > limits::kTopicBytesMax) {
       return give_up(
           {fmt::format("A topic has at most {} octets.", limits::kTopicBytesMax), kUsage});
+    }
+    if (has_controls(*o.topic)) {
+      return give_up({"A topic is one line without control characters; leave them out.", kUsage});
     }
     question.set("topic", *o.topic);
   }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/controls.h"
 #include "channel/channels_impl.h"
 #include "channel/ranges.h"
 #include "model/limits.h"
@@ -352,6 +353,10 @@ void Channels::step(Now now, ConnId conn, const c::ChSet& cmd, ChannelEffects& f
     if (const auto taken = d.membership.by_name(folded); taken && *taken != cmd.id) {
       return refuse(Errc::name_taken, "A channel of this name exists; choose another name.");
     }
+  }
+  if (cmd.topic && has_controls(*cmd.topic)) {
+    return refuse(Errc::bad_payload,
+                  "The topic has control characters; write it on one line, without them.");
   }
   if (cmd.roles) {
     if (const auto no = d.roles_refused(a->roster, *cmd.roles)) {
