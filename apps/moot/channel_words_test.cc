@@ -52,6 +52,32 @@ TEST(Target, ANameWithoutASignIsAChannelOfOursElseAUser) {
   }
 }
 
+TEST(Target, ANameWithoutASignIsNobodyWhereItIsAChannelWeAreNotIn) {
+  const Known known{.channels = {"lobby"},
+                    .peers = {"bob"},
+                    .left = {"Secret"},
+                    .others = {"ops"},
+                    .users = std::vector<std::string>{"ada", "ops", "secret"}};
+  EXPECT_EQ(target_of("@ops", known), (Target{false, "ops"}));
+  EXPECT_EQ(target_of("#secret", known), (Target{true, "secret"}));
+  EXPECT_EQ(target_of("ada", known), (Target{false, "ada"}));
+  const auto sentence = [&](const char* text, Aim aim = Aim::say) {
+    const auto target = target_of(text, known, aim);
+    return target ? "taken" : std::to_string(target.error().code) + " " + target.error().sentence;
+  };
+  EXPECT_EQ(sentence("secret"),
+            "1 You are in no #secret any more; `moot enter '#secret'` enters it. To a user of that "
+            "name: @secret.");
+  EXPECT_EQ(sentence("ops"),
+            "1 You are in no #ops; `moot enter '#ops'` enters it. To a user of that name: @ops.");
+  EXPECT_EQ(sentence("nope"),
+            "1 \"nope\" is nobody and no channel here; `moot users` and `moot channels` list what "
+            "there is.");
+  for (const Aim aim : {Aim::read, Aim::read_here})
+    EXPECT_EQ(target_of("secret", known, aim), (Target{true, "secret"}));
+  EXPECT_TRUE(sentence("ops", Aim::read).starts_with("1 You are in no #ops;"));
+}
+
 TEST(Target, RolesAreCheckedBeforeAnythingIsAsked) {
   EXPECT_EQ(roles_of({"@bob=admin", "eve=none"}), (Roles{{"bob", "admin"}, {"eve", "none"}}));
   EXPECT_TRUE(roles_of({})->empty());

@@ -68,8 +68,9 @@ int export_all(const Globals& globals, const std::string& text, bool jsonl) {
     return give_up(target.error());
   auto seat = Seat::take(globals, {.connect = false, .answers = false});
   if (!seat) return give_up(seat.error());
-  const auto targets = targets_of(*seat, {text});
+  const auto targets = targets_of(*seat, {text}, Aim::read_here);
   if (!targets) return give_up(targets.error());
+  if (const auto here = known_here(*seat, targets->front()); !here) return give_up(here.error());
   const Target& target = targets->front();
   const auto print = [&](const auto& m, const std::string& as_json) {
     if (jsonl) {
@@ -110,7 +111,8 @@ void add_export(CLI::App& app, Globals& globals, Run& run) {
   sub->add_option("--format", *format, "jsonl (default) or text")
       ->check(CLI::IsMember({"jsonl", "text"}));
   sub->footer(
-      "What is on this device. NAME alone is the channel if you are in one of that name, else the "
+      "What is on this device. NAME alone is the channel if you are or were in one of that name, "
+      "else the "
       "user; a shell takes an unquoted #ops for a comment.\n"
       "Examples:\n"
       "  moot export @ada > ada.jsonl\n"

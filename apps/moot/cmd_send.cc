@@ -20,7 +20,7 @@ int send_messages(const Globals& globals, SendOptions o) {
     return give_up(target.error());
   auto seat = Seat::take(globals, {});
   if (!seat) return give_up(seat.error());
-  const auto target = targets_of(*seat, {o.to});
+  const auto target = targets_of(*seat, {o.to}, Aim::say);
   if (!target) return give_up(target.error());
   const bool channel = target->front().channel;
   o.to = target->front().name;
