@@ -237,18 +237,21 @@ class World:
     def check(self):
         end = time.monotonic() + CALM_S
         while True:
+            stands = [m.ask("status", "--json").stdout for m in self.members]
             verified = [m.ask("verify", CHANNEL, "--json", check=False) for m in self.members]
             states = {v.stdout.strip() for v in verified}
             prints = {json.loads(s)["fingerprint"] for s in states if s}
-            if all(v.returncode == 0 for v in verified) and len(prints) == 1:
+            equal = all(v.returncode == 0 for v in verified) and len(prints) == 1
+            over = time.monotonic() > end
+            if equal and (over or all(json.loads(s)["outbox"] == 0 for s in stands)):
                 break
-            if time.monotonic() > end:
+            if over:
                 raise Finding("the histories do not become equal: " +
                               "; ".join(f"{v.returncode} {v.stdout.strip()} {v.stderr.strip()}"
                                         for v in verified))
         count = self.judge([self.history(m) for m in self.members])
-        for member in self.members:
-            self.judge_status(member, member.ask("status", "--json").stdout)
+        for member, stand in zip(self.members, stands):
+            self.judge_status(member, stand)
         return count, json.loads(verified[0].stdout)["fingerprint"]
 
     def judge(self, histories):
