@@ -363,7 +363,8 @@ void add_tail(CLI::App& app, Globals& globals, Run& run) {
       "One object a line: {\"to\",\"id\",\"from\",\"at\",\"text\",\"state\",\"acks\"}; in "
       "channels \"channel\" instead of \"to\"");
   sub->add_option("--since", o->since, "After this message id, or from this time on (UTC)");
-  sub->add_option("--count", o->count, "The last N (default 20, with --since all)");
+  sub->add_option("--count", o->count, "The last N (default 20, with --since all)")
+      ->check(at_least_one());
   sub->add_flag("-f,--follow", o->follow,
                 "Go on until interrupted, or until the server takes the key away; takes part in "
                 "the channels, so that what is said there comes");
