@@ -54,25 +54,27 @@ std::string padded(std::string_view text, std::size_t width) {
 }
 
 std::string channel_line(const ChannelReport& r, bool json) {
-  const std::string_view leader = r.leader.empty() ? std::string_view("-") : r.leader.str();
+  // Members keep their records themselves: the server has none and cannot say how many there are.
+  const bool counted = r.state.keeper == Keeper::server;
   if (json) {
     return Json{}
         .put("channel", r.state.name)
         .put("id", text(r.state.id))
         .put("keeper", text(r.state.keeper))
         .put("status", text(r.status))
-        .put("leader", leader)
+        .raw("leader", r.leader.empty() ? "null" : json_text(r.leader.str()))
         .put("members", r.members.size())
         .put("online", r.online.size())
         .put("election", r.election)
-        .put("records", r.records)
+        .raw("records", counted ? std::to_string(r.records) : "null")
         .put("in_flight", r.in_flight)
         .line();
   }
+  const std::string_view leader = r.leader.empty() ? std::string_view("-") : r.leader.str();
   return padded("#" + safe(r.state.name), 20) + padded(text(r.state.keeper), 8) +
          padded(text(r.status), 9) + padded(std::string("leader ") + std::string(leader), 20) +
          std::to_string(r.members.size()) + " members, " + std::to_string(r.online.size()) +
-         " online, " + std::to_string(r.records) + " records\n";
+         " online, " + (counted ? std::to_string(r.records) : std::string("-")) + " records\n";
 }
 
 }  // namespace
@@ -134,8 +136,11 @@ std::string show_channel(const ChannelReport& r, bool json) {
     for (const ChannelMember& m : r.members) {
       if (members.size() > 1) members += ",";
       const bool online = std::ranges::find(r.online, m.user) != r.online.end();
-      std::string one =
-          Json{}.put("user", m.user.str()).put("role", text(m.role)).flag("online", online).line();
+      std::string one = Json{}
+                            .put("user", m.user.str())
+                            .raw("role", m.role == Role::none ? "null" : json_text(text(m.role)))
+                            .flag("online", online)
+                            .line();
       one.pop_back();
       members += one;
     }
