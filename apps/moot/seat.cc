@@ -102,7 +102,8 @@ std::expected<void, Trouble> Seat::ask(Json question, const Each& each,
       continue;
     }
     until = std::chrono::steady_clock::now() + time;
-    if (!got.line->str("error").empty())
+    // A message that failed has an error of its own.
+    if (got.line->flag("end") && !got.line->str("error").empty())
       return std::unexpected(Trouble{safe(got.line->str("error")), kFailed});
     if (!got.line->flag("end") || got.line->has("id")) each(*got.line);
     more_ = got.line->flag("more");
