@@ -70,7 +70,6 @@ int export_all(const Globals& globals, const std::string& text, bool jsonl) {
   if (!seat) return give_up(seat.error());
   const auto targets = targets_of(*seat, {text}, Aim::read_here);
   if (!targets) return give_up(targets.error());
-  if (const auto here = known_here(*seat, targets->front()); !here) return give_up(here.error());
   const Target& target = targets->front();
   const auto print = [&](const auto& m, const std::string& as_json) {
     if (jsonl) {
@@ -85,7 +84,10 @@ int export_all(const Globals& globals, const std::string& text, bool jsonl) {
                       [&](const Client::Post& p) { print(p, post_json(p)); })
           : each_message(*seat, target.name, {},
                          [&](const Client::Message& m, const auto&) { print(m, message_json(m)); });
-  return done ? kDone : give_up(done.error());
+  if (!done) return give_up(done.error());
+  // What means nothing here is not only empty.
+  const auto known = *done > 0 ? std::expected<void, Trouble>() : known_here(*seat, target);
+  return known ? kDone : give_up(known.error());
 }
 
 }  // namespace
