@@ -159,7 +159,7 @@ class ServerKept(ChannelCase):
         self.moot(bob, "send", self.channel, "here I am")
         members = {m["user"]: m for m in self.objects(ada, "members", self.channel)}
         self.assertEqual(members[ada.name]["role"], "owner")
-        self.assertEqual(members[bob.name]["role"], "")
+        self.assertIsNone(members[bob.name]["role"])
         self.moot(ada, "set", self.channel, "--topic", "What broke", "--role", f"{bob.name}=admin")
         members = {m["user"]: m for m in self.objects(ada, "members", self.channel)}
         self.assertEqual(members[bob.name]["role"], "admin")
