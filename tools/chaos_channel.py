@@ -237,17 +237,26 @@ class World:
     def check(self):
         end = time.monotonic() + CALM_S
         while True:
+            stands = [m.ask("status", "--json").stdout for m in self.members]
             verified = [m.ask("verify", CHANNEL, "--json", check=False) for m in self.members]
             states = {v.stdout.strip() for v in verified}
             prints = {json.loads(s)["fingerprint"] for s in states if s}
-            if all(v.returncode == 0 for v in verified) and len(prints) == 1:
+            equal = all(v.returncode == 0 for v in verified) and len(prints) == 1
+            over = time.monotonic() > end
+            if equal and (over or all(json.loads(s)["outbox"] == 0 for s in stands)):
                 break
-            if time.monotonic() > end:
+            if over:
                 raise Finding("the histories do not become equal: " +
                               "; ".join(f"{v.returncode} {v.stdout.strip()} {v.stderr.strip()}"
                                         for v in verified))
-        histories = [self.history(m) for m in self.members]
-        for member, history in zip(self.members, histories):
+        count = self.judge([self.history(m) for m in self.members])
+        for member, stand in zip(self.members, stands):
+            self.judge_status(member, stand)
+        return count, json.loads(verified[0].stdout)["fingerprint"]
+
+    def judge(self, histories):
+        """What the members have, each a list of (id, author, number). How many messages that is."""
+        for member, history in zip(self.members, histories, strict=True):
             if history != histories[0]:
                 raise Finding(f"the history of {member.name} is another than that of {self.members[0].name}")
         history = histories[0]
@@ -257,17 +266,20 @@ class World:
         if twice := [s for s, n in said.items() if n > 1]:
             raise Finding(f"these stand in the history twice: {twice[:5]}")
         for member in self.members:
-            for number in member.committed:
+            for number in sorted(member.committed):
                 if (member.name, number) not in said:
                     raise Finding(f"{member.name} {number} was committed and is in no history")
+        told = {m.name: m.told for m in self.members}
         for author, number in said:
-            if number >= next(m.told for m in self.members if m.name == author):
+            if number >= told.get(author, 0):
                 raise Finding(f"{author} {number} was never said")
-        for member in self.members:
-            lines = member.ask("status", "--json").stdout
-            if json.loads(lines).get("unconfirmed", 0) != 0:
-                raise Finding(f"{member.name} has something in doubt still: {lines.strip()}")
-        return len(history), json.loads(verified[0].stdout)["fingerprint"]
+        return len(history)
+
+    @staticmethod
+    def judge_status(member, line):
+        """What `moot status --json` says of a member when all is calm: nothing is in doubt."""
+        if json.loads(line)["outbox"] != 0:
+            raise Finding(f"{member.name} has something in doubt still: {line.strip()}")
 
     def run(self):
         try:

@@ -201,15 +201,15 @@ int main(int argc, char** argv) {
   moot::sim::Line line;
   CLI::App app{"Channels under simulated faults: the real cores on virtual time"};
   auto* seed = app.add_option("--seed", line.seed, "run this one");
-  app.add_option("--seeds", line.seeds, "run so many")->excludes(seed);
+  auto* seeds = app.add_option("--seeds", line.seeds, "run so many")->excludes(seed);
   app.add_option("--from", line.from, "the first of them (default 1)");
   app.add_option("--jobs", line.jobs, "so many at once (default: one a core)");
   app.add_option("--events", line.events, "faults stop after so many events (default 20000)");
   app.add_option("--faults", line.faults, "these faults instead of the seed's, or `none`, `all`");
   app.add_option("--only", line.only, "nothing happens but these, as a shrunk run prints them");
   app.add_option("--heal", line.heal_s, "faults stop at this second instead");
-  app.add_flag("--trace", line.trace, "print every event");
-  app.add_option("--svg", line.svg, "draw the run into this file (with --seed)");
+  app.add_flag("--trace", line.trace, "print every event (with --seed)")->excludes(seeds);
+  app.add_option("--svg", line.svg, "draw the run into this file (with --seed)")->excludes(seeds);
   app.add_option("--window", line.window, "draw these seconds of it: FROM TO")->expected(2);
   app.add_flag("--stop", line.stop, "stop at the first seed that fails");
   app.add_flag("--no-shrink", line.no_shrink, "do not look for a shorter run that fails");
@@ -219,6 +219,11 @@ int main(int argc, char** argv) {
 #ifdef MOOT_MUTANTS
   app.add_option("--mutant", line.mutant, "with this rule broken (src/channel/mutants.h)");
 #endif
+  if (argc > 0 && *argv[0] != '\0') line.program = argv[0];
+  if (argc < 2) {
+    fmt::print(stderr, "{}", app.help());
+    return 2;
+  }
   CLI11_PARSE(app, argc, argv);
 #ifdef MOOT_MUTANTS
   moot::mutant_in_hand = static_cast<moot::Mutant>(line.mutant);

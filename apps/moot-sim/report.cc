@@ -48,7 +48,7 @@ std::string fault_names(FaultSet set) {
 }
 
 std::string command(const Options& options, const Line& line) {
-  std::string text = "moot-sim --seed " + std::to_string(options.seed);
+  std::string text = line.program + " --seed " + std::to_string(options.seed);
   if (line.mutant != 0) text += " --mutant " + std::to_string(line.mutant);
   if (options.faults) text += " --faults " + fault_names(*options.faults);
   if (line.events != Line{}.events && options.heal_at_us < 0) {

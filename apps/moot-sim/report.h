@@ -13,6 +13,7 @@ namespace moot::sim {
 
 // The command line of moot-sim (docs/testing.md).
 struct Line {
+  std::string program = "moot-sim";  // as it was called
   std::uint64_t seed = 0;
   std::uint64_t from = 1;
   std::uint64_t seeds = 0;

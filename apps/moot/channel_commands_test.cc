@@ -274,7 +274,8 @@ TEST_F(ChannelCommands, WhatCannotBeSentStaysAndSaysWhoIsMissing) {
   const Ran ran = moot({"send", "#ops", "hello", "--json", "--timeout", "50ms"});
   EXPECT_EQ(ran.code, kFailed);
   EXPECT_THAT(ran.out, HasSubstr("\"id\":\"\""));
-  EXPECT_THAT(ran.out, HasSubstr("\"state\":\"queued\",\"acks\":[]}"));
+  EXPECT_THAT(ran.out, HasSubstr("\"state\":\"queued\",\"acks\":[],\"error\":\"#ops needs 3 people "
+                                 "online and has 1: 2 people are missing.\"}"));
   EXPECT_THAT(ran.err, HasSubstr("in the outbox"));
   EXPECT_THAT(ran.err, HasSubstr("has 1: 2 people are missing."));
   EXPECT_EQ(moot({"send", "#ops", "hello", "--wait", "queued"}).code, kDone);

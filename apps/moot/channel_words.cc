@@ -54,23 +54,25 @@ std::string keeper_words(std::string_view keeper) {
 std::string channel_json(const Client::Channel& c) {
   return fmt::format(
       "{{\"channel\":{},\"id\":{},\"keeper\":{},\"status\":{},\"leader\":{},\"members\":{},"
-      "\"online\":{},\"member\":{},\"invited\":{}}}",
+      "\"online\":{},\"member\":{},\"invited\":{},\"topic\":{}}}",
       json_string(c.name), json_string(c.id), json_string(c.keeper), json_string(c.status),
-      c.leader.empty() ? "null" : json_string(c.leader), members(c), online(c), c.member,
-      c.invited);
+      c.leader.empty() ? "null" : json_string(c.leader), members(c), online(c), c.member, c.invited,
+      c.member ? json_string(c.topic) : "null");
 }
 
 std::string channel_line(const Client::Channel& c, bool colour) {
   const char mark = c.member ? '*' : c.invited ? '+' : ' ';
   const std::string name = '#' + safe(c.name);
-  return fmt::format("{} {}{:{}}  {:8} {:8} {:>4} of {:<4} online  {}", mark,
+  const std::string topic = c.topic.empty() ? std::string() : ": " + safe(c.topic);
+  return fmt::format("{} {}{:{}}  {:8} {:8} {:>4} of {:<4} online  {}{}", mark,
                      coloured(name, c.name, colour), "", name.size() < 20 ? 20 - name.size() : 0,
-                     safe(c.keeper), safe(c.status), online(c), members(c), leader_words(c));
+                     safe(c.keeper), safe(c.status), online(c), members(c), leader_words(c), topic);
 }
 
 std::string member_json(const Client::Member& m, const Client::Channel& c) {
+  const std::string_view role = role_of(m.user, c);
   return fmt::format("{{\"user\":{},\"online\":{},\"role\":{},\"leader\":{}}}", json_string(m.user),
-                     m.online, json_string(role_of(m.user, c)), m.user == c.leader);
+                     m.online, role.empty() ? "null" : json_string(role), m.user == c.leader);
 }
 
 std::string member_line(const Client::Member& m, const Client::Channel& c, bool colour) {

@@ -52,6 +52,32 @@ TEST(Target, ANameWithoutASignIsAChannelOfOursElseAUser) {
   }
 }
 
+TEST(Target, ANameWithoutASignIsNobodyWhereItIsAChannelWeAreNotIn) {
+  const Known known{.channels = {"lobby"},
+                    .peers = {"bob"},
+                    .left = {"Secret"},
+                    .others = {"ops"},
+                    .users = std::vector<std::string>{"ada", "ops", "secret"}};
+  EXPECT_EQ(target_of("@ops", known), (Target{false, "ops"}));
+  EXPECT_EQ(target_of("#secret", known), (Target{true, "secret"}));
+  EXPECT_EQ(target_of("ada", known), (Target{false, "ada"}));
+  const auto sentence = [&](const char* text, Aim aim = Aim::say) {
+    const auto target = target_of(text, known, aim);
+    return target ? "taken" : std::to_string(target.error().code) + " " + target.error().sentence;
+  };
+  EXPECT_EQ(sentence("secret"),
+            "1 You are in no #secret any more; `moot enter '#secret'` enters it. To a user of that "
+            "name: @secret.");
+  EXPECT_EQ(sentence("ops"),
+            "1 You are in no #ops; `moot enter '#ops'` enters it. To a user of that name: @ops.");
+  EXPECT_EQ(sentence("nope"),
+            "1 \"nope\" is nobody and no channel here; `moot users` and `moot channels` list what "
+            "there is.");
+  for (const Aim aim : {Aim::read, Aim::read_here})
+    EXPECT_EQ(target_of("secret", known, aim), (Target{true, "secret"}));
+  EXPECT_TRUE(sentence("ops", Aim::read).starts_with("1 You are in no #ops;"));
+}
+
 TEST(Target, RolesAreCheckedBeforeAnythingIsAsked) {
   EXPECT_EQ(roles_of({"@bob=admin", "eve=none"}), (Roles{{"bob", "admin"}, {"eve", "none"}}));
   EXPECT_TRUE(roles_of({})->empty());
@@ -94,7 +120,12 @@ TEST(ChannelWords, ListsMarkWhatIsOursAndWhoCanReadIt) {
   EXPECT_EQ(channel_json(c),
             "{\"channel\":\"ops\",\"id\":\"01HHNNM7S8M2RW5MZ4YM31EA1S\",\"keeper\":\"server\","
             "\"status\":\"server\",\"leader\":null,\"members\":5,\"online\":3,\"member\":false,"
-            "\"invited\":true}");
+            "\"invited\":true,\"topic\":null}");
+  c.member = true;
+  c.topic = "night\x1b shift";
+  EXPECT_THAT(channel_json(c), testing::EndsWith("\"topic\":\"night\\u001b shift\"}"));
+  EXPECT_THAT(channel_line(c, false),
+              testing::EndsWith("the server can read it: night\\x1b shift"));
 }
 
 TEST(ChannelWords, MembersHaveRolesAndOneLeads) {
@@ -102,7 +133,7 @@ TEST(ChannelWords, MembersHaveRolesAndOneLeads) {
   EXPECT_EQ(member_line({"bob", false}, ops(), false),
             "offline  @bob                         leads");
   EXPECT_EQ(member_json({"bob", true}, ops()),
-            "{\"user\":\"bob\",\"online\":true,\"role\":\"\",\"leader\":true}");
+            "{\"user\":\"bob\",\"online\":true,\"role\":null,\"leader\":true}");
 }
 
 TEST(Progress, BarsAreAsWideAsTheyAreToldWhateverTheCounts) {
@@ -170,6 +201,29 @@ TEST(ReplicaLog, TellsElectionsAndLeadersAtOnceAndCountsCommits) {
   EXPECT_THAT(log.hear(event("channel", c), kNow),
               ElementsAre("2023-12-15T02:41:57.544Z  #ops  few, 2 of 5 online. #ops needs 3 people "
                           "online and has 2: 1 person is missing."));
+}
+
+TEST(ReplicaLog, ALeaderWhoGoesTakesNothingFromWhatIsToldOfTheChannel) {
+  ReplicaLog log(false, false);
+  Client::Channel c = ops();
+  log.hear(event("channel", c), kNow);
+  c.status = "few";
+  c.online_n = 2;
+  c.leader.clear();
+  EXPECT_THAT(log.hear(event("leader", c), kNow),
+              ElementsAre("2023-12-15T02:41:57.544Z  #ops  nobody leads, election 1048577"));
+  EXPECT_THAT(log.hear(event("channel", c), kNow),
+              ElementsAre("2023-12-15T02:41:57.544Z  #ops  few, 2 of 5 online. #ops needs 3 people "
+                          "online and has 2: 1 person is missing."));
+  c.status = "electing";
+  c.online_n = 3;
+  EXPECT_THAT(log.hear(event("election", c).set("user", "ada"), kNow), testing::SizeIs(1));
+  EXPECT_THAT(log.hear(event("channel", c), kNow),
+              ElementsAre("2023-12-15T02:41:57.544Z  #ops  electing, 3 of 5 online; nobody leads"));
+  // What the line about the leader says is not said again.
+  c.leader = "bob";
+  EXPECT_THAT(log.hear(event("leader", c), kNow), testing::SizeIs(1));
+  EXPECT_THAT(log.hear(event("channel", c), kNow), IsEmpty());
 }
 
 TEST(ReplicaLog, ProgramsGetOneObjectForEach) {

@@ -416,7 +416,7 @@ void Chat::draw() {
 }
 
 std::string Chat::prompt() const {
-  std::string out = target_.empty() ? "moot" : target_;
+  std::string out = target_.empty() ? "moot" : safe(target_);
   if (connection_ != "connected") out += " (" + connection_ + ')';
   if (waiting() > 0) out += fmt::format(" ({} waiting)", waiting());
   return out + "> ";

@@ -27,7 +27,7 @@ int chat(const Globals& globals, const std::string& target, bool line_mode) {
   if (!seat) return give_up(seat.error());
   std::string opened;
   if (!target.empty()) {
-    const auto found = targets_of(*seat, {target});
+    const auto found = targets_of(*seat, {target}, Aim::say);
     if (!found) return give_up(found.error());
     const Target& t = found->front();
     opened = (t.channel ? '#' : '@') + t.name;

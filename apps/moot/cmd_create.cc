@@ -89,8 +89,10 @@ void add_create(CLI::App& app, Globals& globals, Run& run) {
       ->check(CLI::IsMember({"members", "server"}))
       ->type_name("members|server");
   sub->add_flag("--private", o->private_, "Not listed; only who is invited can enter");
-  sub->add_option("--history", o->history,
-                  "What newcomers see: all (default), or since_join: nothing from before")
+  sub->add_option(
+         "--history", o->history,
+         "What newcomers see: all (default), or since_join: nothing older than two minutes "
+         "before they came")
       ->check(CLI::IsMember({"all", "since_join"}))
       ->type_name("all|since_join");
   sub->footer(std::string("Who keeps a channel can never be changed.\n") + kNameNote +

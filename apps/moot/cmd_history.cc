@@ -42,7 +42,7 @@ void add_history(CLI::App& app, Globals& globals, Run& run) {
       "One object a line: {\"channel\",\"id\",\"from\",\"at\",\"text\",\"state\",\"acks\"}");
   sub->add_option("--since", o->since, "After this message id, or from this time on (UTC)")
       ->type_name("ID|TIME");
-  sub->add_option("--count", o->count, "Only the newest N");
+  sub->add_option("--count", o->count, "Only the newest N")->check(at_least_one());
   sub->footer(std::string("Says nothing to the server; `moot pull NAME` brings what is missing, "
                           "`moot verify NAME` proves it.\n") +
               kNameNote + "\nExample: moot history ops --json --since 2026-11-23");

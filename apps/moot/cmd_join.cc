@@ -4,6 +4,7 @@
 
 #include "apps/moot/commands.h"
 #include "apps/moot/show.h"
+#include "base/controls.h"
 #include "model/limits.h"
 #include "moot/client.h"
 #include "store/files.h"
@@ -47,8 +48,10 @@ int join_server(const Globals& globals, Options o) {
       if (at == std::string::npos) break;
     }
   }
+  if (has_controls(o.label))
+    return give_up({"A label has no control characters; leave them out.", kUsage});
   const auto joined = join(o.link, o.as, o.name, o.label.empty() ? host_name() : o.label);
-  if (!joined) return give_up({joined.error()});
+  if (!joined) return give_up({safe(joined.error())});
   if (const auto kept = store::write_new(path, as_bytes(joined->key_file)); !kept)
     return give_up({kept.error().message});
   fmt::print("You are @{}. The key is in {}: whoever has it is you.\n", joined->account, path);

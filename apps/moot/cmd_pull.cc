@@ -136,8 +136,8 @@ class Puller {
       if (ev == "synced") count_sync();
     }
     if (ev == "connected" || ev == "caught_up") off_.clear();
-    if (ev == "disconnected" || ev == "stopped") off_ = line.str("text");
-    if (ev == "store_failed") off_ = line.str("why");
+    if (ev == "disconnected" || ev == "stopped") off_ = safe(line.str("text"));
+    if (ev == "store_failed") off_ = safe(line.str("why"));
   }
 
   void show(const Pulled& p) {

@@ -99,8 +99,8 @@ class Replica {
 
   void hear(const Json& line) {
     const std::string& ev = line.str("ev");
-    if (ev == "stopped") code_ = give_up({line.str("text")});
-    if (ev == "store_failed") code_ = give_up({line.str("why")});
+    if (ev == "stopped") code_ = give_up({safe(line.str("text"))});
+    if (ev == "store_failed") code_ = give_up({safe(line.str("why"))});
     if (line.has("channel")) {
       const auto known = std::ranges::find_if(channels_, is_of(line));
       if (known == channels_.end()) return;

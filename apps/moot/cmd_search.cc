@@ -68,7 +68,7 @@ int export_all(const Globals& globals, const std::string& text, bool jsonl) {
     return give_up(target.error());
   auto seat = Seat::take(globals, {.connect = false, .answers = false});
   if (!seat) return give_up(seat.error());
-  const auto targets = targets_of(*seat, {text});
+  const auto targets = targets_of(*seat, {text}, Aim::read_here);
   if (!targets) return give_up(targets.error());
   const Target& target = targets->front();
   const auto print = [&](const auto& m, const std::string& as_json) {
@@ -84,7 +84,10 @@ int export_all(const Globals& globals, const std::string& text, bool jsonl) {
                       [&](const Client::Post& p) { print(p, post_json(p)); })
           : each_message(*seat, target.name, {},
                          [&](const Client::Message& m, const auto&) { print(m, message_json(m)); });
-  return done ? kDone : give_up(done.error());
+  if (!done) return give_up(done.error());
+  // What means nothing here is not only empty.
+  const auto known = *done > 0 ? std::expected<void, Trouble>() : known_here(*seat, target);
+  return known ? kDone : give_up(known.error());
 }
 
 }  // namespace
@@ -110,7 +113,8 @@ void add_export(CLI::App& app, Globals& globals, Run& run) {
   sub->add_option("--format", *format, "jsonl (default) or text")
       ->check(CLI::IsMember({"jsonl", "text"}));
   sub->footer(
-      "What is on this device. NAME alone is the channel if you are in one of that name, else the "
+      "What is on this device. NAME alone is the channel if you are or were in one of that name, "
+      "else the "
       "user; a shell takes an unquoted #ops for a comment.\n"
       "Examples:\n"
       "  moot export @ada > ada.jsonl\n"

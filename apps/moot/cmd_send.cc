@@ -20,7 +20,7 @@ int send_messages(const Globals& globals, SendOptions o) {
     return give_up(target.error());
   auto seat = Seat::take(globals, {});
   if (!seat) return give_up(seat.error());
-  const auto target = targets_of(*seat, {o.to});
+  const auto target = targets_of(*seat, {o.to}, Aim::say);
   if (!target) return give_up(target.error());
   const bool channel = target->front().channel;
   o.to = target->front().name;
@@ -41,7 +41,8 @@ void add_send(CLI::App& app, Globals& globals, Run& run) {
   auto* sub = app.add_subcommand("send", "Send a message to a user or to a channel");
   auto o = std::make_shared<SendOptions>();
   sub->add_option("TARGET", o->to, "@USER, or a channel: NAME or '#NAME'")->required();
-  sub->add_option("TEXT", o->text, "The message, or - : every line of stdin is one, in order");
+  const auto* text =
+      sub->add_option("TEXT", o->text, "The message, or - : every line of stdin is one, in order");
   sub->add_option(
          "--wait", o->wait,
          "Wait until it is: queued (on this disk), sent (safe on the server; in a channel: "
@@ -59,8 +60,13 @@ void add_send(CLI::App& app, Globals& globals, Run& run) {
       "Examples:\n"
       "  moot send @ada 'lunch?' --wait acked\n"
       "  grep error log | moot send ops -");
-  sub->callback(
-      [=, &globals, &run] { run = [=, &globals] { return send_messages(globals, *o); }; });
+  sub->callback([=, &globals, &run] {
+    run = [=, &globals] {
+      if (text->count() > 0 && o->text.empty())
+        return give_up({"A message is not empty; say something, or - for stdin.", kUsage});
+      return send_messages(globals, *o);
+    };
+  });
 }
 
 }  // namespace moot::app

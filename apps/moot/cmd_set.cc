@@ -1,8 +1,11 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "apps/moot/commands.h"
 #include "apps/moot/show.h"
 #include "apps/moot/target.h"
+#include "base/controls.h"
 #include "model/limits.h"
 
 // set, invite, kick: what those who run a channel do.
@@ -36,6 +39,9 @@ int set(const Globals& globals, const Options& o) {
       return give_up(
           {fmt::format("A topic has at most {} octets.", limits::kTopicBytesMax), kUsage});
     }
+    if (has_controls(*o.topic)) {
+      return give_up({"A topic is one line without control characters; leave them out.", kUsage});
+    }
     question.set("topic", *o.topic);
   }
   if (!o.rename.empty()) {
@@ -59,8 +65,19 @@ int about_user(const Globals& globals, const char* what, const std::string& targ
     return give_up(
         {"\"" + safe(person) + "\" is no user; write @NAME, `moot users` lists them.", kUsage});
   }
-  return ask(globals, Json().set("do", what).set("channel", *channel).set("user", user),
-             fmt::format(fmt::runtime(sentence), user, safe(*channel)));
+  auto seat = Seat::take(globals, {});
+  if (!seat) return give_up(seat.error());
+  const Json question = Json().set("do", what).set("channel", *channel).set("user", user);
+  if (const auto done = seat->ask_server(question, [](const Json&) {}); !done)
+    return give_up(done.error());
+  // The server has nothing to say to an invitation of who is there already.
+  if (const auto c = channel_here(*seat, *channel);
+      c && std::string_view(what) == "ch_invite" &&
+      std::ranges::find(c->members, user) != c->members.end()) {
+    sentence = "@{0} is in #{1} already.";
+  }
+  fmt::print(stderr, "{}\n", fmt::format(fmt::runtime(sentence), user, safe(*channel)));
+  return kDone;
 }
 
 void add_about_user(CLI::App& app, const char* command, const char* about, const char* footer,

@@ -62,9 +62,9 @@ int status(const Globals& globals, bool json) {
   }
   for (const Client::Channel& c : channels) {
     if (!c.member) continue;
-    const std::string missing = c.status == "few" ? "  " + what_is_missing(c) : std::string();
-    if (c.unread > 0 || !missing.empty())
-      fmt::print("  #{}: {} unread{}\n", safe(c.name), c.unread, missing);
+    const std::string missing = c.status == "few" ? what_is_missing(c) : std::string();
+    if (c.unread > 0) fmt::print("  #{}: {} unread\n", safe(c.name), c.unread);
+    if (!missing.empty()) fmt::print("  {}\n", missing);
   }
   return kDone;
 }

@@ -60,7 +60,7 @@ class Tail {
     // Who follows sees what comes as it comes; for who does not it must have come.
     if (!o_.follow && wanted_.people()) catch_up();
     if (const int code = keep_at([this] { return print_past(); }); code != kDone) return code;
-    if (!o_.follow) return kDone;
+    if (!o_.follow) return keep_at([this] { return all_known(); });
     for (;;) {
       if (changed_) {
         changed_ = false;
@@ -80,7 +80,7 @@ class Tail {
     if (!seat_.send(Json().set("do", "watch"))) return std::unexpected(gone());
     wanted_ = {};
     wanted_.everything = o_.targets.empty();
-    const auto targets = targets_of(seat_, o_.targets, hearing());
+    const auto targets = targets_of(seat_, o_.targets, Aim::read, hearing());
     if (!targets) return std::unexpected(targets.error());
     for (const Target& t : *targets) {
       if (!t.channel) {
@@ -93,6 +93,17 @@ class Tail {
       wanted_.channels.push_back(std::move(*c));
     }
     if (wanted_.everything) return attach({});
+    return {};
+  }
+
+  // What was asked for by a name that means nothing here is not only empty.
+  std::expected<void, Trouble> all_known() {
+    for (const std::string& peer : wanted_.peers) {
+      if (auto known = known_here(seat_, {false, peer}, hearing()); !known) return known;
+    }
+    for (const Client::Channel& c : wanted_.channels) {
+      if (auto known = known_here(seat_, {true, lasting_name(c)}, hearing()); !known) return known;
+    }
     return {};
   }
 
@@ -352,7 +363,8 @@ void add_tail(CLI::App& app, Globals& globals, Run& run) {
       "One object a line: {\"to\",\"id\",\"from\",\"at\",\"text\",\"state\",\"acks\"}; in "
       "channels \"channel\" instead of \"to\"");
   sub->add_option("--since", o->since, "After this message id, or from this time on (UTC)");
-  sub->add_option("--count", o->count, "The last N (default 20, with --since all)");
+  sub->add_option("--count", o->count, "The last N (default 20, with --since all)")
+      ->check(at_least_one());
   sub->add_flag("-f,--follow", o->follow,
                 "Go on until interrupted, or until the server takes the key away; takes part in "
                 "the channels, so that what is said there comes");

@@ -20,6 +20,17 @@ std::string user_of(const std::string& target) {
   return user && !user->reserved() ? std::string(name) : std::string();
 }
 
+CLI::Validator at_least_one() {
+  return CLI::Validator(
+      [](const std::string& text) -> std::string {
+        std::uint64_t n = 0;
+        const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), n);
+        const bool number = error == std::errc{} && stop == text.data() + text.size();
+        return number && n > 0 ? std::string() : "takes a number from 1 on";
+      },
+      "N");
+}
+
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
   std::int64_t n = 0;
   const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), n);

@@ -46,6 +46,9 @@ int give_up(const Trouble& trouble);
 // "@ada" or "ada" as "ada"; empty when it is no user's name.
 std::string user_of(const std::string& target);
 
+// How many, for an option: 1 or more.
+CLI::Validator at_least_one();
+
 // "30s", "500ms", "2m"; a bare number is seconds.
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
 

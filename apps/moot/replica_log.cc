@@ -49,9 +49,10 @@ std::string ReplicaLog::line(const std::string& channel, const Said& said,
 }
 
 std::optional<ReplicaLog::Said> ReplicaLog::stands(State& s, const Client::Channel& now) {
-  const bool same = s.channel.status == now.status && s.channel.leader == now.leader &&
-                    s.channel.online_n == now.online_n && s.channel.members_n == now.members_n;
+  const bool same = s.told.status == now.status && s.told.leader == now.leader &&
+                    s.told.online_n == now.online_n && s.told.members_n == now.members_n;
   s.channel = now;
+  s.told = now;
   if (same) return std::nullopt;
   const std::string missing = now.status == "few" ? what_is_missing(now) : std::string();
   return Said{"status",
@@ -120,6 +121,7 @@ std::vector<std::string> ReplicaLog::hear(const Json& event, std::uint64_t now_m
   } else if (ev == "leader") {
     State& s = state_of(id, name);
     s.channel = get_channel(event);
+    s.told.leader = s.channel.leader;
     said = Said{"leader",
                 fmt::format(",\"leader\":{},\"election\":{},\"self\":{}", leader_json(s.channel),
                             s.channel.election, s.channel.leading),

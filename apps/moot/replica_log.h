@@ -31,6 +31,7 @@ class ReplicaLog {
  private:
   struct State {
     Client::Channel channel;
+    Client::Channel told;       // as the last lines said it
     std::uint64_t commits = 0;  // since the last sum
     std::uint64_t commits_all = 0;
     std::uint64_t records = 0;  // of the pull that goes on

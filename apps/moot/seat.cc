@@ -2,6 +2,8 @@
 
 #include <poll.h>
 
+#include "apps/moot/show.h"
+
 namespace moot::app {
 namespace {
 
@@ -23,7 +25,7 @@ Met say_hello(Lines& lines, Clock::time_point until, std::string& why) {
     if (got.ended) return Met::ended;
     if (!got.line) return Met::silent;
     if (!got.line->has("re") || got.line->u64("re") != kHelloN) continue;
-    why = got.line->str("error");
+    why = safe(got.line->str("error"));
     return why.empty() ? Met::yes : Met::refused;
   }
 }
@@ -100,8 +102,9 @@ std::expected<void, Trouble> Seat::ask(Json question, const Each& each,
       continue;
     }
     until = std::chrono::steady_clock::now() + time;
-    if (!got.line->str("error").empty())
-      return std::unexpected(Trouble{got.line->str("error"), kFailed});
+    // A message that failed has an error of its own.
+    if (got.line->flag("end") && !got.line->str("error").empty())
+      return std::unexpected(Trouble{safe(got.line->str("error")), kFailed});
     if (!got.line->flag("end") || got.line->has("id")) each(*got.line);
     more_ = got.line->flag("more");
     if (got.line->flag("end")) return {};
@@ -129,8 +132,8 @@ std::expected<void, Trouble> Seat::wait_connected(const Each& other) {
     const std::string& ev = got.line->str("ev");
     if (ev == "caught_up") return {};
     if (ev == "disconnected" || ev == "stopped")
-      return std::unexpected(Trouble{got.line->str("text"), kFailed});
-    if (ev == "store_failed") return std::unexpected(Trouble{got.line->str("why"), kFailed});
+      return std::unexpected(Trouble{safe(got.line->str("text")), kFailed});
+    if (ev == "store_failed") return std::unexpected(Trouble{safe(got.line->str("why")), kFailed});
   }
   return std::unexpected(
       Trouble{"The server did not answer in time; `moot doctor` says why.", kFailed});

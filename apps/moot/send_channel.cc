@@ -156,7 +156,11 @@ class Poster final : public SendLoop {
   }
 
   void print_rest() const override {
-    for (const Sent& s : sent_) print(s);
+    // As the sentence on stderr says it.
+    for (Sent s : sent_) {
+      if (!s.there && s.post.state != State::failed) s.post.error = reason();
+      print(s);
+    }
   }
 
   std::string sentence_of_stuck(std::string_view in_time) const override {

@@ -21,6 +21,7 @@ int SendLoop::run() {
   if (!stdin_.open()) {
     moved_ = Clock::now();
     submit(o_.text);
+    any_ = true;
   }
   while (stdin_.open() || following() > 0) {
     if (!broken_.empty()) return give_up({safe(broken_)});
@@ -32,6 +33,7 @@ int SendLoop::run() {
     if (!wait_for_something(room)) return give_up(lost());
     print_ready();
   }
+  if (!any_) return give_up({"Nothing was sent: on stdin was no line with a text."});
   return failed_ ? kFailed : kDone;
 }
 
@@ -45,6 +47,7 @@ bool SendLoop::wait_for_something(bool read_stdin) {
     if (const auto line = stdin_.take()) {
       if (following() == 0) moved_ = Clock::now();
       submit(*line);
+      any_ = true;
     }
     if (!stdin_.open()) return true;
   }

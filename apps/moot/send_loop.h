@@ -57,6 +57,7 @@ class SendLoop {
 
   const std::chrono::milliseconds timeout_;
   StdinLines stdin_;
+  bool any_ = false;  // something was handed to the owner
   bool refused_ = false;
 };
 

@@ -128,15 +128,19 @@ class Sender final : public SendLoop {
   }
 
   void print_rest() const override {
-    for (const Sent& s : sent_) {
+    // As the sentence on stderr says it.
+    for (Sent s : sent_) {
+      if (!s.there && s.message.error.empty()) s.message.error = why_stuck();
       if (o_.json && !s.message.id.empty()) fmt::print("{}\n", message_json(s.message));
     }
   }
 
+  // Why nothing moves, as well as it is known here.
+  std::string why_stuck() const { return !connection_.empty() ? connection_ : sent_.front().why; }
+
   std::string sentence_of_stuck(std::string_view in_time) const override {
-    const std::string why = !connection_.empty()         ? ' ' + connection_
-                            : !sent_.front().why.empty() ? ' ' + sent_.front().why
-                                                         : std::string();
+    std::string why = why_stuck();
+    if (!why.empty()) why.insert(0, " ");
     return fmt::format(
         "{} not {}{}; in the outbox, going with the next connection.{}",
         sent_.size() == 1 ? "The message is" : fmt::format("{} messages are", sent_.size()),

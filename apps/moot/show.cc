@@ -7,8 +7,6 @@
 #include <cstdlib>
 #include <ctime>
 
-#include "apps/moot/utf8.h"
-
 namespace moot::app {
 
 int colour_of(std::string_view name) {
@@ -33,26 +31,6 @@ std::string local_time(std::uint64_t unix_ms) {
 std::string coloured(std::string_view text, std::string_view name, bool colour) {
   if (!colour) return std::string(text);
   return fmt::format("\x1b[{}m{}\x1b[0m", 30 + colour_of(name), text);
-}
-
-std::string safe(std::string_view foreign, bool lines) {
-  std::string out;
-  while (!foreign.empty()) {
-    const CodePoint c = next_code_point(foreign);
-    if (!c.valid) {
-      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(foreign[0]));
-    } else if (c.code == '\n' && lines) {
-      out += "\n       ";
-    } else if (c.code == '\t' && lines) {
-      out += "    ";
-    } else if (misleading(c.code)) {
-      out += c.code < 0x100 ? fmt::format("\\x{:02x}", c.code) : fmt::format("\\u{:04x}", c.code);
-    } else {
-      out += foreign.substr(0, c.octets);
-    }
-    foreign.remove_prefix(c.octets);
-  }
-  return out;
 }
 
 std::string iso_time(std::uint64_t unix_ms) {

@@ -6,13 +6,12 @@
 
 #include "apps/moot/json.h"
 #include "moot/client.h"
+#include "text/shown.h"
 
 // How things look, for people and for programs.
 namespace moot::app {
 
-// What somebody else wrote, harmless on a terminal: control characters, direction overrides and
-// octets that are no UTF-8 are shown as escapes. With `lines`, a line end begins an indented line.
-std::string safe(std::string_view foreign, bool lines = false);
+using text_rules::safe;
 
 // "09:30", with its date when it is not of today: the clock of the wall, where this computer
 // stands.

@@ -23,7 +23,7 @@ bool holds(const std::vector<std::string>& names, std::string_view name) {
 std::expected<Known, Trouble> ask_known(Seat& seat, const Seat::Each& other) {
   Known known;
   const auto channel = [&](const Json& line) {
-    if (line.flag("member")) known.channels.push_back(line.str("channel"));
+    (line.flag("member") ? known.channels : known.left).push_back(line.str("channel"));
   };
   const auto peer = [&](const Json& line) {
     if (line.has("peer")) known.peers.push_back(line.str("peer"));
@@ -37,20 +37,29 @@ std::expected<Known, Trouble> ask_known(Seat& seat, const Seat::Each& other) {
 }
 
 // A new device hears of its channels from the server, one by one: a name that it does not know yet
-// may be one of them. Without a server it is decided by what is here.
-void ask_for_ours(Seat& seat, Known& known, const Seat::Each& other) {
+// may be one of them, or another channel, or nobody's. Without a server it is decided by what is
+// here.
+void ask_for_more(Seat& seat, Known& known, const Seat::Each& other) {
   const auto channel = [&](const Json& line) {
     const std::string& name = line.str("channel");
-    if (line.flag("member") && !holds(known.channels, name)) known.channels.push_back(name);
+    auto& names = line.flag("member") ? known.channels : known.others;
+    if (!holds(names, name)) names.push_back(name);
   };
-  static_cast<void>(
-      seat.ask_server(Json().set("do", "channels"), channel, Seat::kServerPatience, other));
+  if (!seat.ask_server(Json().set("do", "channels"), channel, Seat::kServerPatience, other)) return;
+  std::vector<std::string> users;
+  const auto user = [&](const Json& line) { users.push_back(line.str("user")); };
+  if (seat.ask_server(Json().set("do", "users"), user, Seat::kServerPatience, other))
+    known.users = std::move(users);
+}
+
+bool has(const std::vector<std::string>& users, const std::string& user) {
+  return std::ranges::find(users, user) != users.end();
 }
 
 bool knows(const Known& known, const std::string& text) {
   const std::string channel = channel_of(text);
-  return (!channel.empty() && holds(known.channels, channel)) ||
-         std::ranges::find(known.peers, user_of(text)) != known.peers.end();
+  return (!channel.empty() && (holds(known.channels, channel) || holds(known.left, channel))) ||
+         has(known.peers, user_of(text));
 }
 
 }  // namespace
@@ -73,7 +82,7 @@ std::expected<std::string, Trouble> named_channel(std::string_view target) {
   return name;
 }
 
-std::expected<Target, Trouble> target_of(const std::string& text, const Known& known) {
+std::expected<Target, Trouble> target_of(const std::string& text, const Known& known, Aim aim) {
   const auto refuse = [&](std::string_view why) {
     return std::unexpected(Trouble{fmt::format("\"{}\" {}", safe(text), why), kUsage});
   };
@@ -87,18 +96,34 @@ std::expected<Target, Trouble> target_of(const std::string& text, const Known& k
     if (channel.empty()) return refuse("can be no channel's name, which has 1 to 64 characters.");
     return Target{true, channel};
   }
-  const bool ours = !channel.empty() && holds(known.channels, channel);
-  if (ours && std::ranges::find(known.peers, user) != known.peers.end())
+  const bool left = !channel.empty() && holds(known.left, channel);
+  const bool ours =
+      !channel.empty() && (holds(known.channels, channel) || (left && aim != Aim::say));
+  if (ours && has(known.peers, user))
     return refuse(fmt::format("is a channel and a person here; write '#{0}' or @{0}.", safe(text)));
   if (ours) return Target{true, channel};
+  const auto fail = [](std::string sentence) {
+    return std::unexpected(Trouble{std::move(sentence), kFailed});
+  };
+  if (left || (!channel.empty() && holds(known.others, channel))) {
+    const std::string who = user.empty() ? "" : fmt::format(" To a user of that name: @{}.", user);
+    return fail(fmt::format("You are in no #{0}{1}; `moot enter '#{0}'` enters it.{2}",
+                            safe(channel), left ? " any more" : "", who));
+  }
   if (user.empty())
     return refuse("is no user, and you are in no channel of that name; write @USER or '#NAME'.");
+  if (known.users && !has(known.peers, user) && !has(*known.users, user)) {
+    return fail(
+        fmt::format("\"{}\" is nobody and no channel here; `moot users` and `moot channels` "
+                    "list what there is.",
+                    user));
+  }
   return Target{false, user};
 }
 
 std::expected<std::vector<Target>, Trouble> targets_of(Seat& seat,
                                                        const std::vector<std::string>& texts,
-                                                       const Seat::Each& other) {
+                                                       Aim aim, const Seat::Each& other) {
   const auto has_sign = [](const std::string& t) {
     return t.starts_with('@') || t.starts_with('#');
   };
@@ -108,11 +133,12 @@ std::expected<std::vector<Target>, Trouble> targets_of(Seat& seat,
     if (!asked) return std::unexpected(asked.error());
     known = std::move(*asked);
     const auto clear = [&](const std::string& t) { return has_sign(t) || knows(known, t); };
-    if (!std::ranges::all_of(texts, clear)) ask_for_ours(seat, known, other);
+    if (aim != Aim::read_here && !std::ranges::all_of(texts, clear))
+      ask_for_more(seat, known, other);
   }
   std::vector<Target> targets;
   for (const std::string& text : texts) {
-    auto target = target_of(text, known);
+    auto target = target_of(text, known, aim);
     if (!target) return std::unexpected(target.error());
     targets.push_back(std::move(*target));
   }
@@ -136,6 +162,28 @@ std::expected<Client::Channel, Trouble> channel_here(Seat& seat, std::string_vie
       seat.ask(Json().set("do", "channels_here"), each, std::chrono::seconds(10), other);
   if (!done) return std::unexpected(done.error());
   return found;
+}
+
+std::expected<void, Trouble> known_here(Seat& seat, const Target& target, const Seat::Each& other) {
+  const auto unknown = [&](std::string_view what, std::string_view list) {
+    return std::unexpected(
+        Trouble{fmt::format("There is no {}{} on this device; `moot {}` lists {}.", what,
+                            safe(target.name), list, target.channel ? "all channels" : "all users"),
+                kFailed});
+  };
+  if (target.channel) {
+    const auto c = channel_here(seat, target.name, other);
+    if (!c) return std::unexpected(c.error());
+    if (c->id.empty()) return unknown("#", "channels");
+    return {};
+  }
+  bool any = false;
+  const auto done = seat.ask(
+      Json().set("do", "history").set("peer", target.name).set("count", std::uint64_t{1}),
+      [&](const Json&) { any = true; }, std::chrono::seconds(10), other);
+  if (!done) return std::unexpected(done.error());
+  if (!any) return unknown("conversation with @", "users");
+  return {};
 }
 
 std::expected<void, Trouble> attach_to(Seat& seat, std::string_view channel,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,16 +31,30 @@ struct Target {
 // What this device knows, for names without a sign.
 struct Known {
   std::vector<std::string> channels;
-  std::vector<std::string> peers;  // people it has messages of
+  std::vector<std::string> peers;        // people it has messages of
+  std::vector<std::string> left = {};    // channels of which it has what was said
+  std::vector<std::string> others = {};  // public ones on the server that we are not in
+  // All users there are, where the server was asked and has answered.
+  std::optional<std::vector<std::string>> users = {};
 };
 // "@ada" is a user and "#ops" a channel. A name without a sign is the channel of that name if this
 // device is in one, else the user; refused when it has both, so that nothing private is said to
-// many.
-std::expected<Target, Trouble> target_of(const std::string& text, const Known& known);
+// many, and when it is a channel that we are not in, so that nothing meant for many is said to one.
+// To read, a channel that was left is as good as any.
+enum class Aim : std::uint8_t {
+  say,
+  read,
+  read_here,  // on this device alone: the server is not asked
+};
+std::expected<Target, Trouble> target_of(const std::string& text, const Known& known,
+                                         Aim aim = Aim::say);
 // The same for all of them; asks the owner only where a sign is missing.
 std::expected<std::vector<Target>, Trouble> targets_of(Seat& seat,
                                                        const std::vector<std::string>& texts,
-                                                       const Seat::Each& other = {});
+                                                       Aim aim, const Seat::Each& other = {});
+// That this device knows the channel, or has messages of the person; else a sentence.
+std::expected<void, Trouble> known_here(Seat& seat, const Target& target,
+                                        const Seat::Each& other = {});
 
 // What this device knows of a channel, by its name or its id; all empty but its name when it knows
 // nothing.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "apps/moot/channel_words.h"
 #include "apps/moot/show.h"
 #include "apps/moot/show_channel.h"
 #include "apps/moot/tui_lines.h"
@@ -64,6 +65,7 @@ void Model::part_of_answer(Ask& ask, const Json& line) {
     case For::invitations: {
       const Client::Channel c = get_channel(line);
       if (c.invited && !c.member) channel_of(line);
+      if (!c.invited && !c.member && others_.size() < kPeopleMax) others_.insert(c.name);
       return;
     }
     case For::channels: {
@@ -115,6 +117,8 @@ void Model::end_of_answer(Ask& ask, const Json& line) {
         r->second.loading = false;
       return note(error);
     case For::users:
+      people_known_ = error.empty();
+      return;
     case For::invitations:
       return;  // the server can be asked again when it is there
     case For::read: {
@@ -155,10 +159,9 @@ void Model::end_of_answer(Ask& ask, const Json& line) {
       return note(ask.count == 0 ? "Nothing here says \"" + safe(ask.text) + "\"."
                                  : fmt::format("Found on this device:{}", ask.found));
     case For::verify: {
-      note(
-          fmt::format("{} messages here, every one is what it was when it was committed; "
-                      "fingerprint {}.",
-                      ask.count, safe(ask.text)));
+      note(fmt::format("{} here, {} what it was when it was committed; fingerprint {}.",
+                       counted(ask.count, "message", "messages"),
+                       ask.count == 1 ? "which is" : "every one is", safe(ask.text)));
       const auto r = state_.rooms.find(ask.target);
       if (r == state_.rooms.end() || r->second.channel.leading) return;
       if (r->second.channel.keeper != "server" && r->second.channel.leader.empty())

@@ -125,7 +125,23 @@ void Model::go(const std::string& rest) {
   if (user.empty())
     return note("\"" + safe(rest) + "\" is nobody and no channel; write @NAME or #NAME.");
   if (user == state_.self) return note("That is you.");
-  open('@' + user);
+  const std::string target = '@' + user;
+  if (!rest.starts_with('@')) {
+    // As on the command line: what is meant for many is said to nobody else.
+    const auto r = state_.rooms.find('#' + user);
+    if (r != state_.rooms.end() && r->second.channel.member) return open(r->first);
+    if (r != state_.rooms.end() || others_.contains(user)) {
+      return note(
+          fmt::format("You are in no #{0}; /enter #{0} enters it, /to @{0} goes to a user "
+                      "of that name.",
+                      user));
+    }
+  }
+  if (people_known_ && state_.people.size() < kPeopleMax && !state_.people.contains(user) &&
+      !state_.rooms.contains(target)) {
+    return note("There is no user " + target + "; /users lists who there is.");
+  }
+  open(target);
   greet();
 }
 

@@ -65,6 +65,8 @@ void Model::on_connection(const Json& line) {
     ask(Json().set("do", "channels"), {.what = For::invitations});
   }
   if (state_.connection != "connected" && was) {
+    people_known_ = false;
+    others_.clear();
     for (auto& [target, r] : state_.rooms) {
       r.greeted = false;
       r.handshake.clear();

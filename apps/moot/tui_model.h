@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -151,9 +152,11 @@ class Model {
   std::map<std::string, std::string> waiting_;  // id or draft of what is not handed over: target
   std::uint64_t next_n_ = 1'000'000;            // Seat counts from 1
   std::uint64_t looks_ = 0;
-  bool ready_ = false;      // what this device knows of channels is here
-  bool caught_up_ = false;  // and what the server knows of ours
-  bool arrived_ = false;    // somewhere
+  std::set<std::string> others_;  // channels on the server that are not ours
+  bool people_known_ = false;     // all of them were told
+  bool ready_ = false;            // what this device knows of channels is here
+  bool caught_up_ = false;        // and what the server knows of ours
+  bool arrived_ = false;          // somewhere
   bool quit_ = false;
   bool bell_ = false;
 };

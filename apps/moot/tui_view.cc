@@ -81,7 +81,7 @@ std::string_view presence_mark(const State& state, const std::string& user) {
 }
 
 std::string_view channel_mark(const State& state, const Client::Channel& c) {
-  if (!c.member) return c.invited ? "+" : " ";
+  if (!c.member) return c.invited ? "+" : "\u00d7";
   if (state.connection != "connected") return " ";
   if (c.status == "electing") return "?";
   return c.status == "few" ? "!" : " ";
@@ -92,8 +92,10 @@ void draw_entry(Grid& grid, int row, int width, const State& state, const Entry&
   const auto found = state.rooms.find(e.target);
   const Room* r = found == state.rooms.end() ? nullptr : &found->second;
   const std::string name = safe(e.target.substr(1));
-  const std::uint64_t unread = r == nullptr ? 0 : r->unread;
-  Style style{.bold = unread > 0, .dim = !e.numbered, .reverse = here};
+  // Nothing comes of a channel that was left, and what was said there can be read at any time.
+  const bool left = r != nullptr && r->is_channel() && !r->channel.member && !r->channel.invited;
+  const std::uint64_t unread = r == nullptr || left ? 0 : r->unread;
+  Style style{.bold = unread > 0, .dim = !e.numbered || left, .reverse = here};
   grid.fill(row, 0, width, " ", style);
   if (number < 9 && e.numbered)
     grid.put(row, 0, std::to_string(number + 1), {.dim = true, .reverse = here}, width);

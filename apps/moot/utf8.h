@@ -4,12 +4,11 @@
 #include <string_view>
 
 #include "base/utf8.h"
+#include "text/shown.h"
 
 namespace moot::app {
 
-// Control characters, and what changes the direction or the lines of what follows: what a stranger
-// may not send to a terminal.
-bool misleading(std::uint32_t code);
+using text_rules::misleading;
 
 // Columns a terminal gives it: 0, 1 or 2.
 int columns(std::uint32_t code);

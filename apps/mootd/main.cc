@@ -244,8 +244,15 @@ int run(int argc, char** argv) {
   add_config(app, line);
   try {
     app.parse(argc, argv);
+  } catch (const CLI::Success& e) {  // --help
+    app.exit(e);
+    return kExitDone;
   } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? kExitDone : kExitUsage;
+    std::string command = "mootd";
+    for (auto at = app.get_subcommands(); !at.empty(); at = at.front()->get_subcommands())
+      command += " " + at.front()->get_name();
+    std::fprintf(stderr, "mootd: %s; run %s --help.\n", e.what(), command.c_str());
+    return kExitUsage;
   }
   if (version) return print_version(json);
   if (!line.action) {

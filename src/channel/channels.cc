@@ -67,11 +67,12 @@ std::optional<Channels::Impl::Admitted> Channels::Impl::admit(ConnId conn, const
   const ErrDetail detail{.channel = channel, .id = about};
   const Roster* roster = membership.find(channel);
   if (roster == nullptr) {
-    fx.err(conn, Errc::not_found, "There is no such channel; look for it with CH_LST.", detail);
+    fx.err(conn, Errc::not_found,
+           "There is no such channel; the list of channels (CH_LST) has all.", detail);
     return std::nullopt;
   }
   if (roster->member(user) == nullptr) {
-    fx.err(conn, Errc::not_member, "You are not a member of this channel; join it with CH_JOIN.",
+    fx.err(conn, Errc::not_member, "You are not a member of this channel; join it first (CH_JOIN).",
            detail);
     return std::nullopt;
   }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/controls.h"
 #include "channel/channels_impl.h"
 #include "channel/ranges.h"
 #include "model/limits.h"
@@ -211,7 +212,9 @@ void Channels::step(Now now, ConnId conn, const c::ChJoin& cmd, ChannelEffects& 
     fx.err(conn, code, why, {.channel = cmd.id});
   };
   const Roster* roster = d.membership.find(cmd.id);
-  if (!roster) return refuse(Errc::not_found, "There is no such channel; look for it with CH_LST.");
+  if (!roster)
+    return refuse(Errc::not_found,
+                  "There is no such channel; the list of channels (CH_LST) has all.");
   if (roster->member(user)) {
     const Turn t = d.turn(now, cmd.id, fx);
     d.tell_joined(t, user, Conns(&conn, 1));
@@ -291,13 +294,16 @@ void Channels::step(Now now, ConnId conn, const c::ChKick& cmd, ChannelEffects& 
     return refuse(Errc::not_allowed, "Only owners and admins send members out; ask one of them.");
   }
   if (cmd.user == a->user) {
-    return refuse(Errc::not_allowed, "Nobody sends himself out; leave with CH_LEAVE.");
+    return refuse(Errc::not_allowed,
+                  "Nobody sends himself out; leave the channel instead (CH_LEAVE).");
   }
   if (!d.users.contains(cmd.user)) {
-    return refuse(Errc::unknown_user, "There is no such user; look with CH_MEMBERS.");
+    return refuse(Errc::unknown_user,
+                  "There is no such user; the channel's list of members (CH_MEMBERS) has the ids.");
   }
   if (!a->roster.member(cmd.user)) {
-    return refuse(Errc::not_member, "The user is not in this channel; look with CH_MEMBERS.");
+    return refuse(Errc::not_member,
+                  "The user is not in this channel; its list of members (CH_MEMBERS) has who is.");
   }
   if (a->roster.role(cmd.user) == Role::owner && a->roster.role(a->user) != Role::owner) {
     return refuse(Errc::not_allowed, "Only an owner sends an owner out; ask one of them.");
@@ -352,6 +358,10 @@ void Channels::step(Now now, ConnId conn, const c::ChSet& cmd, ChannelEffects& f
     if (const auto taken = d.membership.by_name(folded); taken && *taken != cmd.id) {
       return refuse(Errc::name_taken, "A channel of this name exists; choose another name.");
     }
+  }
+  if (cmd.topic && has_controls(*cmd.topic)) {
+    return refuse(Errc::bad_payload,
+                  "The topic has control characters; write it on one line, without them.");
   }
   if (cmd.roles) {
     if (const auto no = d.roles_refused(a->roster, *cmd.roles)) {

@@ -89,7 +89,7 @@ void Coordinator::message(const Turn& turn, ConnId conn, const UserId& user, con
   if (!healthy(turn)) {
     return turn.err(conn, Errc::not_healthy,
                     "The channel needs three attached members and a leader; keep the message and "
-                    "send it when CH_STATUS says `healthy`.",
+                    "send it when the channel is healthy (CH_STATUS).",
                     about);
   }
   if (!turn.here.has(conn)) {

@@ -5,8 +5,12 @@
 #include <cstdio>
 #include <iterator>
 
+#include "text/shown.h"
+
 namespace moot::net {
 namespace {
+
+using text_rules::safe;
 
 // ISO 8601 in UTC; the day alone where no more is kept.
 std::string day_text(std::uint64_t days) {
@@ -50,25 +54,27 @@ std::string padded(std::string_view text, std::size_t width) {
 }
 
 std::string channel_line(const ChannelReport& r, bool json) {
-  const std::string_view leader = r.leader.empty() ? std::string_view("-") : r.leader.str();
+  // Members keep their records themselves: the server has none and cannot say how many there are.
+  const bool counted = r.state.keeper == Keeper::server;
   if (json) {
     return Json{}
         .put("channel", r.state.name)
         .put("id", text(r.state.id))
         .put("keeper", text(r.state.keeper))
         .put("status", text(r.status))
-        .put("leader", leader)
+        .raw("leader", r.leader.empty() ? "null" : json_text(r.leader.str()))
         .put("members", r.members.size())
         .put("online", r.online.size())
         .put("election", r.election)
-        .put("records", r.records)
+        .raw("records", counted ? std::to_string(r.records) : "null")
         .put("in_flight", r.in_flight)
         .line();
   }
-  return padded("#" + r.state.name, 20) + padded(text(r.state.keeper), 8) +
+  const std::string_view leader = r.leader.empty() ? std::string_view("-") : r.leader.str();
+  return padded("#" + safe(r.state.name), 20) + padded(text(r.state.keeper), 8) +
          padded(text(r.status), 9) + padded(std::string("leader ") + std::string(leader), 20) +
          std::to_string(r.members.size()) + " members, " + std::to_string(r.online.size()) +
-         " online, " + std::to_string(r.records) + " records\n";
+         " online, " + (counted ? std::to_string(r.records) : std::string("-")) + " records\n";
 }
 
 }  // namespace
@@ -87,7 +93,7 @@ std::string list_users(const server::Core& core, bool json) {
                  .line();
     } else {
       out += padded(std::string("@") + std::string(a.id.str()), 20) + padded(text(a.state), 8) +
-             padded(online ? "online" : "offline", 7) + a.name + "\n";
+             padded(online ? "online" : "offline", 7) + safe(a.name) + "\n";
     }
   }
   return out;
@@ -111,8 +117,8 @@ std::string list_keys(const server::Core& core, std::string_view account, bool j
     } else {
       out += text(c.kid) + "  " + padded(std::string("@") + std::string(c.account.str()), 16) +
              padded(text(c.kind), 8) + padded(text(c.state), 8) +
-             padded("used " + day_text(c.last_used_day), 15) + c.label +
-             (c.subject.empty() ? "" : " (" + c.subject + ")") + "\n";
+             padded("used " + day_text(c.last_used_day), 15) + safe(c.label) +
+             (c.subject.empty() ? "" : " (" + safe(c.subject) + ")") + "\n";
     }
   }
   return out;
@@ -130,8 +136,11 @@ std::string show_channel(const ChannelReport& r, bool json) {
     for (const ChannelMember& m : r.members) {
       if (members.size() > 1) members += ",";
       const bool online = std::ranges::find(r.online, m.user) != r.online.end();
-      std::string one =
-          Json{}.put("user", m.user.str()).put("role", text(m.role)).flag("online", online).line();
+      std::string one = Json{}
+                            .put("user", m.user.str())
+                            .raw("role", m.role == Role::none ? "null" : json_text(text(m.role)))
+                            .flag("online", online)
+                            .line();
       one.pop_back();
       members += one;
     }
@@ -143,7 +152,7 @@ std::string show_channel(const ChannelReport& r, bool json) {
            "]}\n";
   }
   std::string out = channel_line(r, false);
-  if (!r.state.topic.empty()) out += "topic  " + r.state.topic + "\n";
+  if (!r.state.topic.empty()) out += "topic  " + safe(r.state.topic) + "\n";
   for (const ChannelMember& m : r.members) {
     const bool online = std::ranges::find(r.online, m.user) != r.online.end();
     out += "  " + padded(std::string("@") + std::string(m.user.str()), 20) +

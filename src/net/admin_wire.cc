@@ -5,6 +5,9 @@
 #include <span>
 #include <vector>
 
+#include "base/utf8.h"
+#include "text/shown.h"
+
 namespace moot::net {
 namespace {
 
@@ -98,18 +101,18 @@ Result<AdminReply> parse_reply(std::string_view octets) {
 std::string json_text(std::string_view text) {
   static constexpr char kHex[] = "0123456789abcdef";
   std::string out = "\"";
-  for (const char c : text) {
-    const auto b = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
+  while (!text.empty()) {
+    const CodePoint c = next_code_point(text);
+    if (c.code == '"' || c.code == '\\') {
       out.push_back('\\');
-      out.push_back(c);
-    } else if (b < 0x20) {
-      out += "\\u00";
-      out.push_back(kHex[b >> 4]);
-      out.push_back(kHex[b & 15]);
+      out += text[0];
+    } else if (c.valid && text_rules::misleading(c.code)) {  // all of them are below U+10000
+      out += "\\u";
+      for (int shift = 12; shift >= 0; shift -= 4) out.push_back(kHex[c.code >> shift & 15]);
     } else {
-      out.push_back(c);
+      out += text.substr(0, c.octets);
     }
+    text.remove_prefix(c.octets);
   }
   return out + "\"";
 }

@@ -32,6 +32,7 @@ TEST(AdminWire, RefusesWhateverIsCutShort) {
 
 TEST(AdminWire, JsonTextsHaveNoControlCharacters) {
   EXPECT_EQ(json_text("a\"b\\c\n\x01"), R"("a\"b\\c\u000a\u0001")");
+  EXPECT_EQ(json_text("\xc2\x9b\xe2\x80\xae\xc3\xa9\x7f"), "\"\\u009b\\u202e\xc3\xa9\\u007f\"");
 }
 
 TEST(Admin, ReadsDurations) {

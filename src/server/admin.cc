@@ -1,3 +1,4 @@
+#include "base/controls.h"
 #include "server/core_impl.h"
 #include "server/wall_subject.h"
 
@@ -38,6 +39,7 @@ Credential wall_credential(std::string_view label, const WallIdentity& identity,
 Status check_label(std::string_view label) {
   if (label.size() > limits::kLabelBytesMax)
     return fail("A label has at most 64 octets; shorten it.");
+  if (has_controls(label)) return fail("A label has no control characters; leave them out.");
   return {};
 }
 

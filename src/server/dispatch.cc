@@ -3,6 +3,7 @@
 #include <variant>
 
 #include "base/check.h"
+#include "base/controls.h"
 #include "server/core_impl.h"
 #include "wire/commands.h"
 
@@ -375,6 +376,10 @@ void Core::Impl::enrol(const Step& step, Conn& conn, const Ref& ref, const c::En
   if (!text.is_nfc(name)) {
     return senseless(step, conn, ref, Errc::bad_payload,
                      "`name` must be NFC; normalise it and send again.");
+  }
+  if (cmd.label && has_controls(*cmd.label)) {
+    return senseless(step, conn, ref, Errc::bad_payload,
+                     "`label` has control characters; leave them out and send again.");
   }
   const Enrolment* before = accounts.enrolment(conn.kid, cmd.id);
   const Credential& invite = *accounts.credential(conn.kid);

@@ -14,6 +14,9 @@ std::optional<std::uint32_t> number(std::string_view digits) {
   return n;
 }
 
+// Nothing at all happens: a list of words is never empty, so it can be an argument.
+constexpr std::string_view kNone = "none";
+
 std::optional<std::uint8_t> kind_of(std::string_view name) {
   for (std::uint8_t kind = 0; kind <= Incident::kDevice; ++kind) {
     if (name_of_kind(kind) == name) return kind;
@@ -42,11 +45,12 @@ std::string text(const IncidentSet& incidents) {
     if (last != at) out += '-' + std::to_string(last->ordinal);
     at = next;
   }
-  return out;
+  return out.empty() ? std::string(kNone) : out;
 }
 
 std::optional<IncidentSet> parse_incidents(std::string_view list) {
   IncidentSet set;
+  if (list == kNone) return set;
   while (!list.empty()) {
     const std::size_t comma = std::min(list.find(','), list.size());
     const std::string_view word = list.substr(0, comma);

@@ -59,6 +59,8 @@ TEST(Shrink, IncidentsReadAsTheyAreWritten) {
   const IncidentSet set{{0, 3}, {Incident::kSay, 1}, {Incident::kSay, 2}, {Incident::kDevice, 0}};
   EXPECT_EQ(text(set), "cut.3,say.1-2,device.0");
   EXPECT_EQ(parse_incidents(text(set)), set);
+  EXPECT_EQ(text(IncidentSet{}), "none");
+  EXPECT_EQ(parse_incidents("none"), IncidentSet{});
   EXPECT_FALSE(parse_incidents("cut"));
   EXPECT_FALSE(parse_incidents("cut.x"));
   EXPECT_FALSE(parse_incidents("nothing.1"));

@@ -115,6 +115,17 @@ TEST_F(ClientStoreTest, ConversationsCountWhatIsUnread) {
   EXPECT_EQ((*store->conversations())[0].unread, 1u);
 }
 
+TEST_F(ClientStoreTest, WhatNobodyGotMakesNoConversation) {
+  put({cop::PutContact{{.id = kCy, .name = "Cy"}}, cop::PutMessage{from_ada(1, kBob, "a")},
+       cop::PutMessage{from_ada(2, kCy, "b")}});
+  put({cop::SetState{kAda, msg_id(1), MessageState::failed, "nobody"},
+       cop::SetState{kAda, msg_id(2), MessageState::failed, "no room"}});
+  EXPECT_EQ(*store->conversations(), (std::vector<Conversation>{{kCy, 0, 2, {1'002}}}));
+  EXPECT_EQ(texts({.peer = kBob}), std::vector<std::string>{"a"});
+  put({cop::PutMessage{from_ada(3, kBob, "on its way")}});
+  EXPECT_EQ(store->conversations()->size(), 2u);
+}
+
 TEST_F(ClientStoreTest, ContactsDraftsAndSettingsComeBack) {
   const Contact bob{.id = kBob, .name = "Bob", .status = UserStatus::away, .keys = body("k")};
   put({cop::PutContact{bob}, cop::PutContact{{.id = kCy, .name = "Cy"}}, cop::DropContact{kCy},

@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "text/shown.h"
+
 namespace moot::text_rules {
 namespace {
 
@@ -31,6 +33,13 @@ TEST(Nfc, RefusesWhatIsNotUtf8) {
     EXPECT_FALSE(valid_name(bad));
     EXPECT_EQ(fold(bad), std::nullopt);
   }
+}
+
+TEST(Shown, WhatMisleadsIsAnEscape) {
+  EXPECT_EQ(safe("\x1b]0;x\a\n\t\x7f"), "\\x1b]0;x\\x07\\x0a\\x09\\x7f");
+  EXPECT_EQ(safe("\xc2\x9b\xe2\x80\xae\xef\xbb\xbf\xff"), "\\x9b\\u202e\\ufeff\\xff");
+  EXPECT_EQ(safe("two\nlines\tand", true), "two\n       lines    and");
+  EXPECT_EQ(safe("gr\xc3\xbc\xc3\x9f \\x1b"), "gr\xc3\xbc\xc3\x9f \\x1b");
 }
 
 TEST(Fold, NamesThatReadEqualFoldToTheSameOctets) {

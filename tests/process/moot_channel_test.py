@@ -159,7 +159,7 @@ class ServerKept(ChannelCase):
         self.moot(bob, "send", self.channel, "here I am")
         members = {m["user"]: m for m in self.objects(ada, "members", self.channel)}
         self.assertEqual(members[ada.name]["role"], "owner")
-        self.assertEqual(members[bob.name]["role"], "")
+        self.assertIsNone(members[bob.name]["role"])
         self.moot(ada, "set", self.channel, "--topic", "What broke", "--role", f"{bob.name}=admin")
         members = {m["user"]: m for m in self.objects(ada, "members", self.channel)}
         self.assertEqual(members[bob.name]["role"], "admin")
@@ -254,7 +254,121 @@ class MemberKept(ChannelCase):
         self.assertIsNone(json.loads(done.stdout)["leader"])
 
 
+class Named(ChannelCase):
+    """A name without a sign means what it meant, or nothing."""
+
+    def user_called_like_the_channel(self):
+        """A person and a channel of the same name."""
+        return Home(self, self.channel).with_key(self.server.admin("user", "add", self.channel))
+
+    def messages(self, home):
+        return self.objects(home, "tail")
+
+    def test_what_is_meant_for_a_channel_one_was_sent_out_of_goes_to_nobody(self):
+        ada, bob = self.home("ada"), self.home("bob")
+        other = self.user_called_like_the_channel()
+        self.moot(ada, "create", self.channel, "--private")
+        self.moot(ada, "invite", self.channel, f"@{bob.name}")
+        self.moot(bob, "enter", self.channel)
+        self.moot(bob, "send", self.channel, "while he was in it")
+        self.moot(ada, "kick", self.channel, f"@{bob.name}")
+        for args in (("send", self.channel, "secret words"), ("chat", self.channel, "--line")):
+            done = self.moot(bob, *args, code=1)
+            self.assertRegex(done.stderr, f"You are in no #{self.channel}.*moot enter")
+        self.moot(bob, "send", f"#{self.channel}", "secret words", "--timeout", "1s", code=1)
+        self.assertEqual(self.messages(other), [])
+        # What was said there is his to read.
+        self.assertEqual(self.texts(bob), ["while he was in it"])
+        self.assertEqual([p["text"] for p in self.objects(bob, "tail", self.channel)],
+                         ["while he was in it"])
+        self.assertIn("while he was in it", self.moot(bob, "export", self.channel).stdout)
+        self.moot(bob, "send", f"@{self.channel}", "for you alone")
+        self.assertEqual([m["text"] for m in self.messages(other)], ["for you alone"])
+
+    def test_a_public_channel_that_one_is_not_in_is_no_person(self):
+        ada, bob = self.home("ada"), self.home("bob")
+        other = self.user_called_like_the_channel()
+        self.moot(ada, "create", self.channel)
+        for args in (("send", self.channel, "x"), ("chat", self.channel), ("tail", self.channel)):
+            self.assertIn(f"You are in no #{self.channel};", self.moot(bob, *args, code=1).stderr)
+        self.assertEqual(self.messages(other), [])
+        self.moot(bob, "enter", self.channel)
+        self.moot(bob, "send", self.channel, "x")
+        self.assertEqual(self.texts(bob), ["x"])
+
+    def test_a_name_that_is_nobodys_is_said_and_makes_no_entry(self):
+        ada = self.home("ada")
+        for args in (("send", "nope", "x"), ("chat", "nope"), ("tail", "nope"), ("export", "nope"),
+                     ("export", "@nope"), ("export", "#nope"), ("tail", "@nope"), ("tail", "#nope")):
+            with self.subTest(args):
+                done = self.moot(ada, *args, code=1)
+                self.assertEqual(done.stdout, "")
+                self.assertRegex(done.stderr, r"^moot: .*nope.*\n$")
+        self.moot(ada, "send", "@nope", "x", code=1)
+        self.moot(ada, "export", "@nope")  # what was said and refused is there to see
+
+    def test_nothing_is_not_sent_in_silence(self):
+        ada = self.home("ada")
+        self.moot(ada, "create", self.channel)
+        for to in (self.channel, f"@{ada.name}"):
+            self.assertIn("not empty", self.moot(ada, "send", to, "", code=2).stderr)
+            for nothing in ("", "\n\n"):
+                done = self.moot(ada, "send", to, "-", stdin=nothing, code=1)
+                self.assertIn("Nothing was sent", done.stderr)
+        self.assertEqual(self.texts(ada), [])
+
+
+class Shown(ChannelCase):
+    def test_topics_are_shown_and_escaped_wherever_they_come_from(self):
+        ada = self.home("ada")
+        self.moot(ada, "create", self.channel)
+        for bad in ("\x1b]0;pwned\a", "two\nlines"):
+            self.moot(ada, "set", self.channel, "--topic", bad, code=2)
+        self.moot(ada, "set", self.channel, "--topic", "what broke \u202etoday")
+        self.assertIn(r": what broke \u202etoday", self.moot(ada, "channels").stdout)
+        self.assertIn(rf"#{self.channel}: what broke \u202etoday", self.moot(ada, "members", self.channel).stdout)
+        topics = {c["channel"]: c["topic"] for c in self.objects(ada, "channels")}
+        self.assertEqual(topics[self.channel], "what broke \u202etoday")
+
+    def test_answers_to_people_name_their_next_step(self):
+        ada, bob = self.home("ada"), self.home("bob")
+        self.moot(ada, "create", self.channel)
+        self.moot(bob, "enter", self.channel)
+        done = self.moot(ada, "invite", self.channel, f"@{bob.name}")
+        self.assertEqual(done.stderr, f"@{bob.name} is in #{self.channel} already.\n")
+        done = self.moot(ada, "kick", self.channel, f"@{ada.name}", code=1)
+        self.assertIn("leave the channel", done.stderr)
+
+    def test_below_the_minimum_status_says_it_once(self):
+        ada = self.home("ada")
+        self.moot(ada, "create", self.channel, "--keeper", "members")
+        self.assertNotIn("0 unread  ", self.moot(ada, "status").stdout)
+        self.assertRegex(self.moot(ada, "status").stdout, f"\n  #{self.channel} needs 3 people")
+
+    def test_replica_tells_that_the_leaders_death_leaves_too_few(self):
+        homes = self.three()
+        replicas, leader = self.all_on_line(homes)
+        at = next(i for i, h in enumerate(homes) if h.name == leader)
+        watcher = replicas[(at + 1) % 3]
+        if watcher is not replicas[0]:
+            watcher.wait_for_leader()
+        replicas[at].stop(signal.SIGKILL)
+        told = watcher.wait_for(what="status", status="few")
+        self.assertEqual((told["online"], told["leader"]), (2, None))
+
+
 class Usage(ChannelCase):
+    def test_a_count_is_a_number_from_1_on(self):
+        ada = self.home("ada")
+        self.moot(ada, "create", self.channel)
+        for text in ("one", "two"):
+            self.moot(ada, "send", self.channel, text)
+        for command in ("history", "tail"):
+            for bad in ("--count=-1", "--count=0", "--count=x", "--count=", "--count=1.5"):
+                self.assertIn("--count", self.moot(ada, command, self.channel, bad, code=2).stderr)
+            last = self.objects(ada, command, self.channel, "--count", "1")
+            self.assertEqual([p["text"] for p in last], ["two"])
+
     def test_exit_codes_are_those_of_the_manual(self):
         ada = self.home("ada")
         self.moot(ada, "create", code=2)

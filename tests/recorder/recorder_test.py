@@ -5,8 +5,10 @@ So the real mootd runs with recorder.c preloaded, and the order of its writes, s
 read back. recorder_test.py MOOTD RECORDER.so
 """
 
+import contextlib
 import os
 import pathlib
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -64,6 +66,38 @@ def judge(lines, cmd, begin=0):
     raise AssertionError(f"no {cmd} left")
 
 
+def judge_first(lines, cmd, begin):
+    """The same where more is written meanwhile: `cmd` leaves behind a sync that came behind the first
+    write after `begin`."""
+    written = durable = False
+    for i, kind, rest, frames in told(lines):
+        if i < begin:
+            continue
+        if kind == "W" and rest.endswith("/" + LOG_FILE):
+            written = True
+        elif kind == "S" and rest.endswith("/" + LOG_FILE):
+            durable = durable or written
+        elif any(name == cmd for name, _, _ in frames):
+            if not durable:
+                raise Violation(f"{cmd} left before what was written first was synced")
+            return
+    raise AssertionError(f"no {cmd} left")
+
+
+def burst(lines, cmd, begin):
+    """How many `cmd` left after line `begin`, and the syncs of the store's log until the last one."""
+    sent, syncs, syncs_until_last = 0, 0, 0
+    for i, kind, rest, frames in told(lines):
+        if i < begin:
+            continue
+        if kind == "S" and rest.endswith("/" + LOG_FILE):
+            syncs += 1
+        elif n := sum(name == cmd for name, _, _ in frames):
+            sent += n
+            syncs_until_last = syncs
+    return sent, syncs_until_last
+
+
 def late_until(cmd):
     """The environment of a disk that says synced, and is so when the next `cmd` has left: every
     payload names its command, alone and in a BATCH."""
@@ -78,7 +112,9 @@ class Recording:
         home = pathlib.Path(self._dir.name)
         self.log_path = home / "recorder.log"
         env = {"LD_PRELOAD": RECORDER, "MOOT_RECORDER_LOG": str(self.log_path), **env}
-        self.server = moot_process.Server(MOOTD, home / "data", ["--http-listen", "off"], env)
+        self.server = moot_process.Server(
+            MOOTD, home / "data",
+            ["--http-listen", "off", "--set", "limits.commands_per_s=0"], env)
         self.peers = []
 
     def __enter__(self):
@@ -114,6 +150,14 @@ class Recording:
         self.ada.barrier()
         return len(self.lines())
 
+    def channel(self, keeper):
+        """A channel of ada's, on disk."""
+        channel = moot_wire.new_ulid()
+        self.ada.send("CH_CREATE", id=channel, name="log", keeper=keeper, visibility="public",
+                      history="all")
+        self.ada.barrier()
+        return channel
+
     # What STORIES are about, each from a mark on: where it begins.
 
     def message_to_somebody_away(self):
@@ -140,17 +184,61 @@ class Recording:
         self.ada.wait_for("MSG_ACK", msg_id=msg_id)
         return begin
 
+    def message_in_a_kept_channel(self):
+        channel = self.channel("server")
+        begin = self.mark()
+        msg_id = moot_wire.new_ulid()
+        self.ada.send("CH_MSG", id=channel, msg_id=msg_id, msg=moot_wire.text_content("for all"))
+        self.ada.wait_for("CH_MSG", msg_id=msg_id, committed=True)
+        return begin
+
+    def messages_in_a_kept_channel(self, n):
+        channel = self.channel("server")
+        begin = self.mark()
+        for i in range(n):
+            self.ada.send("CH_MSG", id=channel, msg_id=moot_wire.new_ulid(),
+                          msg=moot_wire.text_content(f"one of many, {i}"))
+        for _ in range(n):
+            self.ada.wait_for("CH_MSG", id=channel, committed=True)
+        return begin
+
+    def somebody_who_joins(self):
+        channel = self.channel("members")
+        bob = self.connect(self.bob_key)
+        begin = self.mark()
+        bob.send("CH_JOIN", id=channel)
+        self.ada.wait_for("CH_UJOIN", channel=channel, user="bob")
+        return begin
+
+    def start_with_a_channel(self):
+        """The epoch is in `self.epoch`, as the first CH_STATUS after the start tells it."""
+        channel = self.channel("members")
+        before = self.ada.wait_for("CH_STATUS", id=channel)["election"] >> 20
+        self.server.kill()
+        begin = len(self.lines())
+        self.server.start()
+        self.ada = self.connect(self.ada_key)
+        self.epoch = self.ada.wait_for("CH_STATUS", id=channel)["election"] >> 20
+        assert self.epoch > before, (self.epoch, before)
+        return begin
+
 
 # A method of Recording, and the frame that acknowledges.
 STORIES = {"message_to_somebody_away": "SINFO", "enrolment": "ENROLLED",
-           "message_that_another_device_has_to_get": "MSG_ACK"}
+           "message_that_another_device_has_to_get": "MSG_ACK",
+           "message_in_a_kept_channel": "CH_MSG", "somebody_who_joins": "CH_UJOIN",
+           "start_with_a_channel": "CH_STATUS"}
+# Who connects after the start makes the server write as well.
+MORE_IS_WRITTEN = {"start_with_a_channel"}
+BURST = 200
 
 
 class RecorderTest(unittest.TestCase):
     def check(self, story, **env):
         with Recording(**env) as recording:
             begin = getattr(recording, story)()
-            return judge(recording.lines(), STORIES[story], begin)
+            how = judge_first if story in MORE_IS_WRITTEN else judge
+            return how(recording.lines(), STORIES[story], begin)
 
     def test_the_barrier_behind_a_message_to_somebody_away_waits_for_the_disk(self):
         self.check("message_to_somebody_away")
@@ -160,6 +248,39 @@ class RecorderTest(unittest.TestCase):
 
     def test_a_message_is_confirmed_when_the_copy_for_another_device_is_on_disk(self):
         self.check("message_that_another_device_has_to_get")
+
+    def test_a_message_of_a_kept_channel_is_told_when_it_is_on_disk(self):
+        self.check("message_in_a_kept_channel")
+
+    def test_who_joins_is_told_of_when_that_is_on_disk(self):
+        self.check("somebody_who_joins")
+
+    def test_the_epoch_of_a_start_is_on_disk_before_a_status_tells_it(self):
+        with Recording() as recording:
+            begin = recording.start_with_a_channel()
+            judge_first(recording.lines(), "CH_STATUS", begin)
+            recording.server.kill()
+            store = recording.server.data_dir / "store.db"
+            with contextlib.closing(sqlite3.connect(store)) as db:
+                kept = [e for e, in db.execute("SELECT epoch FROM channel WHERE name = 'log'")]
+            self.assertEqual(kept, [recording.epoch])
+
+    def test_many_messages_of_a_kept_channel_share_a_sync(self):
+        with Recording(MOOT_RECORDER_SLOW_MS=SLOW_MS) as recording:
+            begin = recording.messages_in_a_kept_channel(BURST)
+            lines = recording.lines()
+        judge_first(lines, "CH_MSG", begin)
+        sent, syncs = burst(lines, "CH_MSG", begin)
+        self.assertEqual(sent, BURST)
+        self.assertLess(syncs, BURST // 2)
+        self.assertGreater(syncs, 0)
+
+    def test_a_sync_for_each_message_is_counted_as_one(self):
+        sent = f"N 7 {moot_wire.frame('CH_MSG', bytes([0x80]), b'k').hex()}"
+        each = ["W 0 4096 /d/store.db-wal", "S /d/store.db-wal", sent]
+        self.assertEqual(burst(each * 5, "CH_MSG", 0), (5, 5))
+        self.assertEqual(burst(each * 5, "CH_MSG", 3), (4, 4))
+        self.assertEqual(burst([*each[:2], sent, sent, sent, "S /d/store.db-wal"], "CH_MSG", 0), (3, 1))
 
     def test_a_slow_disk_changes_none_of_it(self):
         for story in STORIES:
@@ -182,6 +303,11 @@ class RecorderTest(unittest.TestCase):
                              ([write, sync, send], 2)):
             with self.assertRaises(Violation):
                 judge(lines, "ENROLLED", begin)
+        judge_first([write, sync, write, send], "ENROLLED", 0)
+        for lines, begin in (([write, send, sync], 0), ([sync, write, send], 0),
+                             ([write, sync, send], 1), ([write, "S /d/store.db", send, sync], 0)):
+            with self.assertRaises(Violation):
+                judge_first(lines, "ENROLLED", begin)
 
     def record(self, steps, **env):
         """What a program told that has a file f and a socket c: the lines, with FILE for its path."""

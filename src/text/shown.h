@@ -1,0 +1,18 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+// What strangers wrote, for a terminal.
+namespace moot::text_rules {
+
+// Control characters, and what changes the direction or the lines of what follows: what a stranger
+// may not send to a terminal.
+bool misleading(std::uint32_t code);
+
+// What somebody else wrote, harmless on a terminal: misleading characters and octets that are no
+// UTF-8 are shown as escapes. With `lines`, a line end begins an indented line.
+std::string safe(std::string_view foreign, bool lines = false);
+
+}  // namespace moot::text_rules
