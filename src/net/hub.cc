@@ -133,6 +133,12 @@ void Hub::look_up_wall(const WallClaim& claim) {
 
 void Hub::look_up(const CnnName& name) {
   KeyAnswer answer;
+  if (!name.waited && counts(name) &&
+      failed_keys_.held(*name.source, {name.account, name.kid}, now_.tick)) {
+    answer.later = true;
+    fx_.keys(name.conn, std::move(answer));
+    return;
+  }
   session::Claim claim;
   claim.cnn.id = name.account;
   claim.cnn.kid = name.kid;
@@ -159,6 +165,10 @@ void Hub::look_up(const CnnName& name) {
   const std::size_t tries = name.kid ? 1 : kTriesWithoutKid;
   while (answer.candidates.size() < tries) answer.candidates.push_back(nobody());
   fx_.keys(name.conn, std::move(answer));
+}
+
+void Hub::refused(const CnnName& name) {
+  if (counts(name)) failed_keys_.failed(*name.source, {name.account, name.kid}, now_.tick);
 }
 
 void Hub::admit(const server::Admission& who, const UserId& account) {

@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "net/failed_keys.h"
 #include "net/fan_out.h"
 #include "net/hub_port.h"
 #include "net/mailbox.h"
@@ -56,6 +57,7 @@ class Hub : public HubPort {
   // ---- HubPort: steps of connections ----
   void look_up_wall(const WallClaim& claim) override;
   void look_up(const CnnName& name) override;
+  void refused(const CnnName& name) override;
   void admit(const server::Admission& who, const UserId& account) override;
   void frame(const server::Incoming& in) override;
   void gone(ConnId conn) override;
@@ -103,6 +105,8 @@ class Hub : public HubPort {
   // What the store said.
   void hear();
   server::MadeKey existing_key(const UserId& account, const Kid& kid);
+  // Whether failures of this key from there are counted.
+  bool counts(const CnnName& name) const { return name.source && !sources_.exempt(*name.source); }
   KeyAnswer::Candidate nobody() const { return {nobody_, {}}; }
 
   std::unique_ptr<StoreNews> news_ = std::make_unique<StoreNews>();
@@ -112,6 +116,7 @@ class Hub : public HubPort {
   FanOut fx_;
   std::unique_ptr<server::Core> core_;
   SourceLimits sources_;
+  FailedKeys failed_keys_;
   Credential nobody_;  // what an unknown name is tried against
   Now now_;
   std::optional<Error> failure_;

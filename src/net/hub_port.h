@@ -22,6 +22,8 @@ struct CnnName {
   bool literal = false;
   std::uint64_t nonce = 0;
   std::uint64_t timestamp = 0;
+  std::optional<Address> source;  // where it is one that is counted
+  bool waited = false;            // it was held already
 };
 
 // Who a wall says is at the other end, before anything was said to him. The first identity that
@@ -37,6 +39,7 @@ class HubPort {
   virtual ~HubPort() = default;
   virtual void look_up_wall(const WallClaim& claim) = 0;  // -> Out::wall
   virtual void look_up(const CnnName& name) = 0;          // -> Out::keys
+  virtual void refused(const CnnName& name) = 0;          // its signature, silently
   virtual void admit(const server::Admission& who, const UserId& account) = 0;
   virtual void frame(const server::Incoming& in) = 0;
   virtual void gone(ConnId conn) = 0;
@@ -60,6 +63,9 @@ struct InBatch {
     server::Admission who;
     UserId account;
   };
+  struct Refused {
+    CnnName name;
+  };
   struct Gone {
     ConnId conn;
   };
@@ -75,7 +81,8 @@ struct InBatch {
     Address from;
     SourceLimits::Fault fault = SourceLimits::Fault::none;
   };
-  using Call = std::variant<Frame, WallClaim, CnnName, Admit, Gone, Reached, Queue, Settled>;
+  using Call =
+      std::variant<Frame, WallClaim, CnnName, Refused, Admit, Gone, Reached, Queue, Settled>;
   std::vector<Call> calls;
   Buffer octets;
 
@@ -86,6 +93,7 @@ class QueuePort : public HubPort {
  public:
   void look_up_wall(const WallClaim& claim) override { batch_.calls.emplace_back(claim); }
   void look_up(const CnnName& name) override { batch_.calls.emplace_back(name); }
+  void refused(const CnnName& name) override { batch_.calls.emplace_back(InBatch::Refused{name}); }
   void admit(const server::Admission& who, const UserId& account) override {
     batch_.calls.emplace_back(InBatch::Admit{who, account});
   }
@@ -124,12 +132,14 @@ inline void replay(const InBatch& batch, HubPort& to) {
       to.look_up_wall(*w);
     } else if (const auto* n = std::get_if<CnnName>(&call)) {
       to.look_up(*n);
+    } else if (const auto* r = std::get_if<InBatch::Refused>(&call)) {
+      to.refused(r->name);
     } else if (const auto* a = std::get_if<InBatch::Admit>(&call)) {
       to.admit(a->who, a->account);
     } else if (const auto* g = std::get_if<InBatch::Gone>(&call)) {
       to.gone(g->conn);
-    } else if (const auto* r = std::get_if<InBatch::Reached>(&call)) {
-      to.reached(r->conn, r->token);
+    } else if (const auto* e = std::get_if<InBatch::Reached>(&call)) {
+      to.reached(e->conn, e->token);
     } else if (const auto* q = std::get_if<InBatch::Queue>(&call)) {
       q->drained ? to.drained(q->conn) : to.behind(q->conn);
     } else if (const auto* s = std::get_if<InBatch::Settled>(&call)) {

@@ -31,12 +31,6 @@ Seconds penalty(SourceLimits::Fault fault) {
   return Seconds{0};
 }
 
-std::uint64_t key_of(const Address& a) {
-  std::uint64_t key = 0;
-  std::memcpy(&key, a.octets.data(), a.v6 ? 8 : 4);
-  return key;
-}
-
 }  // namespace
 
 bool Address::loopback() const {
@@ -51,6 +45,12 @@ Address plain_v4(Address a) {
   Address v4;
   std::memcpy(v4.octets.data(), a.octets.data() + 12, 4);
   return v4;
+}
+
+std::uint64_t source_of(const Address& a) {
+  std::uint64_t source = 0;
+  std::memcpy(&source, a.octets.data(), a.v6 ? 8 : 4);
+  return source;
 }
 
 bool Network::holds(const Address& a) const {
@@ -94,31 +94,18 @@ std::string text(const Network& n) {
   return std::string(host) + "/" + std::to_string(n.prefix);
 }
 
-bool SourceLimits::exempt(const Address& a) const {
+bool SourceLimits::exempt(const Address& raw) const {
+  const Address a = plain_v4(raw);
   return std::any_of(config_.exempt.begin(), config_.exempt.end(),
                      [&a](const Network& n) { return n.holds(a); });
 }
 
 SourceLimits::Source& SourceLimits::source(const Address& from, Tick now) {
-  Table& table = from.v6 ? v6_ : v4_;
-  const std::uint64_t key = key_of(from);
-  const auto [it, added] = table.by_key.try_emplace(key);
-  if (added) {
-    it->second.begun = now;
-    it->second.barred_until = now;
-    it->second.place = table.order.insert(table.order.end(), key);
-    if (table.by_key.size() > kSourcesMax) {
-      auto victim = table.order.begin();
-      // A few steps suffice: connections before CNN live for seconds.
-      for (int steps = 0; steps < 64 && table.by_key.at(*victim).live > 0; ++steps) ++victim;
-      if (*victim == key) victim = table.order.begin();
-      table.by_key.erase(*victim);
-      table.order.erase(victim);
-    }
-  } else {
-    table.order.splice(table.order.end(), table.order, it->second.place);
-  }
-  return it->second;
+  // Connections before CNN live for seconds: a source without any is never far.
+  Source& s =
+      (from.v6 ? v6_ : v4_).touch(source_of(from), [](const Source& old) { return old.live == 0; });
+  if (!s.begun) s.begun = now;
+  return s;
 }
 
 bool SourceLimits::admit(const Address& raw, Tick now, std::uint32_t random) {
@@ -133,7 +120,7 @@ bool SourceLimits::admit(const Address& raw, Tick now, std::uint32_t random) {
   Source& s = source(from, now);
   if (s.barred_until - now >= kPenaltyBites) return false;
   if (config_.live_max > 0 && s.live >= config_.live_max) return false;
-  if (now - s.begun >= kFreshWindow) {
+  if (now - *s.begun >= kFreshWindow) {
     s.begun = now;
     s.fresh = 0;
   }

@@ -2,16 +2,15 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
-#include <list>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "base/result.h"
 #include "base/time.h"
 #include "model/limits.h"
+#include "net/recent_table.h"
 
 // Who may connect before anybody has said who he is (protocol.md 9, security.md 5.1). Pure.
 namespace moot::net {
@@ -25,6 +24,8 @@ struct Address {
 };
 // An IPv4 address written as IPv6 (::ffff:a.b.c.d) is the IPv4 one.
 Address plain_v4(Address a);
+// What is the same for all addresses of one source, within its family.
+std::uint64_t source_of(const Address& a);
 
 // "127.0.0.0/8", "::1": addresses without counts, early drop and penalties.
 struct Network {
@@ -56,27 +57,26 @@ class SourceLimits {
   // It came through CNN (fault none), or ended before.
   void settled(const Address& from, Tick now, Fault fault);
 
+  // Whether its addresses are left alone by everything that counts sources.
+  bool exempt(const Address& a) const;
+
   std::size_t unknown() const { return unknown_; }
-  std::size_t sources() const { return v4_.by_key.size() + v6_.by_key.size(); }
+  std::size_t sources() const { return v4_.size() + v6_.size(); }
 
  private:
   struct Source {
     std::uint32_t live = 0;
     std::uint32_t fresh = 0;  // new connections in the ten minutes from `begun`
-    Tick begun;
+    std::optional<Tick> begun;
     Tick barred_until;  // penalties add up here; they bite from 15 s on
-    std::list<std::uint64_t>::iterator place;
   };
   // The least recently seen goes when a table is full, one with live connections last.
-  struct Table {
-    std::unordered_map<std::uint64_t, Source> by_key;
-    std::list<std::uint64_t> order;  // oldest first
-  };
-  bool exempt(const Address& a) const;
+  using Table = RecentTable<std::uint64_t, Source>;
   Source& source(const Address& from, Tick now);
 
   Config config_;
-  Table v4_, v6_;
+  Table v4_{kSourcesMax};
+  Table v6_{kSourcesMax};
   std::size_t unknown_ = 0;  // connections before CNN that are not exempt
 };
 

@@ -29,6 +29,7 @@ inline constexpr std::array<std::string_view, 6> kSilentTexts{
 // What a thread of connections counts.
 struct WorkerTallies {
   Tally connections;  // taken
+  Tally held;         // CNN that had to wait
   Tally cnn;          // CNN frames that were judged
   Tally admitted;     // of them, let in
   Tally frames_in;    // with CNN

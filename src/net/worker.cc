@@ -289,7 +289,9 @@ void Worker::drop(Connection& c, Fault fault, bool reset) {
 // ---- time ---------------------------------------------------------------------------------
 
 Tick Worker::deadline(const Connection& c) const {
-  if (c.phase >= Phase::closing) return c.close_by;
+  if (c.phase >= Phase::closing || c.phase == Phase::held) return c.close_by;
+  // He has said who he is: what takes time now is ours.
+  if (c.phase == Phase::checking) return Connection::kFar;
   if (c.phase == Phase::fronted) return std::min(c.close_by, c.session->deadline());
   Tick at = c.session->deadline();
   // What we do not read cannot be late.
@@ -348,6 +350,11 @@ void Worker::run_timers() {
 void Worker::on_time(Connection& c) {
   if (c.phase >= Phase::closing) {
     if (now_.tick >= c.close_by) drop(c, Fault::none, true);
+    return;
+  }
+  if (c.phase == Phase::checking) return;
+  if (c.phase == Phase::held) {
+    if (now_.tick >= c.close_by) look_up_held(c);
     return;
   }
   if (c.phase == Phase::fronted && now_.tick >= c.close_by) {

@@ -1,6 +1,7 @@
 #include <array>
 
 #include "crypto/wipe.h"
+#include "net/failed_keys.h"
 #include "net/log.h"
 #include "net/worker.h"
 
@@ -13,6 +14,19 @@ using Fault = SourceLimits::Fault;
 
 seal::KeySite site_of(const Credential& c) {
   return {.kid = c.kid.bytes(), .account = c.account.str(), .kind = text(c.kind)};
+}
+
+// Who it claims to be. A key counts as it was claimed, whatever becomes of it.
+CnnName name_of(const Connection& c, const session::Claim& claim) {
+  const bool unsigned_frames = c.session->unsigned_frames();
+  return {.conn = c.id,
+          .account = claim.cnn.id,
+          .kid = unsigned_frames ? std::optional(c.wall->kid) : claim.cnn.kid,
+          .wall = unsigned_frames,
+          .literal = !claim.cnn.chal.has_value(),
+          .nonce = claim.nonce,
+          .timestamp = claim.timestamp,
+          .source = c.counted ? std::optional(c.peer) : std::nullopt};
 }
 
 }  // namespace
@@ -31,6 +45,43 @@ void Worker::on_wall(Connection& c, const WallAnswer& answer) {
   greet(c);
   Connection* still = find(id);
   if (still != nullptr && still->transport.holds_octets()) resume(*still);
+}
+
+void Worker::on_cnn(Connection& c, const wire::Frame& frame, Bytes from_frame, bool own) {
+  const auto claim = c.session->read_cnn(frame, arena_);
+  if (!claim) {
+    drop(c, Fault::protocol_error);
+    return;
+  }
+  const CnnName name = name_of(c, *claim);
+  arena_.reset();
+  if (!own) c.in.put(from_frame);
+  c.reader = {};
+  c.phase = Phase::checking;
+  hub_.look_up(name);
+}
+
+// Nothing is looked at meanwhile, so right and wrong wait alike.
+void Worker::hold(Connection& c) {
+  log::info("auth.held", {{"conn", c.id.n}});
+  tallies_.held.add();
+  c.phase = Phase::held;
+  c.close_by = now_.tick + FailedKeys::kDelay;
+  arm(c);
+}
+
+void Worker::look_up_held(Connection& c) {
+  MOOT_CHECK(c.reader.next(c.in.bytes(), c.session->payload_max()) ==
+             wire::FrameReader::Status::frame);
+  const auto claim = c.session->read_cnn(c.reader.frame(), arena_);
+  MOOT_CHECK(claim.has_value());
+  CnnName name = name_of(c, *claim);
+  name.waited = true;
+  arena_.reset();
+  c.reader = {};
+  c.close_by = Connection::kFar;
+  c.phase = Phase::checking;
+  hub_.look_up(name);
 }
 
 void Worker::run_checks() {
@@ -103,6 +154,7 @@ void Worker::judge(Connection& c, const Check& check,
   if (fits == macs.size()) {
     // R3: nothing is said, whatever was wrong.
     log::info("auth.failed", {{"conn", c.id.n}, {"account", claim->cnn.id.str()}});
+    hub_.refused(name_of(c, *claim));
     drop(c, Fault::auth_failure);
     return;
   }

@@ -78,6 +78,7 @@ void Worker::read(Connection& c) {
       read_front(c);
       return;
     case Phase::walled:
+    case Phase::held:
     case Phase::checking:
       ask(c, false, !c.out.empty());
       return;
@@ -234,27 +235,6 @@ void Worker::parse(Connection& c, Bytes octets, bool own) {
     c.in.put(rest);
   }
   if (!rest.empty()) arm(c);
-}
-
-void Worker::on_cnn(Connection& c, const wire::Frame& frame, Bytes from_frame, bool own) {
-  const auto claim = c.session->read_cnn(frame, arena_);
-  if (!claim) {
-    drop(c, Fault::protocol_error);
-    return;
-  }
-  const bool unsigned_frames = c.session->unsigned_frames();
-  const CnnName name{.conn = c.id,
-                     .account = claim->cnn.id,
-                     .kid = unsigned_frames ? std::optional(c.wall->kid) : claim->cnn.kid,
-                     .wall = unsigned_frames,
-                     .literal = !claim->cnn.chal.has_value(),
-                     .nonce = claim->nonce,
-                     .timestamp = claim->timestamp};
-  arena_.reset();
-  if (!own) c.in.put(from_frame);
-  c.reader = {};
-  c.phase = Phase::checking;
-  hub_.look_up(name);
 }
 
 void Worker::process() {

@@ -43,7 +43,12 @@ void Worker::apply(Outbox& box, const Out& out) {
   }
   if (c == nullptr) return;
   if (out.kind == Out::Kind::keys) {
-    checks_.push_back({c->id, std::move(box.answers[out.value])});
+    KeyAnswer& answer = box.answers[out.value];
+    if (answer.later) {
+      hold(*c);
+    } else {
+      checks_.push_back({c->id, std::move(answer)});
+    }
     return;
   }
   if (c->phase != Phase::open) return;
