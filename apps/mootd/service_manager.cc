@@ -10,12 +10,11 @@
 #include <string_view>
 
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "net/listener.h"
+#include "net/endpoint.h"
 
 namespace moot::mootd {
 namespace {
@@ -45,25 +44,10 @@ std::optional<std::string> address_of(int fd) {
   if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || listens == 0) {
     return std::nullopt;
   }
-  sockaddr_storage at{};
-  size = sizeof at;
-  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&at), &size) != 0) return std::nullopt;
-  net::Endpoint e;
-  if (at.ss_family == AF_INET) {
-    sockaddr_in a{};
-    std::memcpy(&a, &at, sizeof a);
-    std::memcpy(e.address.octets.data(), &a.sin_addr, 4);
-    e.port = ntohs(a.sin_port);
-  } else if (at.ss_family == AF_INET6) {
-    sockaddr_in6 a{};
-    std::memcpy(&a, &at, sizeof a);
-    e.address.v6 = true;
-    std::memcpy(e.address.octets.data(), &a.sin6_addr, 16);
-    e.port = ntohs(a.sin6_port);
-  } else {
-    return std::nullopt;
-  }
-  return net::text(e);
+  net::SocketAddress at;
+  if (::getsockname(fd, at.any(), &at.size) != 0) return std::nullopt;
+  if (at.storage.ss_family != AF_INET && at.storage.ss_family != AF_INET6) return std::nullopt;
+  return net::text(net::endpoint_of(at));
 }
 
 }  // namespace

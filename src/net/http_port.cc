@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "model/limits.h"
-#include "net/listener.h"
+#include "net/endpoint.h"
 #include "net/log.h"
 
 namespace moot::net {

@@ -2,12 +2,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <climits>
 #include <cstring>
 #include <utility>
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -44,80 +42,7 @@ Address local_source() {
   return a;
 }
 
-struct Raw {
-  sockaddr_storage storage{};
-  socklen_t size = 0;
-  sockaddr* any() { return reinterpret_cast<sockaddr*>(&storage); }
-};
-
-Raw raw_of(const Endpoint& e) {
-  Raw raw;
-  if (e.address.v6) {
-    sockaddr_in6 a{};
-    a.sin6_family = AF_INET6;
-    a.sin6_port = htons(e.port);
-    std::memcpy(&a.sin6_addr, e.address.octets.data(), 16);
-    std::memcpy(&raw.storage, &a, sizeof a);
-    raw.size = sizeof a;
-  } else {
-    sockaddr_in a{};
-    a.sin_family = AF_INET;
-    a.sin_port = htons(e.port);
-    std::memcpy(&a.sin_addr, e.address.octets.data(), 4);
-    std::memcpy(&raw.storage, &a, sizeof a);
-    raw.size = sizeof a;
-  }
-  return raw;
-}
-
-Endpoint endpoint_of(const Raw& raw) {
-  Endpoint e;
-  if (raw.storage.ss_family == AF_INET6) {
-    sockaddr_in6 a{};
-    std::memcpy(&a, &raw.storage, sizeof a);
-    e.address.v6 = true;
-    std::memcpy(e.address.octets.data(), &a.sin6_addr, 16);
-    e.port = ntohs(a.sin6_port);
-  } else {
-    sockaddr_in a{};
-    std::memcpy(&a, &raw.storage, sizeof a);
-    std::memcpy(e.address.octets.data(), &a.sin_addr, 4);
-    e.port = ntohs(a.sin_port);
-  }
-  return e;
-}
-
 }  // namespace
-
-Result<Endpoint> parse_endpoint(std::string_view text) {
-  Endpoint e;
-  const std::size_t colon = text.rfind(':');
-  const auto bad = [&text] {
-    return fail("'" + std::string(text) +
-                "' is no address to listen on; write one like 127.0.0.1:7667 or [::1]:7667.");
-  };
-  if (colon == std::string_view::npos) return bad();
-  const std::string_view digits = text.substr(colon + 1);
-  const auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), e.port);
-  if (ec != std::errc{} || end != digits.data() + digits.size() || digits.empty()) return bad();
-  std::string host(text.substr(0, colon));
-  if (host == "localhost") host = "127.0.0.1";
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
-    e.address.v6 = true;
-    host = host.substr(1, host.size() - 2);
-  }
-  if (inet_pton(e.address.v6 ? AF_INET6 : AF_INET, host.c_str(), e.address.octets.data()) != 1) {
-    return bad();
-  }
-  return e;
-}
-
-std::string text(const Endpoint& at) {
-  char host[INET6_ADDRSTRLEN] = {};
-  inet_ntop(at.address.v6 ? AF_INET6 : AF_INET, at.address.octets.data(), host, sizeof host);
-  const std::string port = ":" + std::to_string(at.port);
-  return at.address.v6 ? "[" + std::string(host) + "]" + port : host + port;
-}
 
 SpareDescriptor::SpareDescriptor() : fd_(::open("/dev/null", O_RDONLY | O_CLOEXEC)) {}
 SpareDescriptor::~SpareDescriptor() {
@@ -164,7 +89,7 @@ Status Listener::bind_address(int inherited) {
   const int on = 1;
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (at->address.v6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-  Raw raw = raw_of(*at);
+  SocketAddress raw = socket_address(*at);
   if (inherited >= 0) {
     ::fcntl(fd, F_SETFL, O_NONBLOCK);
   } else if (::bind(fd, raw.any(), raw.size) != 0 || ::listen(fd, kBacklog) != 0) {
@@ -173,8 +98,7 @@ Status Listener::bind_address(int inherited) {
                 (why == EADDRINUSE ? "stop the program that has the port, or choose another."
                                    : "choose an address and port that this user may have."));
   }
-  Raw got;
-  got.size = sizeof got.storage;
+  SocketAddress got;
   getsockname(fd, got.any(), &got.size);
   at_ = endpoint_of(got);
   return {};
@@ -230,8 +154,7 @@ void Listener::wait() {
 
 void Listener::take_all() {
   for (int i = 0; i < kTakenPerTurn; ++i) {
-    Raw from;
-    from.size = sizeof from.storage;
+    SocketAddress from;
     const int fd =
         ::accept4(socket_.native_handle(), from.any(), &from.size, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd >= 0 && fd >= descriptors_max()) {

@@ -8,19 +8,12 @@
 #include <string>
 
 #include "base/result.h"
+#include "net/endpoint.h"
 #include "net/options.h"
 #include "net/transport.h"
 #include "net/worker.h"
 
 namespace moot::net {
-
-// "127.0.0.1:7667" or "[::1]:7667": an address in digits and a port.
-struct Endpoint {
-  Address address;
-  std::uint16_t port = 0;
-};
-Result<Endpoint> parse_endpoint(std::string_view text);
-std::string text(const Endpoint& at);
 
 // A descriptor kept for the moment when there is none left: it makes room to take a connection
 // and close it, so that the queue of the listener does not stand full for ever (EMFILE).

@@ -88,11 +88,13 @@ Result<Network> parse_network(std::string_view text) {
   return n;
 }
 
-std::string text(const Network& n) {
+std::string text(const Address& a) {
   char host[INET6_ADDRSTRLEN] = {};
-  inet_ntop(n.address.v6 ? AF_INET6 : AF_INET, n.address.octets.data(), host, sizeof host);
-  return std::string(host) + "/" + std::to_string(n.prefix);
+  inet_ntop(a.v6 ? AF_INET6 : AF_INET, a.octets.data(), host, sizeof host);
+  return host;
 }
+
+std::string text(const Network& n) { return text(n.address) + "/" + std::to_string(n.prefix); }
 
 bool SourceLimits::exempt(const Address& raw) const {
   const Address a = plain_v4(raw);

@@ -27,6 +27,8 @@ Address plain_v4(Address a);
 // What is the same for all addresses of one source, within its family.
 std::uint64_t source_of(const Address& a);
 
+std::string text(const Address& a);
+
 // "127.0.0.0/8", "::1": addresses without counts, early drop and penalties.
 struct Network {
   Address address;
