@@ -50,6 +50,15 @@ std::vector<net::PublicAddress> configured_addresses(const Config& config) {
   return all;
 }
 
+Result<net::AdminReply> carry_out(const Config& config, const net::AdminRequest& request) {
+  auto asked = net::ask_running_server(config.server.data_dir, request);
+  if (!asked) return std::unexpected(asked.error());
+  Result<net::AdminReply> reply =
+      *asked ? Result<net::AdminReply>(std::move(**asked)) : on_store(config, request);
+  if (reply && reply->code != 0 && reply->keys.empty()) return fail(reply->note);
+  return reply;
+}
+
 int run_command(const Config& config, const net::AdminRequest& request,
                 const CommandOutput& output) {
   const bool makes_key = request.command == "user add" || request.command == "key add" ||
@@ -72,12 +81,8 @@ int run_command(const Config& config, const net::AdminRequest& request,
     const Status ok = many ? out.make_dir(output.key_out) : out.make_file(output.key_out);
     if (!ok) return failed(ok.error().message);
   }
-  auto asked = net::ask_running_server(config.server.data_dir, request);
-  if (!asked) return failed(asked.error().message);
-  Result<net::AdminReply> reply =
-      *asked ? Result<net::AdminReply>(std::move(**asked)) : on_store(config, request);
+  const auto reply = carry_out(config, request);
   if (!reply) return failed(reply.error().message);
-  if (reply->code != 0 && reply->keys.empty()) return failed(reply->note);
   if (!reply->note.empty()) std::fprintf(stderr, "mootd: %s\n", reply->note.c_str());
   print(reply->out);
   for (const net::AdminReply::Key& key : reply->keys) {

@@ -24,6 +24,9 @@ struct CommandOutput {
 int run_command(const Config& config, const net::AdminRequest& request,
                 const CommandOutput& output);
 
+// The same without printing: what came back, or why nothing did.
+Result<net::AdminReply> carry_out(const Config& config, const net::AdminRequest& request);
+
 int run_restore(const Config& config, const std::string& file);
 // Where people reach the server by the configuration alone, one for each listener.
 std::vector<net::PublicAddress> configured_addresses(const Config& config);

@@ -2,13 +2,17 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <sys/timex.h>
 
 #include "apps/mootd/commands.h"
+#include "apps/mootd/doctor_fronts.h"
+#include "apps/mootd/findings.h"
 #include "apps/mootd/key_output.h"
 #include "net/admin.h"
 #include "net/admin_socket.h"
@@ -26,25 +30,6 @@ constexpr Millis kSlowFsync{50};
 constexpr rlim_t kFewDescriptors = 4'096;
 constexpr std::uint64_t kLittleRoom = 256ull * 1024 * 1024;
 constexpr UnixMs kEarliest{1'760'000'000'000};  // when this program was not there yet
-
-// `bad` has to be mended, `look` ought to.
-class Findings {
- public:
-  static void good(std::string_view topic, const std::string& what) { line(topic, "good", what); }
-  static void look(std::string_view topic, const std::string& what) { line(topic, "look", what); }
-  void bad(std::string_view topic, const std::string& what) {
-    line(topic, "BAD", what);
-    any_bad_ = true;
-  }
-  bool any_bad() const { return any_bad_; }
-
- private:
-  static void line(std::string_view topic, std::string_view verdict, const std::string& what) {
-    print(std::string(topic) + ": " + std::string(verdict) + (what.empty() ? "" : ", " + what) +
-          "\n");
-  }
-  bool any_bad_ = false;
-};
 
 void look_at_listener(Findings& f, const net::ListenOptions& l, bool running) {
   const std::string topic = "port " + l.address;
@@ -119,10 +104,46 @@ void look_at_descriptors(Findings& f) {
   f.good("descriptors", n);
 }
 
+std::vector<std::string_view> lines_of(std::string_view text) {
+  std::vector<std::string_view> lines;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    lines.push_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return lines;
+}
+
+// How the server is, or would be: what it says in a few lines. False: there is nothing to go on
+// with.
+bool look_at_server(Findings& f, const Config& config) {
+  const auto status = carry_out(config, {"status", {}});
+  if (!status) {
+    f.bad("server", status.error().message);
+    return false;
+  }
+  if (!f.json()) {
+    print(status->out);
+    return true;
+  }
+  std::string what;
+  for (const std::string_view line : lines_of(status->out)) {
+    what += (what.empty() ? "" : "; ") + std::string(line);
+  }
+  f.good("server", what);
+  return true;
+}
+
+void look_at_store(Findings& f, const Config& config) {
+  const auto store = carry_out(config, {"doctor", {}});
+  if (!store) return f.bad("store", store.error().message);
+  for (const std::string_view line : lines_of(store->out)) f.told(line);
+}
+
 }  // namespace
 
-int run_doctor(const Config& config) {
-  Findings f;
+int run_doctor(const Config& config, bool json) {
+  Findings f(json);
   const UnixMs now = net::read_clocks().wall;
   f.good("configuration", "");
   const auto asked = net::ask_running_server(config.server.data_dir, {"status", {}});
@@ -131,6 +152,7 @@ int run_doctor(const Config& config) {
     look_at_listener(f, l, running);
     if (l.door == net::Door::tls) look_at_certificate(f, l, now);
   }
+  look_at_fronts(f, config, running);
   const auto where = configured_addresses(config);
   if (const Status ok = net::reachable(net::key_address(where)); !ok) {
     f.look("invitations and keys", ok.error().message);
@@ -138,9 +160,8 @@ int run_doctor(const Config& config) {
   look_at_clock(f, now);
   look_at_disk(f, config.server.data_dir);
   look_at_descriptors(f);
-  const int status = run_command(config, {"status", {}}, {});
-  const int store = status != kExitDone ? status : run_command(config, {"doctor", {}}, {});
-  return store == kExitDone && f.any_bad() ? kExitFailed : store;
+  if (look_at_server(f, config)) look_at_store(f, config);
+  return f.any_bad() ? kExitFailed : kExitDone;
 }
 
 }  // namespace moot::mootd

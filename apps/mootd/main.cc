@@ -185,7 +185,10 @@ void add_store(CLI::App& app, Line& line) {
   command(audit, line, "verify", "audit verify", "whether it is whole");
   CLI::App* doctor = app.add_subcommand("doctor", "looks for what is wrong");
   common_options(doctor, line);
-  doctor->callback([&line] { line.action = run_doctor; });
+  json_flag(doctor, line);
+  doctor->callback([&line] {
+    line.action = [&line](const Config& c) { return run_doctor(c, line.output.json); };
+  });
 }
 
 void add_config(CLI::App& app, Line& line) {

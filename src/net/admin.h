@@ -35,6 +35,9 @@ struct WallOption {
 };
 std::span<const WallOption> wall_options();
 
+// What `doctor` asks a running server besides: what became of its fronts.
+inline constexpr std::string_view kAskFronts = "fronts";
+
 // What a command came to. `after`: answer once that is on disk.
 struct AdminResult {
   AdminReply reply;

@@ -171,14 +171,17 @@ void Listener::take_all() {
   }
 }
 
-bool Listener::is_front(int fd, const Address& from) const {
+bool Listener::is_front(int fd, const Address& from) {
   if (!options_.at_path()) {
-    return std::ranges::any_of(options_.proxy_peers,
-                               [&from](const Network& n) { return n.holds(plain_v4(from)); });
+    if (options_.front_at(from)) return true;
+    strangers_.last = text(plain_v4(from));
+  } else {
+    const auto uid = peer_uid(fd);
+    if (uid && *uid != kNobodyUid && options_.front_is(*uid)) return true;
+    strangers_.last = "uid " + std::to_string(uid.value_or(kNobodyUid));
   }
-  const auto uid = peer_uid(fd);
-  return uid && *uid != kNobodyUid &&
-         std::ranges::find(options_.proxy_uids, *uid) != options_.proxy_uids.end();
+  ++strangers_.count;
+  return false;
 }
 
 void Listener::take_one(int fd, const Address& from) {

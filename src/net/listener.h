@@ -52,6 +52,12 @@ class Listener {
   Result<std::shared_ptr<const TlsIdentity>> load_identity() const;
   void use_identity(std::shared_ptr<const TlsIdentity> identity) { tls_ = std::move(identity); }
   const ListenOptions& options() const { return options_; }
+  // Who wanted to be a front of it and is none.
+  struct Strangers {
+    std::uint64_t count = 0;
+    std::string last;  // "uid 998", "192.0.2.4"
+  };
+  const Strangers& strangers() const { return strangers_; }
 
  private:
   Listener(boost::asio::io_context& ctx, const ListenOptions& options)
@@ -60,7 +66,7 @@ class Listener {
   Status bind_address(int inherited);
   void wait();
   void take_all();
-  bool is_front(int fd, const Address& from) const;
+  bool is_front(int fd, const Address& from);
   void take_one(int fd, const Address& from);
 
   boost::asio::posix::stream_descriptor socket_;
@@ -68,6 +74,7 @@ class Listener {
   Endpoint at_;
   std::string path_;  // of the socket's file, while it is ours
   std::shared_ptr<const TlsIdentity> tls_;
+  Strangers strangers_;
   SpareDescriptor* spare_ = nullptr;
   Admit admit_;
   Take take_;

@@ -98,6 +98,14 @@ void put_connections(Families& f, const MetricsView& v, const Sums& sum) {
   }
 }
 
+void put_fronts(Families& f, const Sums& sum) {
+  f.family("moot_proxy_headers_total", "What fronts sent, by what was wrong with it.",
+           MetricType::Counter);
+  for (std::size_t i = 0; i <= kFrontLate; ++i) {
+    f.add(sum(&WorkerTallies::fronts, i), {{"fault", std::string(front_text(i))}});
+  }
+}
+
 void put_frames(Families& f, const MetricsView& v, const Sums& sum) {
   static constexpr auto kIn = command_names<c::Any>();
   static constexpr auto kOut = command_names<s::Any>();
@@ -206,6 +214,7 @@ std::string metrics_text(const MetricsView& view) {
   const Sums sum(view.workers);
   put_process(f, view);
   put_connections(f, view, sum);
+  put_fronts(f, sum);
   put_frames(f, view, sum);
   put_refusals(f, view, sum);
   put_channels(f, view);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -31,6 +32,13 @@ struct ListenOptions {
   session::ProxyRules proxy;
   bool insecure = false;  // plain TCP off loopback, in the operator's own words
   bool at_path() const { return address.starts_with('/'); }
+  bool front_is(std::uint32_t uid) const {
+    return std::ranges::find(proxy_uids, uid) != proxy_uids.end();
+  }
+  bool front_at(const Address& from) const {
+    return std::ranges::any_of(proxy_peers,
+                               [&from](const Network& n) { return n.holds(plain_v4(from)); });
+  }
   friend bool operator==(const ListenOptions& a, const ListenOptions& b) {
     return a.address == b.address && a.door == b.door && a.cert == b.cert && a.key == b.key &&
            a.client_ca == b.client_ca && a.proxy_uids == b.proxy_uids &&

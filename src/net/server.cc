@@ -80,6 +80,7 @@ class Server {
   Status open_http();
   std::string metrics();
   std::string not_ready() const;
+  std::vector<AdminReply::Key> fronts();
   void start_sides();
   void take(Accepted a);
   void on_signal(int signal);
@@ -128,6 +129,7 @@ Status Server::start() {
   auto admin = AdminSocket::open(
       first_->context(), options_.data_dir, spare_,
       [this](const std::string& actor, const AdminRequest& request) {
+        if (request.command == kAskFronts) return AdminResult{.reply = {.keys = fronts()}};
         hub_->set_now(read_clocks());
         AdminResult r = administer(*hub_, options_, public_addresses(), actor, true, request);
         if (r.after <= hub_->effects().committed()) r.after = {};
@@ -207,6 +209,24 @@ std::string Server::metrics() {
                        .started = started_,
                        .draining = draining_,
                        .version = options_.version});
+}
+
+// What happened since the start, for `mootd doctor`.
+std::vector<AdminReply::Key> Server::fronts() {
+  std::vector<AdminReply::Key> all;
+  for (const auto& l : listeners_) {
+    const Listener::Strangers& s = l->strangers();
+    if (s.count == 0) continue;
+    all.push_back(
+        {{"at", l->options().address}, {"strangers", std::to_string(s.count)}, {"last", s.last}});
+  }
+  for (std::size_t i = 0; i <= kFrontLate; ++i) {
+    std::uint64_t n = 0;
+    for (std::size_t t = 0; t < threads(); ++t) n += worker(t).tallies().fronts[i].get();
+    if (n == 0) continue;
+    all.push_back({{"fault", std::to_string(i)}, {"headers", std::to_string(n)}});
+  }
+  return all;
 }
 
 std::string Server::not_ready() const {

@@ -9,6 +9,7 @@
 #include "channel/effects.h"
 #include "model/codes.h"
 #include "model/commands.h"
+#include "session/proxy_header.h"
 
 namespace moot::net {
 
@@ -26,6 +27,14 @@ enum class Silent : std::uint8_t {
 inline constexpr std::array<std::string_view, 6> kSilentTexts{
     "auth_failure", "protocol_error", "no_cnn", "bad_signature", "stalled", "queues_full"};
 
+// What fronts sent, by what was wrong with it: nothing, a fault, or that it did not come in time.
+inline constexpr std::size_t kFrontLate = static_cast<std::size_t>(session::ProxyFault::cn) + 1;
+using FrontTallies = std::array<Tally, kFrontLate + 1>;
+inline std::string_view front_text(std::size_t i) {
+  return i == kFrontLate ? "it did not come in time"
+                         : session::text(static_cast<session::ProxyFault>(i));
+}
+
 // What a thread of connections counts.
 struct WorkerTallies {
   Tally connections;  // taken
@@ -40,6 +49,7 @@ struct WorkerTallies {
   std::array<Tally, std::variant_size_v<s::Any>> commands_out;
   DcnnTallies dcnn;  // that the thread decided
   std::array<Tally, kSilentTexts.size()> silent;
+  FrontTallies fronts;
 };
 
 // What the hub's thread counts.

@@ -358,7 +358,8 @@ void Worker::on_time(Connection& c) {
     return;
   }
   if (c.phase == Phase::fronted && now_.tick >= c.close_by) {
-    log::warn("proxy.refused", {{"conn", c.id.n}, {"reason", "it did not come in time"}});
+    log::warn("proxy.refused", {{"conn", c.id.n}, {"reason", front_text(kFrontLate)}});
+    tallies_.fronts[kFrontLate].add();
     drop(c, Fault::protocol_error);
     return;
   }

@@ -167,6 +167,7 @@ void Worker::on_front(Connection& c, const session::ProxyHeader& header) {
     arm(c);
     return;
   }
+  tallies_.fronts[static_cast<std::size_t>(header.fault)].add();
   if (header.kind == session::ProxyHeader::Kind::refused) {
     log::warn("proxy.refused", {{"conn", c.id.n}, {"reason", text(header.fault)}});
     drop(c, Fault::protocol_error);

@@ -1,6 +1,10 @@
 """`mootd doctor`: a line for each thing, and what to do about it."""
 
+import grp
+import json
+import os
 import pathlib
+import pwd
 import resource
 import shutil
 import socket
@@ -9,10 +13,10 @@ import subprocess
 import tempfile
 import unittest
 
-from support import MOOTD, Server
+from support import MOOTD, PATIENCE, Server
 
 
-class Doctor(unittest.TestCase):
+class DoctorCase(unittest.TestCase):
     def setUp(self):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="mootd-test-"))
         self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
@@ -39,6 +43,8 @@ class Doctor(unittest.TestCase):
         config.write_text(f'[[listen]]\naddress = "{address}"\n')
         return "-c", config
 
+
+class Doctor(DoctorCase):
     def certificate(self, days):
         key, cert = self.dir / "key.pem", self.dir / "cert.pem"
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
@@ -48,6 +54,19 @@ class Doctor(unittest.TestCase):
         config.write_text(f'[[listen]]\naddress = "127.0.0.1:0"\ntransport = "tls"\ncert = "{cert}"\n'
                           f'key = "{key}"\n')
         return f"certificate {cert}", ("-c", config)
+
+    def test_in_json_there_is_an_object_for_each_line(self):
+        args = self.listening("127.0.0.1:0")
+        _, lines = self.doctor(*args)
+        done = self.mootd("doctor", "--json", "--set", "public_address=127.0.0.1:7667", *args)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        told = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertTrue(all(list(one) == ["topic", "verdict", "what"] for one in told), told)
+        self.assertEqual([one["topic"] for one in told if one["topic"] != "server"], list(lines))
+        by_topic = {one["topic"]: one for one in told}
+        self.assertEqual(by_topic["port 127.0.0.1:0"]["verdict"], "good")
+        self.assertIn("run `mootd backup FILE`", by_topic["backup"]["what"])
+        self.assertIn("; 1 accounts, 0 online", by_topic["server"]["what"])
 
     def test_nothing_wrong_is_exit_0(self):
         code, lines = self.doctor(*self.listening("127.0.0.1:0"))
@@ -133,6 +152,111 @@ class Doctor(unittest.TestCase):
         code, lines = self.doctor(*self.listening("127.0.0.1:0"))
         self.assertEqual(code, 1)  # there is no store to look at
         self.assertEqual(lines["disk"][0], "look")
+
+
+class Fronts(DoctorCase):
+    """Where a front comes in: what it may, and what the server heard from it."""
+
+    def setUp(self):
+        super().setUp()
+        self.path = self.dir / "front"
+
+    def fronted(self, *blocks):
+        """A configuration with these fronts."""
+        config = self.dir / "fronts.toml"
+        config.write_text("".join(
+            f'[[listen]]\naddress = "{at}"\ntransport = "proxy"\nauth = "wall"\n{who}\n'
+            for at, who in blocks))
+        return "-c", config
+
+    def own(self):
+        return self.fronted((self.path, f"proxy_uids = [{os.getuid()}]"))
+
+    def running(self, args):
+        server = Server(MOOTD, self.data, ["--http-listen", "off", *args]).start()
+        self.addCleanup(server.__exit__)
+        return server
+
+    def say(self, octets, at=None):
+        """On a connection that is then closed without a word."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(PATIENCE)
+            s.connect(str(at or self.path))
+            s.sendall(octets)
+            try:
+                self.assertEqual(s.recv(1), b"")
+            except ConnectionResetError:
+                pass
+
+    def test_a_header_from_here_is_taken(self):
+        args = self.own()
+        code, lines = self.doctor(*args)
+        self.assertEqual((code, lines[f"front {self.path}"][0]), (0, "good"))
+        server = self.running(args)
+        code, lines = self.doctor(*args)
+        self.assertEqual(code, 0)
+        self.assertEqual(lines[f"front {self.path}"], ("good", "a header from here is taken"))
+        self.assertEqual(lines["headers of fronts"],
+                         ("good", "0 taken and 0 refused since the start"))
+        self.assertNotIn("proxy.", server.log(1000))  # looking is nothing to warn of
+
+    def test_what_is_wrong_with_most_headers_is_told_with_its_cure(self):
+        args = self.own()
+        self.running(args)
+        plain = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c" + bytes(12)
+        self.say(plain)
+        _, lines = self.doctor(*args)
+        self.assertEqual(lines["headers of fronts"][0], "look")
+        self.assertIn("the client spoke no TLS; TLS has to end in the front", lines["headers of fronts"][1])
+        for _ in range(2):
+            self.say(b"PROXY TCP4 192.0.2.1 192.0.2.2 1000 7700\r\n")
+        _, lines = self.doctor(*args)
+        self.assertIn("0 taken and 3 refused since the start, most of these because of: no header of "
+                      "version 2; ", lines["headers of fronts"][1])
+        self.assertIn("`send-proxy-v2-ssl-cn`, and not `send-proxy`", lines["headers of fronts"][1])
+
+    def test_who_is_no_front_is_named(self):
+        args = self.fronted(("127.0.0.1:0", 'proxy_peers = ["192.0.2.4"]'))
+        server = self.running(args)
+        where = dict(server.listening)["proxy"]
+        host, port = where.rsplit(":", 1)
+        with socket.create_connection((host, int(port)), PATIENCE) as s:
+            self.assertEqual(s.recv(1), b"")
+        _, lines = self.doctor(*args)
+        self.assertIn("not tried", lines["front 127.0.0.1:0"][1])
+        verdict, what = lines["strangers at 127.0.0.1:0"]
+        self.assertEqual(verdict, "look")
+        self.assertIn("the last from 127.0.0.1; if that is the front, add it to proxy_peers", what)
+
+    def test_a_user_that_may_not_open_the_socket_is_told(self):
+        daemon = pwd.getpwnam("daemon").pw_uid
+        args = self.fronted((self.path, f"proxy_uids = [{daemon}]"))
+        server = self.running(args)
+        _, lines = self.doctor(*args)
+        verdict, what = lines[f"front {self.path}"]
+        self.assertEqual(verdict, "look")
+        self.assertIn(f"daemon may not open {self.dir};", what)
+        self.assertIn("in a directory that the group may enter", what)
+        os.chmod(self.dir, 0o755)
+        _, lines = self.doctor(*args)
+        self.assertIn(f"daemon may not open {self.path};", lines[f"front {self.path}"][1])
+        if os.getuid() == 0:  # who else can give it to a group
+            os.chown(self.path, -1, grp.getgrnam("games").gr_gid)
+            _, lines = self.doctor(*args)
+            self.assertIn("`usermod -aG games daemon`", lines[f"front {self.path}"][1])
+        os.chmod(self.path, 0o666)
+        _, lines = self.doctor(*args)
+        self.assertEqual(lines[f"front {self.path}"][0], "good")
+        server.stop()
+        args = self.fronted((self.path, "proxy_uids = [4711]"))
+        _, lines = self.doctor(*args)
+        self.assertIn("nobody has the uid 4711", lines[f"front {self.path}"][1])
+
+    def test_a_server_with_another_configuration_is_told(self):
+        self.running(self.listening("127.0.0.1:0"))
+        code, lines = self.doctor(*self.own())
+        self.assertEqual((code, lines[f"front {self.path}"][0]), (1, "BAD"))
+        self.assertIn("restart mootd", lines[f"front {self.path}"][1])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,129 @@
+#include "net/front_check.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+#include <vector>
+
+#include <grp.h>
+#include <poll.h>
+#include <pwd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "net/endpoint.h"
+#include "net/local_socket.h"
+
+namespace moot::net {
+namespace {
+
+// PROXY, version 2: LOCAL, of no family, and nothing behind it.
+constexpr std::string_view kCheck("\r\n\r\n\0\r\nQUIT\n\x20\0\0\0", 16);
+constexpr Millis kCheckWait{500};  // what is not taken is closed at once
+
+// Where a process on this machine reaches what listens there, which is where it then comes from.
+Address reached_at(const Address& a) {
+  Address to = a;
+  if (std::ranges::any_of(a.octets, [](auto o) { return o != 0; })) return to;
+  to.octets[a.v6 ? 15 : 0] = a.v6 ? 1 : 127;
+  if (!a.v6) to.octets[3] = 1;
+  return to;
+}
+
+Result<int> connected(const ListenOptions& options) {
+  SocketAddress to;
+  if (options.at_path()) {
+    const auto at = local_address(options.address, "path");
+    if (!at) return std::unexpected(at.error());
+    std::memcpy(&to.storage, &*at, sizeof *at);
+    to.size = sizeof *at;
+  } else {
+    const auto at = parse_endpoint(options.address);
+    if (!at) return std::unexpected(at.error());
+    to = socket_address({reached_at(at->address), at->port});
+  }
+  const int fd = ::socket(to.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd >= 0 && ::connect(fd, to.any(), to.size) == 0) return fd;
+  const std::string why = std::strerror(errno);
+  if (fd >= 0) ::close(fd);
+  return fail("nobody answers there (" + why +
+              "); restart mootd if its configuration was another one when it started");
+}
+
+using Groups = std::vector<gid_t>;
+
+Groups groups_of(const passwd& who) {
+  int n = 0;
+  ::getgrouplist(who.pw_name, who.pw_gid, nullptr, &n);
+  Groups all(static_cast<std::size_t>(n));
+  ::getgrouplist(who.pw_name, who.pw_gid, all.data(), &n);
+  return all;
+}
+
+// `bit` as it stands for everybody.
+bool lets(const struct stat& file, std::uint32_t uid, const Groups& groups, mode_t bit) {
+  if (file.st_uid == uid) return (file.st_mode & bit << 6) != 0;
+  if (std::ranges::find(groups, file.st_gid) != groups.end()) {
+    return (file.st_mode & bit << 3) != 0;
+  }
+  return (file.st_mode & bit) != 0;
+}
+
+// What lets the user in where only a group would be: root's is nobody's to be put into.
+std::string way_in(const struct stat& file, const std::string& user, mode_t bit) {
+  const group* g = ::getgrgid(file.st_gid);
+  if (g != nullptr && file.st_gid != 0 && (file.st_mode & bit << 3) != 0) {
+    return "put it into the group (`usermod -aG " + std::string(g->gr_name) + " " + user +
+           "`) and restart the front";
+  }
+  return "run mootd as a user with a group of its own, with " + user +
+         " in it, and the socket in a directory that the group may enter, like /run/moot";
+}
+
+}  // namespace
+
+Status may_open(const std::string& path, std::uint32_t uid) {
+  const passwd* who = ::getpwuid(uid);
+  if (who == nullptr) {
+    return fail("nobody has the uid " + std::to_string(uid) +
+                " of proxy_uids; write the one that the front runs as");
+  }
+  const std::string name = who->pw_name;
+  const Groups groups = groups_of(*who);
+  for (std::size_t slash = 0; uid != 0 && slash != std::string::npos; ++slash) {
+    slash = path.find('/', slash);
+    const bool whole = slash == std::string::npos;
+    const std::string at = whole ? path : path.substr(0, std::max<std::size_t>(slash, 1));
+    struct stat file{};
+    if (::stat(at.c_str(), &file) != 0) break;  // not there yet, or not ours to see
+    const mode_t bit = whole ? S_IWOTH : S_IXOTH;
+    if (!lets(file, uid, groups, bit)) {
+      return fail("the front's user " + name + " may not open " + at + "; " +
+                  way_in(file, name, bit));
+    }
+    if (whole) break;
+  }
+  return {};
+}
+
+bool is_own_front(const ListenOptions& options) {
+  if (options.at_path()) return options.front_is(::geteuid());
+  const auto at = parse_endpoint(options.address);
+  return at && options.front_at(reached_at(at->address));
+}
+
+Status front_is_heard(const ListenOptions& options) {
+  const auto fd = connected(options);
+  if (!fd) return std::unexpected(fd.error());
+  bool taken = ::send(*fd, kCheck.data(), kCheck.size(), MSG_NOSIGNAL) ==
+               static_cast<ssize_t>(kCheck.size());
+  pollfd closed{.fd = *fd, .events = POLLIN, .revents = 0};
+  taken = taken && ::poll(&closed, 1, static_cast<int>(kCheckWait.count())) == 0;
+  ::close(*fd);
+  if (taken) return {};
+  return fail("a good header was refused; restart mootd, which started with another configuration");
+}
+
+}  // namespace moot::net
