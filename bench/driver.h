@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "bench/link.h"
 #include "crypto/mac_batch.h"
 #include "session/client_session.h"
 #include "wire/commands.h"
@@ -31,7 +32,7 @@ class Client {
  public:
   const Identity& who() const { return who_; }
   bool open() const { return session_.phase() == session::ClientSession::Phase::open; }
-  bool gone() const { return fd_ < 0; }
+  bool gone() const { return link_.fd < 0; }
   std::chrono::steady_clock::time_point gone_at() const { return gone_at_; }
   // Leaves at the end of the turn, in a BATCH with what else there is.
   void send(const c::Any& cmd);
@@ -40,7 +41,7 @@ class Client {
 
  private:
   friend class Driver;
-  Client(Driver& driver, const Identity& who, const std::string& srv, bool batch);
+  Client(Driver& driver, const Identity& who, const std::string& srv, bool batch, bool wall);
 
   Driver& driver_;
   Identity who_;
@@ -50,7 +51,7 @@ class Client {
   wire::FrameReader reader_;
   Buffer in_;  // of an unfinished frame
   Buffer out_;
-  int fd_ = -1;
+  Link link_;
   bool queued_ = false;  // on the driver's list of this turn
   bool writable_ = true;
   struct Pending {
@@ -75,7 +76,12 @@ class Driver {
     std::function<void(Client&)> closed;
   };
 
+  // A connected socket for somebody on which the server will greet him.
+  using Connect = std::function<Link(const Identity&)>;
+
   Driver(std::uint16_t port, std::string srv, bool batch);
+  // Behind a wall: no frame is signed.
+  Driver(Connect connect, std::string srv, bool batch);
   ~Driver();
   void hooks(Hooks h) { hooks_ = std::move(h); }
 
@@ -101,13 +107,16 @@ class Driver {
   bool read(Client& c);
   void verify_and_handle();
   void handle(Client& c, const wire::Frame& f, bool mac_ok);
+  void sign_turn(std::size_t frames);
   void flush();
   void write(Client& c);
   void lost(Client& c);
 
-  std::uint16_t port_;
+  Driver(Connect connect, std::string srv, bool batch, bool wall);
+  Connect connect_;
   std::string srv_;
   bool batch_;
+  bool wall_;
   int epoll_ = -1;
   Hooks hooks_;
   std::vector<std::unique_ptr<Client>> clients_;

@@ -18,8 +18,10 @@
 #include "bench/hostile_bench.h"
 #include "bench/moot_work.h"
 #include "bench/report.h"
+#include "bench/revocation.h"
 #include "bench/server_process.h"
 #include "bench/timing_bench.h"
+#include "bench/wall.h"
 
 namespace moot::bench {
 namespace {
@@ -82,53 +84,6 @@ void idle_and_logins(const Options& o) {
   print(o, {"W3 idle connection", "resident bytes", bytes,
             std::to_string(o.connections) + " connections"});
   print(o, {"W4 login", "us CPU/login", login, "greeting, CNN, SINFO, CH_STATUS"});
-}
-
-// From the start of `mootd key revoke` to the last of 1,000 sessions seeing its connection close.
-void revocation(const Options& o) {
-  constexpr std::size_t kSessions = 1'000;
-  ServerProcess server(o.bin_dir, {"--set", "presence.mode=\"off\""});
-  const auto who = enrol(server, kSessions);
-  std::vector<double> times;
-  std::vector<double> command;
-  Driver d(server.port(), "moot.local", o.batch);
-  open_all(d, who, 0, kSessions);
-  // One key after the other among 1,000 live sessions.
-  for (std::size_t i = 0; i < 50; ++i) {
-    Client& c = *d.clients()[i];
-    const auto begin = Clock::now();
-    server.admin("key revoke " + text(who[i].kid));
-    const auto done = Clock::now();
-    if (!d.run([&] { return c.gone(); }, std::chrono::seconds{5})) std::exit(1);
-    times.push_back(micros(std::max(c.gone_at(), done) - done) / 1000.0);
-    command.push_back(micros(done - begin) / 1000.0);
-  }
-  std::vector<double> last;
-  {
-    // All that are left, by one command.
-    std::string ids;
-    const auto begin = Clock::now();
-    for (std::size_t i = 50; i < kSessions; ++i) ids += text(who[i].kid) + " ";
-    server.admin("key revoke " + ids);
-    const auto done = Clock::now();
-    if (d.run([&] { return std::ranges::all_of(d.clients(), &Client::gone); },
-              std::chrono::seconds{20})) {
-      for (std::size_t i = 50; i < kSessions; ++i) {
-        last.push_back(micros(std::max(d.clients()[i]->gone_at(), done) - done) / 1000.0);
-      }
-    }
-    std::fprintf(stderr, "  the command for %zu keys took %.0f ms\n", kSessions - 50,
-                 micros(done - begin) / 1000.0);
-  }
-  char beside[160];
-  std::snprintf(beside, sizeof beside,
-                "p99 %.1f ms after the command returned; the command itself %.0f ms",
-                percentile(times, 0.99), percentile(command, 0.5));
-  print(o, {"revocation, one key of 1,000", "ms to closed", times, beside});
-  if (!last.empty()) {
-    std::snprintf(beside, sizeof beside, "p99 %.1f ms", percentile(last, 0.99));
-    print(o, {"revocation, 950 keys at once", "ms to closed", last, beside});
-  }
 }
 
 // decode + verify + encode + sign of one relayed private message against its two bare HMACs.
@@ -211,6 +166,8 @@ int main_of(int argc, char** argv) {
       o.seconds = std::max(1.0, std::atof(argv[++i]));
     } else if (a == "--tries" && i + 1 < argc) {
       o.tries = static_cast<std::size_t>(std::max(1'000, std::atoi(argv[++i])));
+    } else if (a == "--wall" && i + 1 < argc && wall_named(argv[i + 1])) {
+      o.wall = argv[++i];
     } else if (a == "--no-batch") {
       o.batch = false;
     } else if (a == "--json") {
@@ -221,15 +178,16 @@ int main_of(int argc, char** argv) {
     } else {
       std::printf(
           "moot-bench [pm] [channel] [pull] [idle] [revoke] [frame] [hostile] [refusals] "
-          "[--runs N] [--connections N] [--records N] [--seconds N] [--tries N] [--no-batch] "
-          "[--json]\n\n"
+          "[--runs N] [--connections N] [--records N] [--seconds N] [--tries N] "
+          "[--wall proxy|unix|tls] [--no-batch] [--json]\n\n"
           "Starts a mootd of its own on one processor, loads it from another and prints what it "
           "costs:\n"
           "  pm      CPU per relayed private message, 50 pairs, windows 1 and 64\n"
           "  channel CPU, frames, octets and fsyncs per committed message, 3, 10, 100 members\n"
           "  pull    a new member brings a history of --records messages (default 100,000)\n"
           "  idle    resident bytes per idle connection and CPU per login, 10,000 connections\n"
-          "  revoke  time from the return of `mootd key revoke` to the closed connection\n"
+          "  revoke  time from the return of `mootd key revoke` to the closed connection;\n"
+          "          with --wall of CNs that a front tells, uids (as root), certificates\n"
           "  frame   verify, decode, encode and sign one frame, against the bare HMACs\n"
           "  hostile an established chat beside 10,000 bogus connections a second, 1,000 slow "
           "readers,\n"

@@ -97,8 +97,10 @@ void ServerProcess::start() {
   bool ready = false;
   port_ = 0;
   while (!ready && std::fgets(line, sizeof line, lines) != nullptr) {
-    if (std::strncmp(line, "listening plain ", 16) == 0) {
-      port_ = static_cast<std::uint16_t>(std::atoi(std::strrchr(line, ':') + 1));
+    const bool plain = std::strncmp(line, "listening plain ", 16) == 0;
+    if (plain || std::strncmp(line, "listening tls ", 14) == 0) {
+      (plain ? port_ : tls_port_) =
+          static_cast<std::uint16_t>(std::atoi(std::strrchr(line, ':') + 1));
     }
     ready = std::strcmp(line, "ready\n") == 0;
   }

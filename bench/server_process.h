@@ -22,7 +22,8 @@ class ServerProcess {
   // Ends it and starts it anew on the same data: what setting up has left in memory is gone.
   void restart();
   std::uint16_t port() const { return port_; }
-  double cpu_seconds() const;  // user and system, all its threads
+  std::uint16_t tls_port() const { return tls_port_; }  // 0: it has none
+  double cpu_seconds() const;                           // user and system, all its threads
   std::uint64_t resident_bytes() const;
   // Runs a mootd command on its data directory; what it printed. Ends this program when it fails.
   std::string admin(const std::string& args) const;
@@ -36,6 +37,7 @@ class ServerProcess {
   store::TempDir dir_;
   pid_t pid_ = -1;
   std::uint16_t port_ = 0;
+  std::uint16_t tls_port_ = 0;
 };
 
 // The processor for the server and the one for the load, as far as there are two.
