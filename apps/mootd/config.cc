@@ -125,21 +125,6 @@ void apply_flags(std::vector<net::ListenOptions>& blocks, const ConfigSources& s
   replace(net::Door::tls, sources.tls_listen, "--tls-listen");
 }
 
-// Whether it is one, and may be listened at.
-Status check_address(const net::ListenOptions& l) {
-  if (l.at_path() && l.door == net::Door::proxy) return {};
-  if (l.door == net::Door::local) {
-    if (l.at_path()) return {};
-    return fail("`address` of a unix socket is its whole path, like /run/moot/wall.");
-  }
-  const auto at = net::parse_endpoint(l.address);
-  if (!at) return std::unexpected(at.error());
-  if (l.door == net::Door::tls || at->address.loopback() || l.insecure) return {};
-  return fail(l.address +
-              " is no loopback address and plain TCP is readable by everybody on the way; use "
-              "TLS, or set insecure_plaintext = \"I understand\" in the [[listen]] block.");
-}
-
 Status check_listeners(Config& config, std::vector<net::ListenOptions>& blocks) {
   for (net::ListenOptions& l : blocks) {
     if (auto ok = check_address(l); !ok) {
@@ -157,17 +142,6 @@ Status check_listeners(Config& config, std::vector<net::ListenOptions>& blocks) 
     config.server.listen.push_back(l);
   }
   return {};
-}
-
-Status check_http(const Config& config) {
-  const std::string& address = config.server.http.address;
-  if (config.server.http.off()) return {};
-  const auto at = net::parse_endpoint(address);
-  if (!at) return fail("`http.listen`: " + at.error().message + " Or \"off\".");
-  if (at->address.loopback() || config.http_insecure) return {};
-  return fail("`http.listen`: " + address +
-              " is no loopback address, and everybody there could read how the server does; use "
-              "127.0.0.1, or set http.insecure_plaintext = \"I understand\".");
 }
 
 Status check_whole(const Config& config) {
@@ -235,6 +209,31 @@ Result<Config> read_table(const ConfigSources& sources, const toml::table& file)
 }
 
 }  // namespace
+
+Status check_address(const net::ListenOptions& l) {
+  if (l.at_path() && l.door == net::Door::proxy) return {};
+  if (l.door == net::Door::local) {
+    if (l.at_path()) return {};
+    return fail("`address` of a unix socket is its whole path, like /run/moot/wall.");
+  }
+  const auto at = net::parse_endpoint(l.address);
+  if (!at) return std::unexpected(at.error());
+  if (l.door == net::Door::tls || at->address.loopback() || l.insecure) return {};
+  return fail(l.address +
+              " is no loopback address and plain TCP is readable by everybody on the way; use "
+              "TLS, or set insecure_plaintext = \"I understand\" in the [[listen]] block.");
+}
+
+Status check_http(const Config& config) {
+  const std::string& address = config.server.http.address;
+  if (config.server.http.off()) return {};
+  const auto at = net::parse_endpoint(address);
+  if (!at) return fail("`http.listen`: " + at.error().message + " Or \"off\".");
+  if (at->address.loopback() || config.http_insecure) return {};
+  return fail("`http.listen`: " + address +
+              " is no loopback address, and everybody there could read how the server does; use "
+              "127.0.0.1, or set http.insecure_plaintext = \"I understand\".");
+}
 
 Result<Config> read_config(const ConfigSources& sources, std::string_view text) {
   try {

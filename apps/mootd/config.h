@@ -41,6 +41,10 @@ Result<Config> read_config(const ConfigSources& sources);
 // The same for a text in place of the file.
 Result<Config> read_config(const ConfigSources& sources, std::string_view toml);
 
+// Whether the address of a listener is one, and may be listened at; the same for http.listen.
+Status check_address(const net::ListenOptions& l);
+Status check_http(const Config& config);
+
 // Every key with its value, as TOML.
 std::string show_config(const Config& config);
 

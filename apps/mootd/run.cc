@@ -5,17 +5,16 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <map>
 #include <utility>
 
 #include <grp.h>
 #include <pwd.h>
 #include <unistd.h>
 
+#include "apps/mootd/adopted.h"
 #include "apps/mootd/commands.h"
 #include "apps/mootd/keys.h"
 #include "apps/mootd/service_manager.h"
-#include "net/listener.h"
 #include "net/server.h"
 
 namespace moot::mootd {
@@ -58,26 +57,6 @@ void say_ready(const std::vector<std::string>& listening, bool no_accounts, int 
   }
 }
 
-// The sockets that the service manager opened, by the address of their listener as it is written.
-Result<std::map<std::string, int>> adopt_sockets(const std::vector<net::ListenOptions>& listeners) {
-  const auto sockets = inherited_sockets();
-  if (!sockets) return std::unexpected(sockets.error());
-  std::map<std::string, int> adopted;
-  for (const InheritedSocket& s : *sockets) {
-    const auto same = [&s](const net::ListenOptions& l) {
-      const auto at = net::parse_endpoint(l.address);
-      return at && net::text(*at) == s.address;
-    };
-    const auto it = std::ranges::find_if(listeners, same);
-    if (it == listeners.end() || !adopted.emplace(it->address, s.fd).second) {
-      return fail("The service manager passed a socket on " + s.address +
-                  ", and no listener has this address: let a [[listen]] block and the socket unit "
-                  "name the same one.");
-    }
-  }
-  return adopted;
-}
-
 // What a reload changed, line by line, in the log: keys hold no secrets, only where they are.
 void log_changes(const Config& before, const Config& after) {
   for (const Key& key : config_keys()) {
@@ -98,7 +77,7 @@ int run_daemon(const Config& config, const ConfigSources& sources, int ready_fd)
     tell(ok.error().message);
     return kExitBadConfig;
   }
-  auto sockets = adopt_sockets(config.server.listen);
+  auto sockets = adopt_sockets(config);
   if (!sockets) {
     tell(sockets.error().message);
     return kExitBadConfig;
@@ -107,7 +86,8 @@ int run_daemon(const Config& config, const ConfigSources& sources, int ready_fd)
   Config current = config;
   Config next;
   net::ServerHooks hooks;
-  hooks.sockets = std::move(*sockets);
+  hooks.sockets = std::move(sockets->listeners);
+  hooks.http_socket = sockets->http;
   hooks.ready = [ready_fd, &manager](const std::vector<std::string>& listening, bool no_accounts) {
     say_ready(listening, no_accounts, ready_fd);
     manager.ready();

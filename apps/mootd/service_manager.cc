@@ -1,5 +1,6 @@
 #include "apps/mootd/service_manager.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -46,6 +47,12 @@ std::optional<std::string> address_of(int fd) {
   }
   net::SocketAddress at;
   if (::getsockname(fd, at.any(), &at.size) != 0) return std::nullopt;
+  if (at.storage.ss_family == AF_UNIX) {
+    sockaddr_un path{};
+    std::memcpy(&path, &at.storage, sizeof path);
+    if (path.sun_path[0] != '/') return std::nullopt;
+    return path.sun_path;
+  }
   if (at.storage.ss_family != AF_INET && at.storage.ss_family != AF_INET6) return std::nullopt;
   return net::text(net::endpoint_of(at));
 }
@@ -89,6 +96,8 @@ Result<std::vector<InheritedSocket>> inherited_sockets() {
   std::vector<InheritedSocket> all;
   const auto count = number("LISTEN_FDS");
   const bool ours = std::getenv("LISTEN_PID") != nullptr && for_us("LISTEN_PID");
+  const char* list = std::getenv("LISTEN_FDNAMES");
+  std::string names = ours && list != nullptr ? list : "";
   for (const char* name : {"LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"}) ::unsetenv(name);
   if (!count || !ours) return all;
   if (*count > kInheritedMax) return fail("LISTEN_FDS names more sockets than 64; pass fewer.");
@@ -96,11 +105,13 @@ Result<std::vector<InheritedSocket>> inherited_sockets() {
     ::fcntl(fd, F_SETFD, FD_CLOEXEC);
     auto address = address_of(fd);
     if (!address) {
-      return fail(
-          "The service manager passed descriptor " + std::to_string(fd) +
-          ", which is no listening TCP socket; let the socket unit have ListenStream only.");
+      return fail("The service manager passed descriptor " + std::to_string(fd) +
+                  ", which is no listening socket of TCP or at a path; let the socket unit have "
+                  "ListenStream only.");
     }
-    all.push_back({fd, std::move(*address)});
+    const std::size_t colon = std::min(names.find(':'), names.size());
+    all.push_back({fd, std::move(*address), names.substr(0, colon)});
+    names.erase(0, colon + 1);
   }
   return all;
 }

@@ -31,10 +31,11 @@ class ServiceManager {
 // A listening socket that the service manager bound for us.
 struct InheritedSocket {
   int fd = -1;
-  std::string address;  // "127.0.0.1:7667"
+  std::string address;  // "127.0.0.1:7667", "/run/moot/wall"
+  std::string name;     // FileDescriptorName= of its unit; empty: it was not told
 };
 // Those of LISTEN_FDS, closed on exec; the variables are gone afterwards. A socket that is no
-// listening TCP socket is an error.
+// listening socket of TCP or at a path is an error.
 Result<std::vector<InheritedSocket>> inherited_sockets();
 
 }  // namespace moot::mootd

@@ -12,6 +12,8 @@
 #include <optional>
 #include <utility>
 
+#include <sys/socket.h>
+
 #include "model/limits.h"
 #include "net/endpoint.h"
 #include "net/log.h"
@@ -126,9 +128,28 @@ HttpPort::~HttpPort() = default;
 
 Result<std::unique_ptr<HttpPort>> HttpPort::open(asio::io_context& ctx, const Options& options,
                                                  HttpPages pages) {
-  const auto at = parse_endpoint(options.address);
-  if (!at) return fail(options.option + ": " + at.error().message);
   std::unique_ptr<HttpPort> port(new HttpPort(ctx, std::move(pages)));
+  const Status ok =
+      options.inherited >= 0 ? port->adopt(options.inherited) : port->listen(options.address);
+  if (!ok) return fail(options.option + ": " + ok.error().message);
+  port->wait();
+  return port;
+}
+
+Status HttpPort::adopt(int fd) {
+  sockaddr_storage at{};
+  socklen_t size = sizeof at;
+  ::getsockname(fd, reinterpret_cast<sockaddr*>(&at), &size);
+  ErrorCode ec;
+  acceptor_.assign(at.ss_family == AF_INET6 ? tcp::v6() : tcp::v4(), fd, ec);
+  if (!ec) return {};
+  return fail("the socket of the service manager cannot be used (" + ec.message() +
+              "); let its unit have ListenStream only.");
+}
+
+Status HttpPort::listen(const std::string& where) {
+  const auto at = parse_endpoint(where);
+  if (!at) return std::unexpected(at.error());
   asio::ip::address address;
   if (at->address.v6) {
     address = asio::ip::address_v6(at->address.octets);
@@ -141,17 +162,14 @@ Result<std::unique_ptr<HttpPort>> HttpPort::open(asio::io_context& ctx, const Op
   const auto step = [&ec](auto&& call) {
     if (!ec) call();
   };
-  step([&] { port->acceptor_.open(endpoint.protocol(), ec); });
-  step([&] { port->acceptor_.set_option(tcp::acceptor::reuse_address(true), ec); });
-  if (at->address.v6) step([&] { port->acceptor_.set_option(asio::ip::v6_only(true), ec); });
-  step([&] { port->acceptor_.bind(endpoint, ec); });
-  step([&] { port->acceptor_.listen(asio::socket_base::max_listen_connections, ec); });
-  if (ec) {
-    return fail(options.option + ": cannot listen on " + options.address + " (" + ec.message() +
-                "); choose another address and port, or `off`.");
-  }
-  port->wait();
-  return port;
+  step([&] { acceptor_.open(endpoint.protocol(), ec); });
+  step([&] { acceptor_.set_option(tcp::acceptor::reuse_address(true), ec); });
+  if (at->address.v6) step([&] { acceptor_.set_option(asio::ip::v6_only(true), ec); });
+  step([&] { acceptor_.bind(endpoint, ec); });
+  step([&] { acceptor_.listen(asio::socket_base::max_listen_connections, ec); });
+  if (!ec) return {};
+  return fail("cannot listen on " + where + " (" + ec.message() +
+              "); choose another address and port, or `off`.");
 }
 
 std::string HttpPort::line() const {

@@ -41,6 +41,7 @@ class HttpPort {
   struct Options {
     std::string address;  // "127.0.0.1:7680"
     std::string option;   // what to name when it cannot be had
+    int inherited = -1;   // a socket that listens already
   };
   static Result<std::unique_ptr<HttpPort>> open(boost::asio::io_context& ctx,
                                                 const Options& options, HttpPages pages);
@@ -52,6 +53,8 @@ class HttpPort {
  private:
   struct Session;
   HttpPort(boost::asio::io_context& ctx, HttpPages pages);
+  Status adopt(int fd);
+  Status listen(const std::string& where);
   void wait();
   void again_later();
   void take(boost::asio::ip::tcp::socket socket);

@@ -64,13 +64,19 @@ Result<std::unique_ptr<Listener>> Listener::open(boost::asio::io_context& ctx,
     if (!identity) return std::unexpected(identity.error());
     l->tls_ = std::move(*identity);
   }
-  const Status ok = options.at_path() ? l->bind_path() : l->bind_address(inherited);
+  const Status ok = options.at_path() ? l->bind_path(inherited) : l->bind_address(inherited);
   if (!ok) return fail(options.option + ": " + ok.error().message);
   return l;
 }
 
-Status Listener::bind_path() {
+Status Listener::bind_path(int inherited) {
   if (auto ok = users_are_shown(); !ok) return ok;
+  if (inherited >= 0) {
+    // The file is of who made it, and stays for the next start.
+    ::fcntl(inherited, F_SETFL, O_NONBLOCK);
+    socket_.assign(inherited);
+    return {};
+  }
   const auto fd = listen_local(options_.address, kLocalMode, kBacklog);
   if (!fd) return std::unexpected(fd.error());
   socket_.assign(*fd);

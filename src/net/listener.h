@@ -62,7 +62,7 @@ class Listener {
  private:
   Listener(boost::asio::io_context& ctx, const ListenOptions& options)
       : socket_(ctx), options_(options) {}
-  Status bind_path();
+  Status bind_path(int inherited);
   Status bind_address(int inherited);
   void wait();
   void take_all();

@@ -182,7 +182,10 @@ Status Server::listen() {
 Status Server::open_http() {
   if (options_.http.off()) return {};
   auto http = HttpPort::open(
-      first_->context(), {.address = options_.http.address, .option = "--http-listen"},
+      first_->context(),
+      {.address = options_.http.address,
+       .option = "--http-listen",
+       .inherited = hooks_.http_socket},
       {.metrics = [this] { return metrics(); }, .not_ready = [this] { return not_ready(); }});
   if (http) {
     http_ = std::move(*http);

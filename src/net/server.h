@@ -23,6 +23,7 @@ struct ServerHooks {
   std::function<void(bool taken)> reloaded = [](bool) {};
   // Sockets that somebody opened already, by the address of their listener.
   std::map<std::string, int> sockets;
+  int http_socket = -1;
   // Called so often while every thread makes its turns; 0: never.
   std::function<void()> beat = [] {};
   Millis beat_every{0};

@@ -10,8 +10,9 @@ import subprocess
 import tempfile
 import time
 import unittest
+import urllib.request
 
-from support import MOOTD, PATIENCE, Raw, Server, wire
+from support import MOOTD, PATIENCE, Raw, Server, somebody, wire
 
 ACTIVATE = shutil.which("systemd-socket-activate")
 
@@ -136,15 +137,32 @@ class Activation(unittest.TestCase):
         return wire.Key.of_file(done.stdout)
 
     def activate(self, port, *args):
+        return self.activate_all([f"127.0.0.1:{port}"], [], "--http-listen", "off", *args)
+
+    def activate_all(self, sockets, names, *args):
+        """By systemd's own program, which starts mootd at the first connection to one of them."""
         process = subprocess.Popen(
-            [ACTIVATE, "-l", f"127.0.0.1:{port}", MOOTD, "run", "--data-dir", self.dir / "data",
-             "--http-listen", "off", *args],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            [ACTIVATE, *[word for s in sockets for word in ("-l", str(s))],
+             *(["--fdname", ":".join(names)] if names else []), MOOTD, "run", "--data-dir",
+             self.dir / "data", *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for clean in (process.stderr.close, process.stdout.close, process.wait, process.kill):
             self.addCleanup(clean)
-        while "Listening on" not in process.stderr.readline():
-            pass
+        for _ in sockets:
+            while "Listening on" not in process.stderr.readline():
+                pass
         return process
+
+    def lines_until_ready(self, process):
+        lines = list(iter(process.stdout.readline, "ready\n"))
+        return [line.removeprefix("listening ").strip() for line in lines]
+
+    def stop(self, process):
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(PATIENCE), 0)
+
+    def livez(self, port):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/livez", timeout=PATIENCE) as answer:
+            return answer.read()
 
     @unittest.skipUnless(ACTIVATE, "package systemd")
     def test_the_first_connection_starts_it_and_is_served(self):
@@ -168,7 +186,74 @@ class Activation(unittest.TestCase):
         self.assertEqual(process.wait(PATIENCE), 78)
         self.assertIn("no listener has this address", process.stderr.read())
 
-    def run_with(self, *descriptors, count=None, pid=None):
+    @unittest.skipUnless(ACTIVATE, "package systemd")
+    def test_http_is_adopted_by_its_name_wherever_it_is(self):
+        port, http = free_port(), free_port()
+        process = self.activate_all([f"127.0.0.1:{port}", f"127.0.0.1:{http}"], ["listen-1", "http"],
+                                    "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0")
+        self.assertEqual(self.livez(http), b"ok\n")
+        self.assertEqual(self.lines_until_ready(process),
+                         [f"plain 127.0.0.1:{port}", f"http 127.0.0.1:{http}"])
+        raw = Raw(self.key(port)).open()
+        self.assertTrue(raw.alive())
+        raw.socket.close()
+        self.stop(process)
+
+    @unittest.skipUnless(ACTIVATE, "package systemd")
+    def test_http_is_adopted_by_its_address(self):
+        port, http = free_port(), free_port()
+        process = self.activate_all([f"127.0.0.1:{http}"], [], "--listen", f"127.0.0.1:{port}",
+                                    "--http-listen", f"127.0.0.1:{http}")
+        self.assertEqual(self.livez(http), b"ok\n")
+        self.assertEqual(self.lines_until_ready(process)[1:], [f"http 127.0.0.1:{http}"])
+        self.stop(process)
+
+    def wall(self, path):
+        """A configuration with a unix wall there, behind which this user is ada."""
+        config = self.dir / "mootd.toml"
+        config.write_text(f'[[listen]]\naddress = "{path}"\ntransport = "unix"\nauth = "wall"\n')
+        if not (self.dir / "data").exists():
+            subprocess.run([MOOTD, "user", "add", "ada", "--unix-uid", str(os.getuid()), "-c", config,
+                            "--data-dir", self.dir / "data"], capture_output=True, timeout=60, check=True)
+        return "-c", config, "--http-listen", "off"
+
+    def ada(self, path):
+        s = socket.socket(socket.AF_UNIX)
+        self.addCleanup(s.close)
+        s.settimeout(PATIENCE)
+        s.connect(str(path))
+        return Raw(somebody("ada"), connected=s)
+
+    @unittest.skipUnless(ACTIVATE, "package systemd")
+    def test_a_unix_socket_is_adopted_and_stays_when_the_server_goes(self):
+        path, link = self.dir / "wall", self.dir / "link"
+        link.symlink_to(path)
+        for names, written in (([], path), (["listen-1"], link)):
+            with self.subTest(names=names):
+                process = self.activate_all([path], names, *self.wall(written))
+                self.assertTrue(self.ada(path).open().alive())
+                self.assertEqual(self.lines_until_ready(process), [f"unix {written}"])
+                self.stop(process)
+                self.assertTrue(path.is_socket())
+                path.unlink()
+
+    def test_what_goes_to_the_wrong_place_is_exit_78(self):
+        with socket.create_server(("127.0.0.1", 0)) as tcp, socket.create_server(("0.0.0.0", 0)) as far:
+            for s, names, args, words in (
+                    (tcp, "listen-1", self.wall(self.dir / "wall"), "which is at "),
+                    (tcp, "listen-2", ("--http-listen", "off"), "no listener has this address"),
+                    (tcp, "http", ("--http-listen", "off"), '`http.listen` is "off"'),
+                    (far, "listen-1", ("--listen", "127.0.0.1:0"), "is no loopback address"),
+                    (far, "http", ("--http-listen", "127.0.0.1:0"), "is no loopback address")):
+                with self.subTest(words=words, names=names):
+                    done = self.run_with(s.fileno(), names=names, args=args)
+                    self.assertEqual(done.returncode, 78, done.stderr)
+                    self.assertIn(words, done.stderr)
+            done = self.run_with(tcp.fileno(), tcp.fileno(), names="http:http",
+                                 args=("--http-listen", "127.0.0.1:0"))
+            self.assertIn("another one before", done.stderr)
+
+    def run_with(self, *descriptors, count=None, pid=None, names=None, args=None):
         """LISTEN_FDS by hand: descriptors from 3 on."""
         script = ("import os, sys\n"
                   "fds = [int(a) for a in sys.argv[1].split(',') if a]\n"
@@ -176,18 +261,20 @@ class Activation(unittest.TestCase):
                   "for i, fd in enumerate(high): os.dup2(fd, 3 + i)\n"
                   "os.environ['LISTEN_FDS'] = sys.argv[2]\n"
                   "os.environ['LISTEN_PID'] = sys.argv[3] or str(os.getpid())\n"
-                  "os.execv(sys.argv[4], sys.argv[4:])\n")
+                  "if sys.argv[4]: os.environ['LISTEN_FDNAMES'] = sys.argv[4]\n"
+                  "os.execv(sys.argv[5], sys.argv[5:])\n")
         count = len(descriptors) if count is None else count
         return subprocess.run(
-            ["python3", "-c", script, ",".join(map(str, descriptors)), str(count), pid or "", MOOTD,
-             "run", "--data-dir", self.dir / "data", "--listen", "127.0.0.1:0", "--http-listen",
-             "off"], capture_output=True, text=True, timeout=60, pass_fds=descriptors, check=False)
+            ["python3", "-c", script, ",".join(map(str, descriptors)), str(count), pid or "",
+             names or "", MOOTD, "run", "--data-dir", self.dir / "data",
+             *(args or ("--listen", "127.0.0.1:0", "--http-listen", "off"))],
+            capture_output=True, text=True, timeout=60, pass_fds=descriptors, check=False)
 
     def test_what_is_no_listening_socket_is_exit_78(self):
         with open("/dev/null", "rb") as null:
             done = self.run_with(null.fileno())
         self.assertEqual(done.returncode, 78)
-        self.assertIn("no listening TCP socket", done.stderr)
+        self.assertIn("no listening socket of TCP or at a path", done.stderr)
         with socket.socket() as s:  # not listening
             self.assertEqual(self.run_with(s.fileno()).returncode, 78)
         self.assertEqual(self.run_with(count=100_000).returncode, 78)

@@ -1,0 +1,81 @@
+#include "apps/mootd/adopted.h"
+
+#include <algorithm>
+#include <optional>
+#include <string_view>
+
+#include "apps/mootd/service_manager.h"
+#include "net/endpoint.h"
+
+namespace moot::mootd {
+namespace {
+
+bool same(const std::string& written, const std::string& address) {
+  const auto at = net::parse_endpoint(written);
+  return at ? net::text(*at) == address : written == address;
+}
+
+std::string who(const InheritedSocket& s) {
+  return "The service manager passed a socket on " + s.address;
+}
+
+Status adopt_http(Adopted& adopted, Config config, const InheritedSocket& s) {
+  if (config.server.http.off()) {
+    return fail(who(s) + " for HTTP, and `http.listen` is \"off\": set it, or remove the unit.");
+  }
+  if (adopted.http >= 0) return fail(who(s) + " for HTTP, and another one before: pass one.");
+  config.server.http.address = s.address;
+  if (const Status ok = check_http(config); !ok) return ok;
+  adopted.http = s.fd;
+  return {};
+}
+
+Status adopt_listener(Adopted& adopted, net::ListenOptions l, const InheritedSocket& s) {
+  const std::string written = l.address;
+  const bool path = l.at_path();
+  l.address = s.address;
+  if (path != l.at_path()) {
+    return fail(who(s) + " for " + l.option + ", which is at " + written +
+                ": let the block and the socket unit name the same one.");
+  }
+  if (const Status ok = check_address(l); !ok) return fail(l.option + ": " + ok.error().message);
+  if (!adopted.listeners.emplace(written, s.fd).second) {
+    return fail(who(s) + " for " + l.option + ", and another one before: pass one.");
+  }
+  return {};
+}
+
+// The [[listen]] that a name like `listen-2` is for.
+const net::ListenOptions* named(const std::vector<net::ListenOptions>& all, std::string_view name) {
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (name == "listen-" + std::to_string(i + 1)) return &all[i];
+  }
+  return nullptr;
+}
+
+Status adopt(Adopted& adopted, const Config& config, const InheritedSocket& s) {
+  const auto& all = config.server.listen;
+  if (s.name == "http") return adopt_http(adopted, config, s);
+  if (const auto* l = named(all, s.name)) return adopt_listener(adopted, *l, s);
+  const auto it = std::ranges::find_if(
+      all, [&s](const net::ListenOptions& l) { return same(l.address, s.address); });
+  if (it != all.end()) return adopt_listener(adopted, *it, s);
+  if (same(config.server.http.address, s.address)) return adopt_http(adopted, config, s);
+  return fail(who(s) +
+              ", and no listener has this address: let a [[listen]] block and the socket unit name "
+              "the same one, or the unit say FileDescriptorName=http or listen-1, listen-2, ...");
+}
+
+}  // namespace
+
+Result<Adopted> adopt_sockets(const Config& config) {
+  const auto sockets = inherited_sockets();
+  if (!sockets) return std::unexpected(sockets.error());
+  Adopted adopted;
+  for (const InheritedSocket& s : *sockets) {
+    if (const Status ok = adopt(adopted, config, s); !ok) return std::unexpected(ok.error());
+  }
+  return adopted;
+}
+
+}  // namespace moot::mootd
