@@ -11,18 +11,18 @@ KeptNotices::KeptNotices(const ServerSnapshot& stored) {
   }
 }
 
-void KeptNotices::put(const Step& step, KeptNotice n) {
+Ticket KeptNotices::put(const Step& step, KeptNotice n) {
   auto& kept = notices_[n.author];
   if (std::ranges::any_of(
           kept, [&](const KeptNotice& k) { return k.msg_id == n.msg_id && k.from == n.from; }))
-    return;
+    return {};
   if (kept.size() >= limits::kKeptAcksPerAuthor) {
     step.persist(op::DropNotice{n.author, kept.front().seq});
     kept.erase(kept.begin());
   }
   n.seq = ++seq_;
   kept.push_back(n);
-  step.persist(op::PutNotice{n});
+  return step.persist(op::PutNotice{n});
 }
 
 void KeptNotices::connected(const Step& step, const Conn& conn) {

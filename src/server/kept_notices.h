@@ -15,7 +15,8 @@ class KeptNotices {
  public:
   explicit KeptNotices(const ServerSnapshot& stored);
 
-  void put(const Step& step, KeptNotice n);
+  // When it is on disk.
+  Ticket put(const Step& step, KeptNotice n);
   void connected(const Step& step, const Conn& conn);
   // What was told up to this mark has reached a device.
   void reached(const Step& step, const UserId& author, std::uint64_t token);

@@ -285,7 +285,7 @@ void PrivateMessages::ack_msg(const Step& step, Conn& from, const Ref& ref, cons
     // What was relayed before a restart is not known any more (protocol.md 6.2).
     if (step.now.tick - started_ < limits::kRecentMemory &&
         accounts_.present(cmd.from) != nullptr) {
-      confirm(step, cmd.from, cmd.msg_id, from.user, {});
+      from.barrier = std::max(from.barrier, confirm(step, cmd.from, cmd.msg_id, from.user, {}));
       return;
     }
     step.err(from, ref, Errc::unknown_msg, "No such message was sent to you lately; drop it.",
@@ -301,28 +301,32 @@ void PrivateMessages::ack_msg(const Step& step, Conn& from, const Ref& ref, cons
     return;
   }
   const bool own = copy->own;
-  drop_copy(step, key, m, static_cast<std::size_t>(copy - m.copies.begin()));
+  // The barrier behind it says that the message does not come again.
+  from.barrier = std::max(
+      from.barrier, drop_copy(step, key, m, static_cast<std::size_t>(copy - m.copies.begin())));
   if (!own && !m.acked) {
     m.acked = true;
     // The author forgets the message at MSG_ACK: what other devices lack must be on disk by then.
-    confirm(step, key.author, key.id, from.user,
-            m.copies.empty() ? Ticket{} : store_all(step, key, m));
+    const Ticket others = m.copies.empty() ? Ticket{} : store_all(step, key, m);
+    from.barrier = std::max(from.barrier, confirm(step, key.author, key.id, from.user, others));
   }
   finished(step, *entry);
   backlogs_.acknowledged(step, from);
 }
 
-void PrivateMessages::drop_copy(const Step& step, const Key& key, Message& m, std::size_t at) {
+Ticket PrivateMessages::drop_copy(const Step& step, const Key& key, Message& m, std::size_t at) {
   const bool before = counts(m);
   const Copy copy = m.copies[at];
   m.copies.erase(m.copies.begin() + static_cast<std::ptrdiff_t>(at));
+  Ticket dropped;
   if (copy.stored) {
-    step.persist(op::DropOffline{copy.kid, key.author, key.id});
+    dropped = step.persist(op::DropOffline{copy.kid, key.author, key.id});
     const auto n = stored_for_.find(copy.kid);
     if (--n->second == 0) stored_for_.erase(n);
     if (copy.own) own_.dropped(copy.kid, key, m.bytes);
   }
   recount(m, before);
+  return dropped;
 }
 
 // Forgets a message that nobody waits for any more; one that was confirmed is remembered a while.
@@ -336,14 +340,14 @@ void PrivateMessages::finished(const Step& step, Messages::Entry& entry) {
   messages_.erase(entry);
 }
 
-void PrivateMessages::confirm(const Step& step, const UserId& author, const MsgId& id,
-                              const UserId& by, Ticket after) {
+Ticket PrivateMessages::confirm(const Step& step, const UserId& author, const MsgId& id,
+                                const UserId& by, Ticket after) {
   const auto to = conns_.of(author);
   if (!to.empty()) {
     step.send(to, s::MsgAck{.msg_id = id, .from = by}, after);
-    return;
+    return after;
   }
-  notices_.put(step, {.author = author, .msg_id = id, .from = by});
+  return notices_.put(step, {.author = author, .msg_id = id, .from = by});
 }
 
 void PrivateMessages::connected(const Step& step, Conn& conn) {

@@ -98,9 +98,10 @@ class PrivateMessages {
   void store(const Step& step, const Key& key, Message& m, Copy& copy);
   void make_room(const Step& step, const Kid& kid);
   Ticket store_all(const Step& step, const Key& key, Message& m);
-  void confirm(const Step& step, const UserId& author, const MsgId& id, const UserId& by,
-               Ticket after);
-  void drop_copy(const Step& step, const Key& key, Message& m, std::size_t at);
+  // When it is on disk, where that is necessary.
+  Ticket confirm(const Step& step, const UserId& author, const MsgId& id, const UserId& by,
+                 Ticket after);
+  Ticket drop_copy(const Step& step, const Key& key, Message& m, std::size_t at);
   void finished(const Step& step, Messages::Entry& entry);
   void expire(const Step& step);
   void drop_copies(const Step& step, const Kid& kid, bool stored_too);

@@ -43,6 +43,40 @@ TEST(PrivateMessages, WaitOnDiskForARecipientWhoIsAway) {
   EXPECT_EQ(h.heard(again), "SINFO\n" + msg_line("ada", 2) + "\n" + msg_line("ada", 3) + "\n");
 }
 
+// protocol.md 5.7: what a frame does to the disk is there when the INFO behind it is answered.
+TEST(Barrier, BehindAnAcknowledgementSaysThatTheMessageDoesNotComeAgain) {
+  Harness h({"ada", "bob"});
+  const ConnId ada = h.connect("ada");
+  h.say(ada, pv("bob", 1));
+  h.sync();
+  const ConnId bob = h.connect("bob");
+  h.sync();
+  h.log();
+  h.say(bob, ack("ada", 1));
+  h.say(bob, c::Info{});
+  EXPECT_EQ(h.heard(bob), "") << "the copy is on disk still";
+  h.sync();
+  EXPECT_TRUE(has(h.heard(bob), "SINFO ref="));
+  h.restart();
+  EXPECT_EQ(h.heard(h.connect("bob")), "SINFO\n");
+}
+
+TEST(Barrier, BehindAnAcknowledgementSaysThatAnAuthorWhoIsAwayWillHearOfIt) {
+  Harness h({"ada", "bob"});
+  const ConnId ada = h.connect("ada");
+  const ConnId bob = h.connect("bob");
+  h.say(ada, pv("bob", 1));
+  h.gone(ada);
+  h.sync();
+  h.log();
+  h.say(bob, ack("ada", 1));
+  h.say(bob, c::Info{});
+  EXPECT_EQ(h.heard(bob), "") << "the notice is not on disk";
+  h.sync();
+  h.restart();
+  EXPECT_TRUE(has(h.heard(h.connect("ada")), msg_ack(1, "bob")));
+}
+
 // A client takes a channel that was not told before its first barrier for one it is no member of.
 TEST(Barrier, IsNotPastAStatusThatWaitsForTheDisk) {
   Harness h({"ada"});

@@ -1,10 +1,8 @@
 """That the chaos tools find what they look for, without a process: the judgement of made-up outputs."""
 
-import argparse
 import json
 import pathlib
 import random
-import shutil
 import sys
 import tempfile
 import unittest
@@ -12,7 +10,6 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 import chaos  # noqa: E402
-import chaos_channel  # noqa: E402
 import chaos_replays  # noqa: E402
 
 
@@ -85,67 +82,6 @@ class JudgementTest(unittest.TestCase):
     def test_a_line_is_what_json_makes_of_it(self):
         self.bob.hear_tail(json.loads('{"from":"ada","text":"7 \\u001b[1m \\"x\\"","state":"acked"}'))
         self.assertEqual(self.bob.shown, [("ada", 7)])
-
-
-class ChannelJudgementTest(unittest.TestCase):
-    """That chaos_channel.py finds what it looks for: two members, of whom ada said 0 to 3 and was told
-    that 0 and 1 are committed, and bob said 0."""
-
-    GOOD = [("01", "ada", 0), ("02", "bob", 0), ("03", "ada", 1)]
-
-    def setUp(self):
-        options = argparse.Namespace(bin=pathlib.Path("nowhere"), seed=1, members=2, seconds=0)
-        self.world = chaos_channel.World(options)
-        self.addCleanup(shutil.rmtree, self.world.dir)
-        self.addCleanup(self.world.server.__exit__)
-        self.ada, self.bob = self.world.members
-        for member, name in ((self.ada, "ada"), (self.bob, "bob")):
-            self.addCleanup(member.log.close)
-            member.name = name
-        self.ada.told, self.ada.committed = 4, {0, 1}
-        self.bob.told, self.bob.committed = 1, {0}
-
-    def assert_finding(self, text, *histories):
-        with self.assertRaisesRegex(chaos_channel.Finding, text):
-            self.world.judge(list(histories))
-
-    def test_takes_equal_histories_with_or_without_what_nobody_was_told_of(self):
-        self.assertEqual(self.world.judge([self.GOOD, self.GOOD]), 3)
-        more = [*self.GOOD, ("04", "ada", 3)]
-        self.assertEqual(self.world.judge([more, more]), 4)
-
-    def test_finds_histories_that_differ(self):
-        self.assert_finding("another than that", self.GOOD, self.GOOD[:2])
-        self.assert_finding("another than that", self.GOOD, [])
-
-    def test_finds_a_committed_message_that_all_have_lost(self):
-        for gone in range(3):
-            left = self.GOOD[:gone] + self.GOOD[gone + 1:]
-            self.assert_finding("committed and is in no history", left, left)
-
-    def test_finds_a_message_twice(self):
-        twice = [*self.GOOD, ("04", "ada", 1)]
-        self.assert_finding("twice", twice, twice)
-
-    def test_finds_a_history_out_of_order(self):
-        other = [self.GOOD[1], self.GOOD[0], self.GOOD[2]]
-        self.assert_finding("not in its order", other, other)
-
-    def test_finds_what_was_never_said(self):
-        for author, number in (("ada", 4), ("mallory", 0)):
-            more = [*self.GOOD, ("04", author, number)]
-            self.assert_finding("never said", more, more)
-
-    def test_finds_what_is_left_in_doubt_in_what_moot_says(self):
-        self.world.judge_status(self.ada, '{"account":"ada","connected":true,"outbox":0}')
-        with self.assertRaisesRegex(chaos_channel.Finding, "in doubt"):
-            self.world.judge_status(self.ada, '{"account":"ada","connected":true,"outbox":1}')
-        with self.assertRaises(KeyError):
-            self.world.judge_status(self.ada, '{"account":"ada","connected":true}')
-
-    def test_finds_a_sender_that_ends_a_message_otherwise(self):
-        self.ada.hear_send({"text": "2 x", "state": "failed"})
-        self.assertIn("moot send", self.world.finding)
 
 
 class TakesEverything:

@@ -1,29 +1,13 @@
 """Members of channels on the real wire: each keeps its records in memory and does what the test
 says, so that a test can be an honest replica or a liar. Standard library only."""
 
-import hashlib
 import itertools
 import os
 import sqlite3
 import time
 
 from support import PATIENCE, ServerCase, wire
-
-
-def digest_of(channel, msg_id, author, msg):
-    """A record's identity (docs/protocol.md 6.4)."""
-    content = hashlib.sha3_256(msg).digest()
-    return hashlib.sha3_256(b"ch-rec" + channel + msg_id + author.encode() + content).digest()
-
-
-def fingerprint(digests):
-    total = sum(int.from_bytes(d, "big") for d in digests) % 2**256
-    head = total.to_bytes(32, "big") + len(digests).to_bytes(8, "big")
-    return hashlib.sha3_256(head).digest()[:16]
-
-
-def element(record):
-    return record["id"] + record["digest"][:8]
+from moot_records import digest_of, element, fingerprint, ms_of  # noqa: F401
 
 
 _made = itertools.count(1)
@@ -33,10 +17,6 @@ def ulid(seconds=0.0):
     """A msg id whose time is so far from now; the later one made is the greater of a time."""
     ms = int((time.time() + seconds) * 1000)
     return ms.to_bytes(6, "big") + next(_made).to_bytes(4, "big") + os.urandom(6)
-
-
-def ms_of(msg_id):
-    return int.from_bytes(msg_id[:6], "big")
 
 
 def on_page(record, **changes):

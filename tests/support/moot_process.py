@@ -12,7 +12,7 @@ import threading
 class Server:
     """One data directory and the mootd that runs on it, if one does."""
 
-    def __init__(self, program, data_dir, args=(), env=None):
+    def __init__(self, program, data_dir, args=(), env=None, log=None):
         self.program = str(program)
         self.data_dir = pathlib.Path(data_dir)
         self.args = list(args)
@@ -22,7 +22,8 @@ class Server:
         self.listening = []  # (kind, where) of the last start
         self.http_port = 0  # the same
         self.process = None
-        self._log = tempfile.TemporaryFile()
+        # A file that stays, where its place is told.
+        self._log = open(log, "a+b") if log else tempfile.TemporaryFile()
 
     def start(self, timeout=60):
         """Returns when it says that it is ready. A restart has the port of the first start."""
@@ -86,7 +87,8 @@ class Server:
 
     def log(self, lines=20):
         # Read where nothing moves: the place of the next line is shared with the process.
-        text = os.pread(self._log.fileno(), 1 << 24, 0)
+        size = os.fstat(self._log.fileno()).st_size
+        text = os.pread(self._log.fileno(), 1 << 24, max(0, size - (1 << 24)))
         return "\n".join(text.decode(errors="replace").splitlines()[-lines:])
 
     def __enter__(self):
