@@ -85,15 +85,15 @@ void Worker::judge(Connection& c, const Check& check,
                    std::span<const Mac> macs) {
   const wire::Frame frame = c.reader.frame();
   const auto claim = c.session->read_cnn(frame, arena_);
-  MOOT_CHECK(claim.has_value());
   tallies_.frames_in.add();
   tallies_.cnn.add();
   const bool unsigned_frames = c.session->unsigned_frames();
   // Behind a wall it is the wall that says who this is; CNN has to agree (security.md 3.1).
   const bool agrees =
-      c.wall == nullptr ||
-      (claim->cnn.id == c.wall->account &&
-       (!unsigned_frames || !claim->cnn.kid.has_value() || *claim->cnn.kid == c.wall->kid));
+      claim.has_value() &&
+      (c.wall == nullptr ||
+       (claim->cnn.id == c.wall->account &&
+        (!unsigned_frames || !claim->cnn.kid.has_value() || *claim->cnn.kid == c.wall->kid)));
   // Every candidate is compared; the first that fits counts (R16).
   std::size_t fits = macs.size();
   for (std::size_t i = macs.size(); i-- > 0;) {
@@ -102,8 +102,9 @@ void Worker::judge(Connection& c, const Check& check,
   }
   if (fits == macs.size()) {
     // R3: nothing is said, whatever was wrong.
-    log::info("auth.failed", {{"conn", c.id.n}, {"account", claim->cnn.id.str()}});
-    drop(c, Fault::auth_failure);
+    log::info("auth.failed",
+              {{"conn", c.id.n}, {"account", claim ? claim->cnn.id.str() : std::string_view()}});
+    drop(c, claim ? Fault::auth_failure : Fault::protocol_error);
     return;
   }
   session::CredentialFacts facts = check.answer.candidates[fits].facts;

@@ -238,18 +238,18 @@ void Worker::parse(Connection& c, Bytes octets, bool own) {
 
 void Worker::on_cnn(Connection& c, const wire::Frame& frame, Bytes from_frame, bool own) {
   const auto claim = c.session->read_cnn(frame, arena_);
-  if (!claim) {
-    drop(c, Fault::protocol_error);
-    return;
+  // What cannot be read takes the way of an id that nobody has: as late, and as much work.
+  CnnName name{.conn = c.id, .kid = Kid{}};
+  if (claim) {
+    const bool unsigned_frames = c.session->unsigned_frames();
+    name = {.conn = c.id,
+            .account = claim->cnn.id,
+            .kid = unsigned_frames ? std::optional(c.wall->kid) : claim->cnn.kid,
+            .wall = unsigned_frames,
+            .literal = !claim->cnn.chal.has_value(),
+            .nonce = claim->nonce,
+            .timestamp = claim->timestamp};
   }
-  const bool unsigned_frames = c.session->unsigned_frames();
-  const CnnName name{.conn = c.id,
-                     .account = claim->cnn.id,
-                     .kid = unsigned_frames ? std::optional(c.wall->kid) : claim->cnn.kid,
-                     .wall = unsigned_frames,
-                     .literal = !claim->cnn.chal.has_value(),
-                     .nonce = claim->nonce,
-                     .timestamp = claim->timestamp};
   arena_.reset();
   if (!own) c.in.put(from_frame);
   c.reader = {};
