@@ -38,7 +38,8 @@ double welch_t(const Sample& a, const Sample& b) {
 }
 
 // From the CNN to the end of the connection, in microseconds; negative: it was not refused.
-double refusal_us(std::uint16_t port, const Identity& who, std::uint64_t nonce) {
+// `malformed`: the CNN's map has one pair less than it says.
+double refusal_us(std::uint16_t port, const Identity& who, std::uint64_t nonce, bool malformed) {
   const session::ClientIdentity identity{who.user, who.kid, "moot.local"};
   session::ClientSession session(identity, nonce, false);
   const MacKey key(std::span<const std::uint8_t, 32>(who.key.octets));
@@ -66,6 +67,7 @@ double refusal_us(std::uint16_t port, const Identity& who, std::uint64_t nonce) 
   Buffer out;
   std::vector<session::Unsigned> to_sign;
   session.put_cnn(out, now(), std::nullopt, to_sign);
+  if (malformed) ++out.data()[to_sign.front().slot.payload];
   session::sign_all(out, to_sign, &key);
 
   const auto begin = Clock::now();
@@ -90,13 +92,15 @@ void refusals(const Options& o) {
   for (auto& octet : nobody.kid.octets) octet = static_cast<std::uint8_t>(random());
   Identity wrong = who[0];
   wrong.key.octets[0] ^= 1;
-  const std::array<const Identity*, 3> kinds{&nobody, &who[1], &wrong};
-  const std::array<const char*, 3> names{"unknown id", "revoked key", "wrong signature"};
-  std::array<Sample, 3> samples;
-  std::array<std::vector<double>, 3> all;
+  constexpr std::size_t kKinds = 4;
+  const std::array<const Identity*, kKinds> kinds{&nobody, &who[1], &wrong, &who[0]};
+  const std::array<const char*, kKinds> names{"unknown id", "revoked key", "wrong signature",
+                                              "malformed"};
+  std::array<Sample, kKinds> samples;
+  std::array<std::vector<double>, kKinds> all;
   for (std::size_t i = 0; i < o.tries; ++i) {
-    const std::size_t kind = random() % 3;
-    const double took = refusal_us(server.port(), *kinds[kind], random());
+    const std::size_t kind = random() % kKinds;
+    const double took = refusal_us(server.port(), *kinds[kind], random(), kind == kKinds - 1);
     if (took < 0) {
       std::fprintf(stderr, "moot-bench: %s was not refused.\n", names[kind]);
       std::exit(1);
@@ -113,15 +117,16 @@ void refusals(const Options& o) {
       if (t <= limit) samples[kind].add(t);
     }
   }
-  for (std::size_t a = 0; a < kinds.size(); ++a) {
-    const std::size_t b = (a + 1) % kinds.size();
-    char beside[160];
-    std::snprintf(beside, sizeof beside, "%.0f and %.0f tries, means %.3f and %.3f us",
-                  samples[a].n, samples[b].n, samples[a].mean, samples[b].mean);
-    print(o, {std::string(names[a]) + " against " + names[b],
-              "Welch's t",
-              {std::abs(welch_t(samples[a], samples[b]))},
-              beside});
+  for (std::size_t a = 0; a < kKinds; ++a) {
+    for (std::size_t b = a + 1; b < kKinds; ++b) {
+      char beside[160];
+      std::snprintf(beside, sizeof beside, "%.0f and %.0f tries, means %.3f and %.3f us",
+                    samples[a].n, samples[b].n, samples[a].mean, samples[b].mean);
+      print(o, {std::string(names[a]) + " against " + names[b],
+                "Welch's t",
+                {std::abs(welch_t(samples[a], samples[b]))},
+                beside});
+    }
   }
 }
 

@@ -15,5 +15,10 @@ for binary in "$@"; do
   grep -q __stack_chk_fail <<<"$symbols" || lacks stack_protector
   grep -qE ' __[a-z]+_chk(@| |$)' <<<"${symbols//__stack_chk_fail/}" || lacks fortify
   grep -q 'GNU_STACK.* RW ' <<<"$segments" || lacks execstack
+  # Not the note of the whole binary: Debian's crti.o has none, so the linker leaves it out.
+  if grep -q X86-64 <<<"$header"; then
+    main=$(objdump -d --disassemble=main "$binary") || exit 1
+    grep -qw endbr64 <<<"$main" || lacks cf_protection
+  fi
 done
 exit $bad

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "net/clock.h"
+#include "wire/commands.h"
 
 namespace moot::net {
 namespace {
@@ -42,6 +43,37 @@ class WorkerTest : public testing::Test {
     worker_->deliver_waiting();
     worker_->flush();
   }
+  // A first frame, signed by nobody; `spoil` may change its payload.
+  void say(const c::Any& cmd, void (*spoil)(MutBytes) = [](MutBytes) {}) {
+    Buffer fields;
+    const std::uint32_t pairs = wire::encode_fields(fields, cmd);
+    Buffer out;
+    const wire::FrameSlot slot =
+        wire::put_frame(out, Dir::client, 7, 7, {wire::name_of(cmd), pairs, fields.bytes()});
+    spoil({out.data() + slot.payload, slot.payload_len});
+    Mac mac;
+    mac.fill(0x5a);
+    wire::put_signature(out, slot, mac);
+    ASSERT_EQ(::send(peer_, out.data(), out.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(out.size()));
+  }
+  // Whom the hub was asked for in this turn; none: nobody.
+  std::optional<CnnName> looked_up() {
+    for (const InBatch::Call& call : port_.take().calls) {
+      if (const auto* name = std::get_if<CnnName>(&call)) return *name;
+    }
+    return std::nullopt;
+  }
+  // The hub's answer for who is nobody: a key that no one has.
+  void answer_nobody(ConnId conn) {
+    KeyAnswer answer;
+    answer.candidates.push_back({Credential{}, {}});
+    auto b = std::make_unique<Outbox>();
+    b->answers.push_back(std::move(answer));
+    b->outs.push_back({.kind = Out::Kind::keys, .conn = conn});
+    worker_->deliver_later(std::move(b));
+    turn();
+  }
   void hang_up() { ASSERT_EQ(::shutdown(peer_, SHUT_WR), 0); }
   // A box with one piece of `octets`, for nobody.
   static std::unique_ptr<Outbox> box(std::size_t octets) {
@@ -65,6 +97,42 @@ TEST_F(WorkerTest, HeldItReadsNothingAndWaitsForWhoWakesIt) {
   worker_->hold(false);
   turn();
   EXPECT_EQ(worker_->load(), 0u);
+}
+
+// protocol.md 5.2: as late as an unknown id, because it takes the way of one.
+TEST_F(WorkerTest, ACnnThatCannotBeReadIsLookedUpAndTriedLikeAnUnknownId) {
+  const c::Cnn cnn{.id = *UserId::parse("nobody"), .kid = Kid{}, .srv = "moot.local"};
+  struct Case {
+    const char* what;
+    c::Any cmd;
+    void (*spoil)(MutBytes);
+    Silent counted;
+  };
+  const auto none = [](MutBytes) {};
+  const Case cases[] = {
+      {"an unknown id", cnn, none, Silent::auth_failure},
+      {"a map with less than it says", cnn, [](MutBytes p) { ++p[0]; }, Silent::protocol_error},
+      {"octets that are no msgpack", cnn, [](MutBytes p) { p[0] = 0xc1; }, Silent::protocol_error},
+      {"a command that is no CNN", c::Info{}, none, Silent::protocol_error},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.what);
+    TearDown();
+    port_.take();
+    SetUp();
+    say(c.cmd, c.spoil);
+    turn();
+    const auto name = looked_up();
+    ASSERT_TRUE(name.has_value()) << "the hub is asked";
+    EXPECT_TRUE(name->kid.has_value()) << "one key is tried";
+    EXPECT_EQ(worker_->load(), 1u) << "it is not closed before the hub has answered";
+    answer_nobody(name->conn);
+    EXPECT_EQ(worker_->load(), 0u);
+    EXPECT_EQ(worker_->tallies().cnn.get(), 1u) << "its signature was compared";
+    EXPECT_EQ(worker_->tallies().silent[static_cast<std::size_t>(c.counted)].get(), 1u);
+    char more[16];
+    EXPECT_EQ(::recv(peer_, more, sizeof more, 0), 0) << "nothing is said";
+  }
 }
 
 TEST_F(WorkerTest, SaysThatItIsBehindUntilItTookWhatWaits) {

@@ -83,6 +83,22 @@ void Harness::add_device(std::string_view name, unsigned device) {
   synced_ = ticket_ = ops_.size();
 }
 
+void Harness::add_channel(unsigned n, const std::vector<std::string>& members) {
+  std::array<std::uint8_t, 10> random{};
+  put_be32(random.data() + 6, n);
+  const ChannelId channel{Ulid<ChannelTag>::make({now_.wall.ms - 1}, random)};
+  const std::string name = "channel" + std::to_string(n);
+  ops_.push_back(op::PutChannel{{.id = channel,
+                                 .name = name,
+                                 .folded = name,
+                                 .created = now_.wall,
+                                 .creator = user(members.front())}});
+  for (const std::string& member : members) {
+    ops_.push_back(op::PutMember{channel, {.user = user(member), .joined = now_.wall}});
+  }
+  synced_ = ticket_ = ops_.size();
+}
+
 // Replays what was synced, as the store would have it.
 ServerSnapshot Harness::on_disk() const {
   ServerSnapshot s;

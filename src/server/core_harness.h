@@ -30,6 +30,8 @@ class Harness : public Effects {
   static UserId user(std::string_view t) { return *UserId::parse(t); }
   static Kid kid(std::string_view user, unsigned device = 0);
   void add_device(std::string_view user, unsigned device);
+  // A channel with these members, there after `restart`.
+  void add_channel(unsigned n, const std::vector<std::string>& members);
 
   // ---- what the test does ----
   ConnId connect(std::string_view user, unsigned device = 0, bool secure = true);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "server/cnn_nonces.h"
 #include "server/core_harness.h"
 
@@ -253,6 +255,42 @@ TEST(Replay, AU_05_ALiteralCnnIsRefusedAfterARestartToo) {
   claim.nonce = 43;
   EXPECT_FALSE(
       h.core().facts(*h.core().find(Harness::user("ada"), kid), claim, h.now()).nonce_seen);
+}
+
+// R8: only who has the key fills it, and only for himself.
+TEST(Replay, ALiteralCnnIsRefusedWhile1024AreRememberedOfItsCredential) {
+  Harness h({"ada", "bob"});
+  const auto refused = [&h](std::string_view user, bool challenged) {
+    session::Claim claim{.nonce = 9'999};
+    if (challenged) claim.cnn.chal.emplace();
+    const Credential& c = *h.core().find(Harness::user(user), Harness::kid(user));
+    return h.core().facts(c, claim, h.now()).nonce_seen;
+  };
+  const std::uint64_t begun = h.now().wall.seconds();
+  for (std::uint64_t n = 0; n < limits::kReplayPerCredential; ++n) {
+    EXPECT_FALSE(refused("ada", false)) << n;
+    h.core().admit(h.now(),
+                   {.conn = ConnId{50 + n},
+                    .kid = Harness::kid("ada"),
+                    .nonce = n,
+                    .timestamp = begun + n / 1'000,
+                    .challenged = false},
+                   h);
+  }
+  EXPECT_TRUE(refused("ada", false));
+  EXPECT_FALSE(refused("ada", true)) << "who answers a challenge is not concerned";
+  EXPECT_FALSE(refused("bob", false));
+  h.sync();
+  h.restart();
+  EXPECT_TRUE(refused("ada", false)) << "after a restart too";
+
+  // The first thousand are over 240 s after their timestamp, and so leave the disk.
+  h.pass(limits::kReplayKeep - Seconds{1});
+  EXPECT_TRUE(refused("ada", false));
+  h.pass(Seconds{2});
+  EXPECT_FALSE(refused("ada", false));
+  EXPECT_TRUE(std::ranges::any_of(
+      h.ops(), [](const op::Any& o) { return std::holds_alternative<op::DropReplays>(o); }));
 }
 
 TEST(Replay, ACredentialsLast256NoncesAreRefused) {

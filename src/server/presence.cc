@@ -7,6 +7,10 @@
 #include "channel/ranges.h"
 
 namespace moot::server {
+namespace {
+// Two commands a user at most.
+constexpr std::size_t kUsersPerBurst = limits::kBatchCommandsMax / 2;
+}  // namespace
 
 // Keeps the state before the first change, so that coming and going cancel out.
 Presence::Change& Presence::change(const UserId& user, bool online_before) {
@@ -79,11 +83,8 @@ std::optional<Tick> Presence::next_deadline() const {
 
 void Presence::tick(const Step& step) {
   if (!next_deadline() || step.now.tick < next_burst_) return;
-  // A burst is at most one BATCH for each connection: two commands a user.
-  std::size_t room = limits::kBatchCommandsMax / 2;
   bool told = !drained_.empty();
-  for (const ConnId conn : std::exchange(drained_, {})) tell_held(step, conn);
-  for (; room > 0 && !order_.empty(); --room) {
+  for (std::size_t room = kUsersPerBurst; room > 0 && !order_.empty(); --room) {
     const UserId user = order_.front();
     order_.pop_front();
     const Change c = changes_.at(user);
@@ -99,6 +100,8 @@ void Presence::tick(const Step& step) {
     told = true;
   }
   if (order_.empty()) seers_.clear();
+  // Behind the others, which for these connections have joined what waits.
+  for (const ConnId conn : std::exchange(drained_, {})) tell_held(step, conn);
   if (told) next_burst_ = step.now.tick + limits::kPresenceBurst;
 }
 
@@ -143,7 +146,7 @@ void Presence::tell(const Step& step, const UserId& about, const Change& c) {
 
 void Presence::hold_back(std::vector<ConnId>& to, const UserId& about, const Change& c) {
   std::erase_if(to, [&](const ConnId id) {
-    if (!conns_.find(id)->behind) return false;
+    if (!conns_.find(id)->behind && !held_.contains(id)) return false;
     auto& waits = held_[id];
     if (waits.size() >= limits::kPresenceHeld && !waits.contains(about)) return false;
     Change& all = waits.try_emplace(about, c).first->second;
@@ -157,15 +160,22 @@ void Presence::hold_back(std::vector<ConnId>& to, const UserId& about, const Cha
 }
 
 void Presence::drained(ConnId conn) {
-  if (held_.contains(conn)) drained_.push_back(conn);
+  if (held_.contains(conn)) drained_.insert(conn);
 }
 
 void Presence::tell_held(const Step& step, ConnId id) {
   const auto it = held_.find(id);
   // Gone, or behind again: then it is told another time.
   if (it == held_.end() || conns_.find(id)->behind) return;
-  const std::map<UserId, Change> waits = std::move(it->second);
-  held_.erase(it);
+  std::map<UserId, Change> waits;
+  while (!it->second.empty() && waits.size() < kUsersPerBurst) {
+    waits.insert(it->second.extract(it->second.begin()));
+  }
+  if (it->second.empty()) {
+    held_.erase(it);
+  } else {
+    drained_.insert(id);  // the rest has the next bursts
+  }
   const UserId& user = conns_.find(id)->user;
   for (const auto& [about, c] : waits) {
     const bool own = about == user;

@@ -18,6 +18,7 @@ namespace moot::server {
 // Who is there, and who is told of it (protocol.md 6.1). Changes of a quarter of a second leave as
 // one burst; who came and went inside it is told only to those who saw it. For a connection that is
 // behind with reading they wait together until its queue is drained.
+// Invariant: what one burst says to a connection fits into one BATCH.
 class Presence {
  public:
   Presence(PresenceMode mode, const Accounts& accounts, const ConnTable& conns,
@@ -73,7 +74,7 @@ class Presence {
   std::deque<UserId> order_;  // of the changes, oldest first
   std::set<ConnId> seers_;    // of any of the changes
   std::map<ConnId, std::map<UserId, Change>> held_;
-  std::vector<ConnId> drained_;  // of those in held_
+  std::set<ConnId> drained_;  // of those in held_
   Tick next_burst_{INT64_MIN / 2};
 };
 

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "server/core_harness.h"
+#include "session/outgoing.h"
 
 namespace moot::server {
 namespace {
@@ -74,36 +77,168 @@ TEST(Presence, WhoSawItInBetweenIsToldAllTheSame) {
   EXPECT_EQ(h.heard(cyd), "");
 }
 
-TEST(Presence, FiveThousandLoginsCostAConnectedClientAtMostFourFramesASecondAndOne) {
-  // A burst is one BATCH: the calls to it are counted by distinct moments.
-  std::vector<std::string> users;
-  for (int i = 0; i < 5'000; ++i) users.push_back("u" + std::to_string(i));
-  users.push_back("watcher");
-  Harness h(users, loud());
+// Counts what one connection is told as it leaves: all commands of a millisecond through its
+// session.
+class Watched : public Harness {
+ public:
+  using Harness::Harness;
+  void watch(ConnId conn, bool batch) {
+    watched_ = conn;
+    out_.set_batch(batch, limits::kFrameBytesMax);
+    listen_only(conn);
+  }
+  void send(Conns to, const s::Any& cmd, Ticket after) override {
+    Harness::send(to, cmd, after);
+    if (std::ranges::find(to, watched_) == to.end()) return;
+    told_at_ = now().tick;
+    const std::size_t at = fields_.size();
+    const std::uint32_t pairs = wire::encode_fields(fields_, cmd);
+    parts_.push_back({{wire::name_of(cmd), pairs, {}, wire::is_flat(cmd)}, at});
+  }
+  Tick told_at() const { return told_at_; }
+  // The frames with presence in them since the last call.
+  std::size_t frames() {
+    std::vector<wire::Body> bodies;
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+      const std::size_t end = i + 1 < parts_.size() ? parts_[i + 1].second : fields_.size();
+      bodies.push_back(parts_[i].first);
+      bodies.back().fields = fields_.bytes().subspan(parts_[i].second, end - parts_[i].second);
+    }
+    Buffer wire;
+    std::vector<session::Unsigned> made;
+    out_.put(wire, 1, bodies, made);
+    parts_.clear();
+    fields_.clear();
+    return static_cast<std::size_t>(std::ranges::count_if(made, [&](const session::Unsigned& f) {
+      const auto text = as_text(wire.bytes().subspan(f.slot.payload, f.slot.payload_len));
+      return text.contains("UCNN") || text.contains("UDCNN") || text.contains("USR_ADD");
+    }));
+  }
+
+ private:
+  ConnId watched_;
+  Tick told_at_;
+  session::Outgoing out_{Dir::server};
+  std::vector<std::pair<wire::Body, std::size_t>> parts_;  // and where its fields begin
+  Buffer fields_;
+};
+
+constexpr int kCrowd = 5'000;
+std::string one_of_the_crowd(int i) { return "u" + std::to_string(i); }
+
+struct Cost {
+  std::size_t frames = 0;
+  std::size_t commands = 0;
+};
+
+// 5,000 log in within `seconds`; what it costs `watcher` until all is told. With `batch` each burst
+// is one frame, and the next comes 250 ms later: so no n seconds hold more than 4n + 1.
+Cost crowd_comes(Watched& h, ConnId watcher, int seconds, bool batch = true) {
+  h.watch(watcher, batch);
+  h.frames();
+  const std::size_t before = h.presence_frames(watcher);
+  Cost cost;
+  int next = 0;
+  Tick last = h.now().tick + Millis{-1'000};
+  for (int ms = 0; next < kCrowd || h.now().tick - last < Seconds{2}; ++ms) {
+    while (next < kCrowd && next < kCrowd * (ms + 1) / (seconds * 1'000)) {
+      h.connect(one_of_the_crowd(next++));
+    }
+    h.pass(Millis{1});
+    h.log();
+    const std::size_t frames = h.frames();
+    if (frames == 0) continue;
+    if (batch) {
+      EXPECT_EQ(frames, 1u) << "at " << ms << " ms";
+    }
+    EXPECT_GE(h.told_at() - last, limits::kPresenceBurst) << "at " << ms << " ms";
+    last = h.told_at();
+    cost.frames += frames;
+  }
+  cost.commands = h.presence_frames(watcher) - before;
+  return cost;
+}
+
+std::vector<std::string> crowd_and_watcher() {
+  std::vector<std::string> users{"watcher"};
+  for (int i = 0; i < kCrowd; ++i) users.push_back(one_of_the_crowd(i));
+  return users;
+}
+
+TEST(Presence, FiveThousandLoginsInNSecondsCostAConnectedClientAtMostFourFramesASecondAndOne) {
+  for (const int seconds : {1, 10, 60}) {
+    SCOPED_TRACE(std::to_string(seconds) + " s");
+    Watched h(crowd_and_watcher(), loud());
+    const ConnId watcher = h.connect("watcher");
+    h.pass(Seconds{1});
+    const Cost cost = crowd_comes(h, watcher, seconds);
+    EXPECT_GT(cost.frames, 0u);
+    EXPECT_LE(cost.frames, 4u * static_cast<unsigned>(seconds) + 1);
+    // The first thousand are told; above a thousand `all` acts as `shared`.
+    if (seconds > 1) {
+      EXPECT_GT(cost.commands, 800u);
+    }
+    EXPECT_LE(cost.commands, 1'100u);
+  }
+}
+
+// Who shares channels with all of them is told of every one, in as many bursts as that takes.
+TEST(Presence, WhoSharesChannelsWithFiveThousandIsToldOfAllAtNoHigherRate) {
+  Config config = loud();
+  config.presence = PresenceMode::shared;
+  for (const int seconds : {1, 10, 60}) {
+    SCOPED_TRACE(std::to_string(seconds) + " s");
+    Watched h(crowd_and_watcher(), config);
+    for (int first = 0; first < kCrowd; first += 250) {
+      std::vector<std::string> members{"watcher"};
+      for (int i = first; i < first + 250; ++i) members.push_back(one_of_the_crowd(i));
+      h.add_channel(static_cast<unsigned>(first), members);
+    }
+    h.restart();
+    const ConnId watcher = h.connect("watcher");
+    h.pass(Seconds{1});
+    const Cost cost = crowd_comes(h, watcher, seconds);
+    EXPECT_EQ(cost.commands, static_cast<std::size_t>(kCrowd));
+    // 256 users a burst: below five seconds of logins the last ones are told after them.
+    EXPECT_LE(cost.frames, std::max(4u * static_cast<unsigned>(seconds) + 1, kCrowd / 256u + 2));
+  }
+}
+
+TEST(Presence, WithoutBatchEachOfABurstIsAFrameOfItsOwn) {
+  Watched h(crowd_and_watcher(), loud());
   const ConnId watcher = h.connect("watcher");
   h.pass(Seconds{1});
-  h.log();
-  h.listen_only(watcher);
-  const int seconds = 10;
-  std::size_t bursts = 0;
-  std::size_t commands = 0;
-  std::size_t at_once_max = 0;
-  int next = 0;
-  for (int ms = 0; ms < seconds * 1000; ++ms) {
-    const std::size_t before = h.presence_frames(watcher);
-    while (next < 5'000 * (ms + 1) / (seconds * 1000))
-      h.connect(users[static_cast<std::size_t>(next++)]);
+  const Cost cost = crowd_comes(h, watcher, 10, false);
+  EXPECT_EQ(cost.frames, cost.commands);
+}
+
+TEST(Presence, WhatWaitedForASlowReaderIsToldInBurstsToo) {
+  Watched h(crowd_and_watcher(), loud());
+  const ConnId watcher = h.connect("watcher");
+  h.pass(Seconds{1});
+  h.watch(watcher, true);
+  h.stall(watcher);
+  constexpr int kSome = 900;
+  ConnId last;
+  for (int i = 0; i < kSome; ++i) last = h.connect(one_of_the_crowd(i));
+  h.pass(Seconds{2});
+  EXPECT_EQ(h.frames(), 0u) << "it waits";
+  const std::size_t before = h.presence_frames(watcher);
+  h.drain(watcher);
+  std::size_t frames = 0;
+  for (int ms = 0; ms < 5'000; ++ms) {
+    // The one who came last goes meanwhile: by then he has not been told of.
+    if (ms == 100) h.gone(last);
     h.pass(Millis{1});
-    const std::size_t more = h.presence_frames(watcher) - before;
-    if (more > 0) ++bursts;
-    at_once_max = std::max(at_once_max, more);
-    commands += more;
-    h.log();
+    const std::size_t now = h.frames();
+    EXPECT_LE(now, 1u) << "at " << ms << " ms";
+    frames += now;
   }
-  EXPECT_LE(bursts, 4u * seconds + 1);
-  EXPECT_LE(at_once_max, limits::kBatchCommandsMax) << "a burst fits one frame";
-  EXPECT_GT(commands, 800u) << "the first thousand are told";
-  EXPECT_LE(commands, 1'100u) << "above a thousand `all` acts as `shared`";
+  EXPECT_EQ(frames, 4u);
+  EXPECT_EQ(h.presence_frames(watcher) - before, static_cast<std::size_t>(kSome));
+  const std::string heard = h.heard(watcher);
+  EXPECT_TRUE(heard.contains("UDCNN id=@u899 "));
+  EXPECT_FALSE(heard.contains("UCNN id=@u899 ")) << "he had gone before it was told";
 }
 
 TEST(Presence, OffHidesEverybody) {

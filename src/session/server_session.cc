@@ -140,7 +140,7 @@ ServerSession::Delivered ServerSession::accept(const wire::Frame& frame, bool ma
   if (frame.cmd == c::Cnn::kTable.name) {
     return end(DcnnCode::proto, "CNN comes once on a connection; open another one.");
   }
-  if (++received_ > limits::kFramesPerConnectionMax) {
+  if (++received_ > info_->frames_max) {
     return end(DcnnCode::proto, "The connection has used its nonces; connect again.");
   }
   ++expected_;

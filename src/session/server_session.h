@@ -38,6 +38,7 @@ struct ServerInfo {
   std::uint32_t max_msg = limits::kMsgBytesMax;
   std::vector<std::string_view> features;  // of static texts
   bool batch = true;
+  std::uint64_t frames_max = limits::kFramesPerConnectionMax;  // R5; not told, fewer in tests
 };
 
 // What becomes of a connection or a frame.

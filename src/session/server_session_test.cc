@@ -200,6 +200,17 @@ TEST_F(ServerSessionTest, AU_04_TakesTheNextNonceAndNoOther) {
   }
 }
 
+// R5, with as few frames as a test can make.
+TEST_F(ServerSessionTest, EndsBeforeAConnectionHasUsedItsNonces) {
+  EXPECT_EQ(info_.frames_max, std::uint64_t{1} << 32);
+  info_.frames_max = 4;
+  ServerSession s = open();  // CNN is the first
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    EXPECT_EQ(told(s.accept(frame(kN + i, c::Info{}), true, now_).verdict), "deliver");
+  }
+  EXPECT_EQ(told(s.accept(frame(kN + 4, c::Info{}), true, now_).verdict), "dcnn proto");
+}
+
 TEST_F(ServerSessionTest, AU_01_SaysNothingToAFrameWithoutItsSignature) {
   ServerSession s = open();
   EXPECT_EQ(told(s.accept(frame(kN + 1, c::Info{}), false, now_).verdict), "close");
