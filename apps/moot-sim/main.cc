@@ -224,7 +224,11 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "{}", app.help());
     return 2;
   }
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : 2;
+  }
 #ifdef MOOT_MUTANTS
   moot::mutant_in_hand = static_cast<moot::Mutant>(line.mutant);
 #endif

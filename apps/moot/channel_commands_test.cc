@@ -91,7 +91,7 @@ TEST_F(ChannelCommands, ChannelsAndMembersArePrinted) {
   EXPECT_EQ(members.code, kDone) << members.err;
   EXPECT_EQ(members.out,
             "{\"user\":\"ada\",\"online\":true,\"role\":\"owner\",\"leader\":false}\n"
-            "{\"user\":\"bob\",\"online\":false,\"role\":\"\",\"leader\":true}\n");
+            "{\"user\":\"bob\",\"online\":false,\"role\":null,\"leader\":true}\n");
 }
 
 TEST_F(ChannelCommands, WhatIsAskedIsWhatWasSaid) {
@@ -115,6 +115,7 @@ TEST_F(ChannelCommands, WhatIsAskedIsWhatWasSaid) {
           R"({"do":"leave","channel":"ops","n":1})",
           R"({"do":"set","channel":"ops","topic":"","rename":"dev","roles":"bob=admin eve=none","n":1})",
           R"({"do":"ch_invite","channel":"ops","user":"bob","n":1})",
+          R"({"do":"channels_here","n":2})",  // is bob in it already?
           R"({"do":"kick","channel":"ops","user":"bob","n":1})"));
 }
 
@@ -142,6 +143,10 @@ TEST_F(ChannelCommands, WrongUsageIsExitTwoAndAsksNothing) {
       {"send", "@bob", "x", "--wait", "committed"},
       {"send", "#", "x"},
       {"tail", "#ops", "--since", "x"},
+      {"tail", "#ops", "--count", "0"},
+      {"history", "ops", "--count=-1"},
+      {"send", "#ops", ""},
+      {"set", "ops", "--topic", "two\nlines"},
       {"export", "@"}};
   for (const auto& args : wrong) {
     const Ran ran = moot(args);

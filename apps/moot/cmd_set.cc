@@ -70,11 +70,11 @@ int about_user(const Globals& globals, const char* what, const std::string& targ
   const Json question = Json().set("do", what).set("channel", *channel).set("user", user);
   if (const auto done = seat->ask_server(question, [](const Json&) {}); !done)
     return give_up(done.error());
-  // The server has nothing to say to an invitation of who is there already.
-  if (const auto c = channel_here(*seat, *channel);
-      c && std::string_view(what) == "ch_invite" &&
-      std::ranges::find(c->members, user) != c->members.end()) {
-    sentence = "@{0} is in #{1} already.";
+  if (std::string_view(what) == "ch_invite") {
+    // The server has nothing to say to an invitation of who is there already.
+    const auto c = channel_here(*seat, *channel);
+    if (c && std::ranges::find(c->members, user) != c->members.end())
+      sentence = "@{0} is in #{1} already.";
   }
   fmt::print(stderr, "{}\n", fmt::format(fmt::runtime(sentence), user, safe(*channel)));
   return kDone;
