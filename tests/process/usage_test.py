@@ -1,0 +1,75 @@
+"""What the command lines of mootd and moot refuse, tell and print about themselves (interface.md)."""
+
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+from support import MOOTD, ServerCase
+
+USAGE = 2
+
+
+def called(program, *args):
+    return subprocess.run([program, *map(str, args)], capture_output=True, text=True, timeout=60,
+                          check=False)
+
+
+class CommandLines(unittest.TestCase):
+    """Nothing is opened, so nothing is made."""
+
+    def setUp(self):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="moot-usage-"))
+        self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
+
+    def test_what_is_known_to_be_wrong_is_exit_2_of_mootd(self):
+        data = self.dir / "data"
+        for line, words in (("key revoke", "Name keys to revoke, or --all NAME"),
+                            ("key revoke --all ada 995e494b5ab93fde", "Name keys to revoke"),
+                            ("key revoke 995e", "16 hex digits"),
+                            ("key rotate", "Name the key to rotate"),
+                            ("key rotate 995e494b5ab93fdX", "16 hex digits"),
+                            ("key rotate 995e494b5ab93fde --overlap soon", "no duration"),
+                            ("key rotate --all Ada! --key-out x", "no user id"),
+                            ("key add ada --x509-spki abc", "64 lower-case hex digits"),
+                            ("invite --uses 0", "from 1 on"),
+                            ("invite --uses some", "from 1 on"),
+                            ("invite --expires soon", "no duration"),
+                            ("invite --expires 0", "over at once"),
+                            ("user add Ada", "no user id"),
+                            ("user remove ada!", "no user id"),
+                            ("channel role ops ada king", "owner, admin or none"),
+                            ("channel", "subcommand"),
+                            ("usr list", "There is no command `usr`; did you mean `user`?"),
+                            ("invite --bogus", "not expected: --bogus")):
+            done = called(MOOTD, *line.split(), "--data-dir", data)
+            self.assertEqual((done.returncode, done.stdout), (USAGE, ""), line)
+            self.assertRegex(done.stderr, "^mootd: ", line)
+            self.assertIn(words, done.stderr, line)
+        self.assertFalse(data.exists())
+
+    def test_every_help_says_what_values_are_and_gives_an_example(self):
+        def look(path):
+            text = called(MOOTD, *path, "--help").stdout
+            self.assertNotRegex(text, r"\b(TEXT|UINT|INT)\b", path)
+            below = re.search(r"^Subcommands:\n((?:  .*\n)+)", text, re.M)
+            if below is None:
+                self.assertIn("Example", text, path)
+            for line in (below[1].splitlines() if below else ()):
+                look((*path, line.split()[0]))
+
+        look(())
+        self.assertIn("Exit codes: 0 done, 1 failed, 2 usage, 78", called(MOOTD, "--help").stdout)
+
+
+class Asking(ServerCase):
+    def test_a_name_may_be_the_word_of_a_command(self):
+        self.server.admin("user", "add", "status", "--key-out", self.dir / "status.toml")
+        self.assertIn("@status", self.server.admin("key", "list", "status"))
+        self.assertIn("disabled @status", self.server.admin("user", "disable", "@status"))
+
+
+if __name__ == "__main__":
+    unittest.main()
