@@ -8,6 +8,7 @@
 
 #include "apps/mootd/key_output.h"
 #include "net/admin.h"
+#include "net/admin_lists.h"
 #include "net/admin_socket.h"
 #include "net/clock.h"
 #include "net/hub.h"
@@ -98,7 +99,7 @@ int run_restore(const Config& config, const std::string& file) {
   if (!report) return failed(report.error().message);
   char id[16];
   std::snprintf(id, sizeof id, "%08x", report->mk_id);
-  print("restored " + std::to_string(report->accounts) + " accounts; the store needs master key " +
+  print("restored " + net::counted(report->accounts, "account") + "; the store needs master key " +
         id + "\n");
   return kExitDone;
 }

@@ -70,6 +70,10 @@ class Asking(ServerCase):
         self.assertIn("@status", self.server.admin("key", "list", "status"))
         self.assertIn("disabled @status", self.server.admin("user", "disable", "@status"))
 
+    def test_one_is_no_plural(self):
+        self.assertRegex(self.server.admin("status"), r"\b1 channel\n")
+        self.assertIn("member", self.server.admin("channel", "show", "lobby"))
+
 
 if __name__ == "__main__":
     unittest.main()
