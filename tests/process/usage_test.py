@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import unittest
 
-from support import MOOTD, ServerCase
+from support import MOOTD, Home, ServerCase
 
 USAGE = 2
 
@@ -73,6 +73,24 @@ class Asking(ServerCase):
     def test_one_is_no_plural(self):
         self.assertRegex(self.server.admin("status"), r"\b1 channel\n")
         self.assertIn("member", self.server.admin("channel", "show", "lobby"))
+
+    def test_a_backup_that_cannot_be_made_is_named_as_it_was_said(self):
+        done = called(MOOTD, "backup", self.dir / "no" / "x.db", "--data-dir", self.server.data_dir)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("no/x.db cannot be made", done.stderr)
+
+    def test_a_damaged_store_of_a_client_is_no_matter_of_backups(self):
+        ada = Home(self, "damaged").join(self.server.invite())
+        self.assertEqual(ada.run("users").returncode, 0)
+        (ada.dir / "store.db").write_bytes(b"x" * 4096)
+        done = ada.run("users")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("start with a new one. The key is in a file of its own", done.stderr)
+        self.assertNotIn("backup", done.stderr)
+        (ada.dir / "store.db").rename(ada.dir / "away.db")
+        for log in ada.dir.glob("store.db-*"):
+            log.unlink()
+        self.assertEqual(ada.run("users").returncode, 0)
 
 
 if __name__ == "__main__":
