@@ -1,5 +1,7 @@
 """What the command lines of mootd and moot refuse, tell and print about themselves (interface.md)."""
 
+import json
+import os
 import pathlib
 import re
 import shutil
@@ -9,6 +11,7 @@ import unittest
 
 from support import MOOTD, Home, ServerCase
 
+MOOT = os.environ["MOOT"]
 USAGE = 2
 
 
@@ -50,6 +53,25 @@ class CommandLines(unittest.TestCase):
             self.assertIn(words, done.stderr, line)
         self.assertFalse(data.exists())
 
+    def test_what_is_known_to_be_wrong_is_exit_2_of_moot(self):
+        for args, words in ((("join", "notalink", "--as", "ada"), "This is no invitation"),
+                            (("users", "--bogus"), "not expected"),
+                            (("nick", "Ada", "--json"), "--json goes behind a command that prints"),
+                            (("doctor",), "You have no key yet")):
+            done = called(MOOT, "--home", self.dir / "home", *args)
+            self.assertEqual(done.returncode, USAGE, args)
+            self.assertIn(words, done.stdout + done.stderr, args)
+        self.assertFalse((self.dir / "home").exists())
+
+    def test_versions_are_told_to_programs_too(self):
+        for program in (MOOT, MOOTD):
+            name = pathlib.Path(program).name
+            plain = called(program, "--version")
+            self.assertRegex(plain.stdout, rf"^{name} \d+\.\d+\.\d+\n$")
+            told = json.loads(called(program, "--version", "--json").stdout)
+            self.assertEqual((told["program"], told["protocol"]), (name, 0))
+            self.assertEqual(f"{name} {told['version']}\n", plain.stdout)
+
     def test_every_help_says_what_values_are_and_gives_an_example(self):
         def look(path):
             text = called(MOOTD, *path, "--help").stdout
@@ -78,6 +100,28 @@ class Asking(ServerCase):
         done = called(MOOTD, "backup", self.dir / "no" / "x.db", "--data-dir", self.server.data_dir)
         self.assertEqual(done.returncode, 1)
         self.assertIn("no/x.db cannot be made", done.stderr)
+
+    def test_doctor_says_what_it_does_not_know(self):
+        ada = Home(self, "checked").join(self.server.invite())
+
+        def verdicts():
+            done = ada.run("doctor", "--json")
+            lines = [json.loads(line) for line in done.stdout.splitlines()]
+            return done.returncode, {line["topic"]: line["verdict"] for line in lines}, lines
+
+        topics = ("key", "address", "store", "connection", "clock")
+        self.assertEqual(verdicts()[:2], (0, dict.fromkeys(topics, "good")))
+        self.server.stop()
+        try:
+            code, told, lines = verdicts()
+            self.assertEqual((code, told["store"], told["connection"], told["clock"]),
+                             (1, "good", "bad", "skipped"))
+            self.assertIn("cannot be reached", next(x for x in lines if x["topic"] == "connection")["fix"])
+            text = ada.run("doctor").stdout
+            self.assertIn("BAD   not connected", text)
+            self.assertIn("--    the server's clock is not known without a connection", text)
+        finally:
+            self.server.start()
 
     def test_a_damaged_store_of_a_client_is_no_matter_of_backups(self):
         ada = Home(self, "damaged").join(self.server.invite())
