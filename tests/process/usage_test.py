@@ -101,6 +101,12 @@ class Asking(ServerCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("no/x.db cannot be made", done.stderr)
 
+    def test_who_is_unknown_is_told_where_the_names_are(self):
+        ada = Home(self, "asks").join(self.server.invite())
+        done = ada.run("send", "@nobody", "hi", "--timeout", "60s")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("`moot users` lists them", done.stderr)
+
     def test_doctor_says_what_it_does_not_know(self):
         ada = Home(self, "checked").join(self.server.invite())
 
@@ -135,6 +141,14 @@ class Asking(ServerCase):
         for log in ada.dir.glob("store.db-*"):
             log.unlink()
         self.assertEqual(ada.run("users").returncode, 0)
+
+    def test_a_key_that_is_too_short_comes_with_the_next_step(self):
+        ada = Home(self, "short").join(self.server.invite())
+        text = ada.key_file.read_text()
+        cut = Home(self, "cut").with_key(re.sub(r'(?m)^key = "..', 'key = "', text))
+        done = cut.run("users")
+        self.assertEqual(done.returncode, 78)
+        self.assertIn("`moot join`", done.stderr)
 
 
 if __name__ == "__main__":
