@@ -151,5 +151,17 @@ class Asking(ServerCase):
         self.assertIn("`moot join`", done.stderr)
 
 
+class MembersByDefault(ServerCase):
+    ARGS = ("--set", 'channels.default_keeper="members"', "--set", "channels.lobby=false")
+
+    def test_who_does_not_say_gets_what_the_server_is_configured_for(self):
+        ada = Home(self, "makes").join(self.server.invite())
+        self.assertIn("three of them have to be online", ada.run("create", "ops").stderr)
+        self.assertIn("can read", ada.run("create", "notes", "--keeper", "server").stderr)
+        kept = {c["channel"]: c["keeper"] for c in
+                map(json.loads, self.server.admin("channel", "list", "--json").splitlines())}
+        self.assertEqual(kept, {"ops": "members", "notes": "server"})
+
+
 if __name__ == "__main__":
     unittest.main()
