@@ -1,4 +1,4 @@
-# Warnings and hardening in one place. Release binaries carry the flags of docs/security (5.6).
+# Warnings and hardening in one place. Release binaries carry the flags of docs/design/security.md 5.6.
 add_library(moot_flags INTERFACE)
 target_include_directories(moot_flags INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR})
 target_compile_options(moot_flags INTERFACE

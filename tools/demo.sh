@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # tools/demo.sh BIN [FILE]: a server, three people with two devices each, and what can happen to them.
 #
-# BIN holds mootd and moot. FILE is any text; each of its lines is one message in a channel that the
-# three keep themselves, then once more in one that the server keeps. Lines that are no UTF-8 are
+# BIN holds mootd and moot. FILE is any text; its lines are said three times: privately, in a channel
+# that the three keep themselves, and in one that the server keeps. Lines that are no UTF-8 are
 # refused, empty ones passed over, lines too long for one message go in parts. Needs bash, coreutils
 # and awk. All of it happens in a directory of its own, which is gone at the end; MOOT_DEMO_KEEP=1
-# keeps it. Exit codes: 0 every device has every line exactly once and in order, 1 one has not, 2 usage.
+# keeps it. Exit codes: 0 everybody has every line exactly once and in order, 1 somebody has not,
+# 2 usage.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 
@@ -20,11 +21,11 @@ CHANNEL=moot
 here=$(dirname "$(readlink -f "$0")")
 . "$here/demo_look.sh"
 . "$here/demo_devices.sh"
+. "$here/demo_private.sh"
 
 # ---- the text -------------------------------------------------------------------------------------
 
-declare -a text who late
-declare -A speaker=()
+declare -a text who late speaker listener
 n=0 empty=0 refused=0 split=0 again=0
 load_text() {
   local record i
@@ -47,28 +48,35 @@ load_text() {
 
 # ---- talking ----------------------------------------------------------------------------------------
 
-done_n=0 shown=0 gap=0 fed=0 mark_late=0
+# A part says the lines up to `last`; at the points of it something happens.
+part_of() {
+  last=$1 settled=$2 points=("${@:3}")
+  done_n=0 shown=0 gap=0 fed=0 mark_late=0
+  who=() late=() speaker=() listener=()
+}
+part_of 0 ''
 
-# said_by DEVICE: the next line, typed there.
+# said_by WRITER: the next line, typed there: at a device, or by one of a pair to the other.
 said_by() {
   local d=$1 nth=${said_n[$1]:-0}
   queue[$d:$nth]=$fed
   said_n[$d]=$((nth + 1))
-  speaker[$fed]=$((d % 3))
+  speaker[$fed]=$((${d:0:1} % 3))
+  listener[$fed]=${d:1:1}
   ((!mark_late)) || late[fed]=1
   printf '%s\n' "${text[fed]}" >&"${to_send[$d]}"
   fed=$((fed + 1))
 }
 declare -A said_n=()
 
-# in_turn UPTO DEVICE...: line by line, each waiting for the one before; a long text in one go.
+# in_turn UPTO WRITER...: line by line, each waiting for the one before; a long text in one go.
 in_turn() {
-  local upto=$1 k=0
+  local upto=$1
   shift
-  local -a devices=("$@")
+  local -a writers=("$@")
   while ((fed < upto)); do
-    said_by "${devices[k++ % ${#devices[@]}]}"
-    if ((n <= SHOWN_WHOLE || upto - fed < 12)); then
+    said_by "${writers[fed % ${#writers[@]}]}"
+    if ((last <= SHOWN_WHOLE || upto - fed < 12)); then
       until_done "line $fed" all_shown
       [ ! -t 1 ] || pause 0.04
     elif ((fed % 200 == 0)); then
@@ -77,12 +85,12 @@ in_turn() {
   done
   until_done "line $upto" all_shown
 }
-# at_once UPTO DEVICE...
+# at_once UPTO WRITER...
 at_once() {
-  local upto=$1 k=0
+  local upto=$1
   shift
-  local -a devices=("$@")
-  while ((fed < upto)); do said_by "${devices[k++ % ${#devices[@]}]}"; done
+  local -a writers=("$@")
+  while ((fed < upto)); do said_by "${writers[fed % ${#writers[@]}]}"; done
 }
 all_shown() { ((shown >= fed)); }
 more_done() { ((done_n > $1)); }
@@ -96,32 +104,36 @@ show_ready() {
 }
 is_shown() {
   local p
-  ((n > SHOWN_WHOLE)) || return 0
-  for p in 0 "${points[@]}" "$n"; do (($1 < p - 3 || $1 > p + 5)) || return 0; done
+  ((last > SHOWN_WHOLE)) || return 0
+  for p in 0 "${points[@]}" "$last"; do (($1 < p - 3 || $1 > p + 5)) || return 0; done
   return 1
 }
 show() {
-  local i=$1 k=${speaker[$1]} line rest='' dots='' p
+  local i=$1 k=${speaker[$1]} to=${listener[$1]} line rest='' dots='' p name room=61 indent=10
   if ! is_shown "$i"; then
     gap=$((gap + 1))
     return
   fi
   show_gap
-  for p in 0 1 2; do
-    if [ "${who[i]:p:1}" = 1 ]; then dots+="${c_of[p]}●$c_off"; else dots+="$c_dim○$c_off"; fi
-  done
+  name=${c_of[k]}${PEOPLE[k]}$c_off
+  if [ -n "$to" ]; then
+    name+="→${c_of[to]}${PEOPLE[to]}$c_off" room=59 indent=14 dots="$c_green✓$c_off"
+  else
+    for p in 0 1 2; do
+      if [ "${who[i]:p:1}" = 1 ]; then dots+="${c_of[p]}●$c_off"; else dots+="$c_dim○$c_off"; fi
+    done
+  fi
   [ -z "${late[i]:-}" ] || dots+=" $c_green↻$c_off"
   ((${#text[i]} <= 400)) || rest=" … $(printf '%s' "${text[i]}" | wc -c) octets"
-  wrap "${text[i]:0:$((${#rest} > 0 ? 150 : 400))}$rest" 61
-  printf '%s%4d%s %s%s%s  %s' "$c_dim" $((i + 1)) "$c_off" "${c_of[k]}" "${PEOPLE[k]}" "$c_off" \
-    "${WRAPPED[0]}"
+  wrap "${text[i]:0:$((${#rest} > 0 ? 150 : 400))}$rest" $room
+  printf '%s%4d%s %s  %s' "$c_dim" $((i + 1)) "$c_off" "$name" "${WRAPPED[0]}"
   cells "${WRAPPED[0]}"
-  printf '%*s %s\n' $((61 - REPLY)) '' "$dots"
-  for line in "${WRAPPED[@]:1}"; do say "          $line"; done
+  printf '%*s %s\n' $((room - REPLY)) '' "$dots"
+  for line in "${WRAPPED[@]:1}"; do printf '%*s%s\n' $indent '' "$line"; done
 }
 show_gap() {
   ((gap > 0)) || return 0
-  say "      $c_dim⋮ $gap more lines, all committed$c_off"
+  say "      $c_dim⋮ $gap more lines, all $settled$c_off"
   gap=0
 }
 
@@ -189,12 +201,6 @@ port=0
 # The rates that keep a chatterbox at bay would make a long text long.
 server_options=(--http-listen off --set limits.commands_per_s=0 --set limits.bytes_per_s=0)
 
-# Where something happens: the leader dies at 1, those who are left go on to 2; two sides part at 3,
-# one says lines up to 4, the other up to 5; the server dies at 6 with lines up to 7 under way.
-burst=$((n / 8 < 40 ? n / 8 : 40))
-points=($((n / 4)) $((n / 4 + burst)) $((n / 4 + burst + 2)) $((n / 4 + burst + 6))
-  $((n / 4 + burst + 10)) $((n * 3 / 4)) $((n * 3 / 4 + burst)))
-
 say
 say " ${c_bold}moot$c_off $c_dim· a server, three people, $n lines, and what can happen to them$c_off"
 rule
@@ -217,35 +223,13 @@ for d in 0 1 2; do
 done
 step 2 "Three accounts, a key for each laptop and each tablet:$people"
 
-step 3 "Two can talk alone. ✓ the other one has it on disk"
-say
-for d in 0 1 2; do
-  home=$(home_of "$d")
-  spawn "$bin/moot" --home "$home" tail "@${PEOPLE[(d + 2) % 3]}" --follow --json \
-    --since 1970-01-01 >"$home.read" 2>>"$home.err" </dev/null &
-  readers+=($!)
-done
-for d in 0 1 2; do
-  to=$(((d + 1) % 3))
-  moot_of "$d" send "@${PEOPLE[to]}" "${text[d]}" --wait acked --timeout "${PATIENCE_S}s" \
-    >/dev/null 2>>"$work/private.err" || die "${PEOPLE[d]} could not reach ${PEOPLE[to]}."
-  wrap "${text[d]:0:300}" 62
-  cells "${WRAPPED[0]}"
-  printf '  %s%s→%s%s  %s%*s %s✓%s\n' "${c_of[d]}" "${PEOPLE[d]}" "${PEOPLE[to]}" "$c_off" \
-    "${WRAPPED[0]}" $((62 - REPLY)) '' "$c_green" "$c_off"
-  for line in "${WRAPPED[@]:1}"; do say "           $line"; done
-done
-read_by() {  # what the one before said is what this one was shown
-  printf '%s\n' "${text[($1 + 2) % 3]}" >"$work/want"
-  texts_of "$(home_of "$1").read" "${PEOPLE[($1 + 2) % 3]}" >"$work/got"
-  same "$work/want" "$work/got"
-}
-for d in 0 1 2; do until_done "what ${PEOPLE[(d + 2) % 3]} said privately" read_by "$d"; done
-for pid in "${readers[@]}"; do
-  kill -TERM "$pid"
-  wait "$pid" || true
-done
-readers=()
+talk_privately
+
+# The leader dies at 1, those who are left go on to 2; two sides part at 3, one says lines up to 4, the
+# other up to 5; the server dies at 6 with lines up to 7 under way.
+burst=$((n / 8 < 40 ? n / 8 : 40))
+part_of "$n" committed $((n / 4)) $((n / 4 + burst)) $((n / 4 + burst + 2)) $((n / 4 + burst + 6)) \
+  $((n / 4 + burst + 10)) $((n * 3 / 4)) $((n * 3 / 4 + burst))
 
 step 4 "A channel that its members keep: the server stores nothing of it"
 say
@@ -419,9 +403,11 @@ took=$((NOW - began))
 row() { printf '   %s%-34s%s %s\n' "$c_dim" "$1" "$c_off" "${*:2}"; }
 say
 rule
+row "private lines, acknowledged" "$private_n of $private_all, with whom they were for"
+row "  under way when the server died" "$private_caught"
 row "lines said and committed" "$(wc -l <"$work/got") of $n, on six devices"
-row "under way when the leader died" "$in_doubt"
-row "under way when the server died" "$caught"
+row "  under way when the leader died" "$in_doubt"
+row "  under way when the server died" "$caught"
 row "shown twice, lost" "$twice, $lost"
 row "in the server-kept channel" "$(wc -l <"$work/notes.got") of $n"
 ((again == 0)) || row "the text" "is short, and was said again"
@@ -432,8 +418,8 @@ row "all of it took" "$(seconds $took)"
 say
 ((verdict == 0 && twice == 0 && lost == 0)) ||
   die "The histories are not what was said, exactly once and in order (MOOT_DEMO_KEEP=1 keeps them)."
-say " $c_green✓ Every line is on every device, once and in order.$c_off Compared by machine."
-((in_doubt > 0 && caught > 0)) ||
+say " $c_green✓ Every line is where it belongs, once and in order.$c_off Compared by machine."
+((private_caught > 0 && in_doubt > 0 && caught > 0)) ||
   say " (Nothing was under way at one of the kills: this machine was faster. Run it again.)"
 
 case $bin in

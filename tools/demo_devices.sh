@@ -64,7 +64,7 @@ alive() {
     kill -0 "${replica[$d]}" 2>/dev/null || die "The replica on $(device "$d") ended by itself."
   done
   for d in "${!sender[@]}"; do
-    kill -0 "${sender[$d]}" 2>/dev/null || die "A sender on $(device "$d") ended by itself."
+    kill -0 "${sender[$d]}" 2>/dev/null || die "A sender on $(device "${d:0:1}") ended by itself."
   done
 }
 
@@ -121,29 +121,34 @@ start_device() {
   spawn "$bin/moot" --home "$home" replica "$CHANNEL" --json \
     >>"$home.log" 2>>"$home.err" </dev/null &
   replica[$d]=$!
-  rm -f "$home.fifo"
-  mkfifo "$home.fifo"
-  [ -e "$home.sent" ] || : >"$home.sent"
-  if [ -z "${in_sent[$d]:-}" ]; then
-    exec {fd}<"$home.sent"
-    in_sent[$d]=$fd
-  fi
 }
-# Its sender, once the replica has the store.
-start_sender() {
-  local d=$1 home fd
-  home=$(home_of "$d")
-  spawn "$bin/moot" --home "$home" send "#$CHANNEL" - --wait committed --timeout "${PATIENCE_S}s" \
-    --json <"$home.fifo" >>"$home.sent" 2>>"$home.err" &
-  sender[$d]=$!
-  exec {fd}>"$home.fifo"
-  to_send[$d]=$fd
+# Somebody types there, once the replica has the store.
+start_sender() { start_writer "$1" "#$CHANNEL" committed; }
+
+# start_writer WRITER TARGET STATE: what is written to it goes to the target, line by line, and it
+# prints what has come so far. WRITER: a device, or a pair, from the laptop of the first.
+start_writer() {
+  local w=$1 home file fd
+  home=$(home_of "${w:0:1}")
+  file=$work/writer.$w
+  rm -f "$file.fifo"
+  mkfifo "$file.fifo"
+  if [ -z "${in_sent[$w]:-}" ]; then
+    : >"$file.sent"
+    exec {fd}<"$file.sent"
+    in_sent[$w]=$fd
+  fi
+  spawn "$bin/moot" --home "$home" send "$2" - --wait "$3" --timeout "${PATIENCE_S}s" \
+    --json <"$file.fifo" >>"$file.sent" 2>>"$home.err" &
+  sender[$w]=$!
+  exec {fd}>"$file.fifo"
+  to_send[$w]=$fd
 }
 close_sender() {
   local fd=${to_send[$1]}
   exec {fd}>&-
   unset "to_send[$1]"
-  wait "${sender[$1]}" || die "The sender on $(device "$1") ended with code $?."
+  wait "${sender[$1]}" || die "The sender on $(device "${1:0:1}") ended with code $?."
   unset "sender[$1]"
 }
 stop_device() {
@@ -200,7 +205,7 @@ look() {
     gained "${in_sent[$d]}"
     for line in ${NEW[@]+"${NEW[@]}"}; do
       progress=$((progress + 1))
-      committed "$d" "$line"
+      confirmed "$d" "$line"
     done
   done
   show_ready
@@ -243,10 +248,11 @@ hear() {
       ;;
   esac
 }
-# Line by line, each sender prints what is committed in the order in which it was said.
-committed() {
+# Line by line, each sender prints what is committed, or acknowledged, in the order in which it was
+# said.
+confirmed() {
   local d=$1 line=$2 nth=${sent_n[$1]:-0} i acks k
-  [[ $line == *'"state":"committed"'* ]] || die "A message was not committed: ${line:0:300}"
+  [[ $line == *"\"state\":\"${settled/#acknowledged/acked}\""* ]] || die "A message was not $settled: ${line:0:300}"
   i=${queue[$d:$nth]}
   sent_n[$d]=$((nth + 1))
   acks=${line##*'"acks":['}

@@ -95,7 +95,11 @@ TEST_F(ChannelCommands, ChannelsAndMembersArePrinted) {
 }
 
 TEST_F(ChannelCommands, WhatIsAskedIsWhatWasSaid) {
-  ScriptedOwner owner(dir_, [](const Json&) -> std::vector<Json> { return {}; });
+  ScriptedOwner owner(dir_, [](const Json& ask) -> std::vector<Json> {
+    if (ask.str("do") != "channels_here") return {};
+    return {
+        Json().set("channel", "ops").set("id", "1").set("keeper", "server").set("member", true)};
+  });
   const Ran server = moot({"create", "ops"});
   EXPECT_EQ(server.code, kDone) << server.err;
   EXPECT_THAT(server.err, HasSubstr("whoever operates the server can read"));
@@ -110,7 +114,8 @@ TEST_F(ChannelCommands, WhatIsAskedIsWhatWasSaid) {
   EXPECT_THAT(
       owner.asked(),
       ElementsAre(
-          R"({"do":"create","channel":"ops","keeper":"server","private":false,"since_join":false,"n":1})",
+          R"({"do":"create","channel":"ops","keeper":"","private":false,"since_join":false,"n":1})",
+          R"({"do":"channels_here","n":2})",
           R"({"do":"create","channel":"ops","keeper":"members","private":true,"since_join":true,"n":1})",
           R"({"do":"leave","channel":"ops","n":1})",
           R"({"do":"set","channel":"ops","topic":"","rename":"dev","roles":"bob=admin eve=none","n":1})",

@@ -11,7 +11,7 @@ namespace {
 
 struct Options {
   std::string channel;
-  std::string keeper = "server";
+  std::string keeper;  // empty: as the server is configured
   bool private_ = false;
   std::string history = "all";
 };
@@ -28,15 +28,20 @@ std::expected<Seat, Trouble> change(const Globals& globals, const Json& question
 int create(const Globals& globals, const Options& o) {
   const auto channel = named_channel(o.channel);
   if (!channel) return give_up(channel.error());
-  const auto seat = change(globals, Json()
-                                        .set("do", "create")
-                                        .set("channel", *channel)
-                                        .set("keeper", o.keeper)
-                                        .set("private", o.private_)
-                                        .set("since_join", o.history == "since_join"));
+  auto seat = change(globals, Json()
+                                  .set("do", "create")
+                                  .set("channel", *channel)
+                                  .set("keeper", o.keeper)
+                                  .set("private", o.private_)
+                                  .set("since_join", o.history == "since_join"));
   if (!seat) return give_up(seat.error());
   const std::string name = safe(*channel);
-  fmt::print(stderr, "#{} is there, and you own it. {}\n", name, keeper_words(o.keeper));
+  std::string keeper = o.keeper;
+  if (keeper.empty()) {
+    if (const auto made = channel_here(*seat, *channel); made) keeper = made->keeper;
+  }
+  fmt::print(stderr, "#{} is there, and you own it. {}\n", name,
+             keeper.empty() ? "`moot channels` says who keeps it." : keeper_words(keeper));
   if (o.private_) {
     fmt::print(stderr, "Next: moot invite '#{}' @SOMEBODY\n", name);
   } else {
@@ -83,9 +88,10 @@ void add_create(CLI::App& app, Globals& globals, Run& run) {
   auto o = std::make_shared<Options>();
   sub->add_option("NAME", o->channel, "What it is called: 1 to 64 characters")->required();
   sub->add_option("--keeper", o->keeper,
-                  "server (default): the server stores what is said, so whoever operates it can "
-                  "read it, and one person can write alone; members: their devices store it, the "
-                  "server only passes it on, and three people have to be online")
+                  "server: the server stores what is said, so whoever operates it can read it, and "
+                  "one person can write alone; members: their devices store it, the server only "
+                  "passes it on, and three people have to be online. Default: what the server is "
+                  "configured for, which is server unless its operator says otherwise")
       ->check(CLI::IsMember({"members", "server"}))
       ->type_name("members|server");
   sub->add_flag("--private", o->private_, "Not listed; only who is invited can enter");

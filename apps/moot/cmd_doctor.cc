@@ -15,77 +15,119 @@ constexpr auto kPatience = std::chrono::seconds(15);
 // Messages that are further ahead of the server are not taken (protocol.md 6.2).
 constexpr std::int64_t kOffsetWarnMs = 60'000;
 
+// A line for each thing that was looked at: `topic` names it for programs, as `mootd doctor` does.
 class Report {
  public:
-  void good(const std::string& what) { fmt::print("ok    {}\n", what); }
-  void bad(const std::string& what, const std::string& fix) {
-    fmt::print("BAD   {}\n      {}\n", what, fix);
-    failed_ = true;
+  explicit Report(bool json) : json_(json) {}
+  void good(const char* topic, const std::string& what) { line(topic, "good", "ok   ", what, {}); }
+  void bad(const char* topic, const std::string& what, const std::string& fix) {
+    line(topic, "bad", "BAD  ", what, fix);
+    if (code_ == kDone) code_ = kFailed;
   }
-  int code() const { return failed_ ? kFailed : kDone; }
+  // What could not be looked at is not known to be good.
+  void skipped(const char* topic, const std::string& what) {
+    line(topic, "skipped", "--   ", what, {});
+  }
+  // What is left cannot be looked at without what was just found bad.
+  int end(int code) {
+    code_ = code;
+    return code_;
+  }
+  int code() const { return code_; }
 
  private:
-  bool failed_ = false;
+  void line(const char* topic, const char* verdict, const char* sign, const std::string& what,
+            const std::string& fix) {
+    if (json_) {
+      fmt::print("{{\"topic\":{},\"verdict\":{},\"what\":{}{}}}\n", json_string(topic),
+                 json_string(verdict), json_string(what),
+                 fix.empty() ? std::string() : ",\"fix\":" + json_string(fix));
+    } else {
+      fmt::print("{} {}\n", sign, what);
+      if (!fix.empty()) fmt::print("      {}\n", fix);
+    }
+  }
+  bool json_;
+  int code_ = kDone;
 };
 
-void check_connection(Seat& seat, Report& report) {
-  if (!seat.send(Json().set("do", "watch"))) return;
+bool check_connection(Seat& seat, Report& report) {
+  if (!seat.send(Json().set("do", "watch"))) return false;
   const auto until = std::chrono::steady_clock::now() + kPatience;
   while (std::chrono::steady_clock::now() < until) {
     const auto got = seat.receive(std::chrono::milliseconds(500));
-    if (got.ended)
-      return report.bad("the connection", "The moot that has the store ended; run it again.");
+    if (got.ended) {
+      report.bad("connection", "not connected", "The moot that has the store ended; run it again.");
+      return false;
+    }
     if (!got.line) continue;
     const std::string& ev = got.line->str("ev");
-    if (ev == "connected" || ev == "caught_up")
-      return report.good("connected, the key is accepted");
-    if (ev == "disconnected" || ev == "stopped")
-      return report.bad("not connected", safe(got.line->str("text")));
+    if (ev == "connected" || ev == "caught_up") {
+      report.good("connection", "connected, the key is accepted");
+      return true;
+    }
+    if (ev == "disconnected" || ev == "stopped") {
+      report.bad("connection", "not connected", safe(got.line->str("text")));
+      return false;
+    }
   }
-  report.bad("not connected", "The server does not answer; check that mootd runs at the address.");
+  report.bad("connection", "not connected",
+             "The server does not answer; check that mootd runs at the address.");
+  return false;
 }
 
-int doctor(const Globals& globals) {
-  Report report;
-  const auto place = find_place(globals);
-  if (!place) {
-    report.bad("the key file", place.error().sentence);
-    return place.error().code;
-  }
-  const auto key = net::load_key_file(place->key_file);
-  if (!key) return give_up({key.error().message, kBadConfig});
-  report.good(fmt::format("key file {}: @{} on {}, mode 0600", place->key_file, key->account.str(),
-                          safe(key->srv)));
-  const auto address = client::parse_address(key->address);
-  const auto tls = client::parse_tls(key->tls);
-  if (const auto allowed = client::check_protection(*address, *tls); !allowed) {
-    report.bad("address " + key->address, allowed.error().message);
-    return report.code();
-  }
-  report.good(fmt::format("address {} ({})", key->address,
-                          tls->mode == client::Tls::Mode::off ? "plain, this machine" : "TLS"));
-  auto seat = Seat::take(globals, {});
-  if (!seat) {
-    report.bad("the store in " + place->home, seat.error().sentence);
-    return report.code();
-  }
-  const auto checked =
-      seat->ask(Json().set("do", "check"), [](const Json&) {}, std::chrono::minutes(5));
-  checked ? report.good("the store in " + place->home)
-          : report.bad("the store in " + place->home, safe(checked.error().sentence));
-  check_connection(*seat, report);
+void check_clock(Seat& seat, bool connected, Report& report) {
+  if (!connected)
+    return report.skipped("clock", "the server's clock is not known without a connection");
   std::int64_t offset = 0;
   const auto facts = [&](const Json& line) {
     if (line.has("offset_ms")) offset = std::atoll(line.str("offset_ms").c_str());
   };
-  if (seat->ask(Json().set("do", "status"), facts)) {
-    const std::string words = fmt::format("the server's clock is {} ms {} this one",
-                                          std::abs(offset), offset < 0 ? "behind" : "ahead of");
-    std::abs(offset) < kOffsetWarnMs
-        ? report.good(words)
-        : report.bad(words,
-                     "Set this computer's clock, for instance with `timedatectl set-ntp true`.");
+  if (const auto done = seat.ask(Json().set("do", "status"), facts); !done)
+    return report.skipped("clock", "the server's clock is not known: " + done.error().sentence);
+  const std::string words = fmt::format("the server's clock is {} ms {} this one", std::abs(offset),
+                                        offset < 0 ? "behind" : "ahead of");
+  std::abs(offset) < kOffsetWarnMs
+      ? report.good("clock", words)
+      : report.bad("clock", words,
+                   "Set this computer's clock, for instance with `timedatectl set-ntp true`.");
+}
+
+int doctor(const Globals& globals, bool json) {
+  Report report(json);
+  const auto place = find_place(globals);
+  if (!place) {
+    report.bad("key", "the key file", place.error().sentence);
+    return report.end(place.error().code);
   }
+  const auto key = net::load_key_file(place->key_file);
+  if (!key) {
+    report.bad("key", "the key file", key.error().message);
+    return report.end(kBadConfig);
+  }
+  report.good("key", fmt::format("key file {}: @{} on {}, mode 0600", place->key_file,
+                                 key->account.str(), safe(key->srv)));
+  const auto address = client::parse_address(key->address);
+  const auto tls = client::parse_tls(key->tls);
+  if (const auto allowed = client::check_protection(*address, *tls); !allowed) {
+    report.bad("address", "address " + key->address, allowed.error().message);
+    return report.code();
+  }
+  report.good("address",
+              fmt::format("address {} ({})", key->address,
+                          tls->mode == client::Tls::Mode::off ? "plain, this machine" : "TLS"));
+  auto seat = Seat::take(globals, {});
+  if (!seat) {
+    report.bad("store", "the store in " + place->home, seat.error().sentence);
+    report.skipped("connection", "the connection: not tried without a store");
+    report.skipped("clock", "the server's clock is not known without a connection");
+    return report.code();
+  }
+  const auto checked =
+      seat->ask(Json().set("do", "check"), [](const Json&) {}, std::chrono::minutes(5));
+  checked ? report.good("store", "the store in " + place->home)
+          : report.bad("store", "the store in " + place->home, safe(checked.error().sentence));
+  check_clock(*seat, check_connection(*seat, report), report);
   return report.code();
 }
 
@@ -94,8 +136,12 @@ int doctor(const Globals& globals) {
 void add_doctor(CLI::App& app, Globals& globals, Run& run) {
   auto* sub =
       app.add_subcommand("doctor", "Check key, address, clock, store; say how to mend them");
-  sub->footer("Example: moot doctor");
-  sub->callback([&globals, &run] { run = [&globals] { return doctor(globals); }; });
+  auto json = std::make_shared<bool>(false);
+  sub->add_flag("--json", *json, "One object a line: {\"topic\",\"verdict\",\"what\",\"fix\"}");
+  sub->footer(
+      "ok, BAD with what to do (exit 1), or -- for what could not be looked at.\n"
+      "Example: moot doctor --json | jq -r 'select(.verdict==\"bad\").fix'");
+  sub->callback([=, &globals, &run] { run = [=, &globals] { return doctor(globals, *json); }; });
 }
 
 }  // namespace moot::app

@@ -5,6 +5,7 @@
 #include "apps/moot/commands.h"
 #include "apps/moot/show.h"
 #include "base/controls.h"
+#include "client/invite_link.h"
 #include "model/limits.h"
 #include "moot/client.h"
 #include "store/files.h"
@@ -33,6 +34,15 @@ int join_server(const Globals& globals, Options o) {
     return give_up(
         {"There is a key at " + path +
          " already; for a second account use another --home, or name a new file with -k."});
+  }
+  if (const auto link = client::read_invite_link(o.link); !link)
+    return give_up({link.error().message, kUsage});
+  if (o.as.starts_with('@')) o.as.erase(0, 1);
+  if (!o.as.empty() && user_of(o.as).empty()) {
+    return give_up({"\"" + safe(o.as) +
+                        "\" can be no name on a server: 1 to 32 of a-z 0-9 . _ - and a letter or "
+                        "digit first.",
+                    kUsage});
   }
   if (o.as.empty()) {
     const char* user = std::getenv("USER");

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstdio>
 
+#include "apps/moot/json.h"
 #include "model/ids.h"
 
 namespace moot::app {
@@ -53,8 +54,11 @@ int run_moot(int argc, const char* const* argv, const std::string& version) {
       "  moot send @bob 'hello' --wait acked\n"
       "  moot create ops --keeper members\n"
       "  moot send ops 'is anybody here?'");
-  app.set_version_flag("--version", "moot " + version);
   Globals globals;
+  bool tell_version = false;
+  bool json = false;
+  app.add_flag("--version", tell_version, "Print the version");
+  app.add_flag("--json", json, "With --version: one JSON object");
   app.add_option("-k,--key", globals.key_file, "Key file (default: key.toml in --home)")
       ->type_name("KEYFILE");
   app.add_option("--home", globals.home,
@@ -77,11 +81,22 @@ int run_moot(int argc, const char* const* argv, const std::string& version) {
   }
   try {
     app.parse(argc, argv);
-  } catch (const CLI::Success& e) {  // --help, --version
+  } catch (const CLI::Success& e) {  // --help
     return app.exit(e);
   } catch (const CLI::ParseError& e) {
     fmt::print(stderr, "moot: {}\nRun moot --help.\n", e.what());
     return kUsage;
+  }
+  // A command without --json of its own leaves it to be found here.
+  if (json && !tell_version)
+    return give_up({"--json goes behind a command that prints data, or with --version.", kUsage});
+  if (tell_version) {
+    if (json) {
+      fmt::print("{{\"program\":\"moot\",\"version\":{},\"protocol\":0}}\n", json_string(version));
+    } else {
+      fmt::print("moot {}\n", version);
+    }
+    return kDone;
   }
   if (!run) {
     const auto place = find_place(globals);

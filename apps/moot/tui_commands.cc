@@ -149,7 +149,7 @@ void Model::create(const std::string& rest) {
   auto words = split_words(rest);
   Json json;
   json.set("do", "create");
-  std::string keeper = "server";
+  std::string keeper;
   bool is_private = false;
   bool since_join = false;
   while (words.size() > 1) {

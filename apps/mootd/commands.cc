@@ -8,6 +8,7 @@
 
 #include "apps/mootd/key_output.h"
 #include "net/admin.h"
+#include "net/admin_lists.h"
 #include "net/admin_socket.h"
 #include "net/clock.h"
 #include "net/hub.h"
@@ -76,6 +77,11 @@ int run_command(const Config& config, const net::AdminRequest& request,
     std::fprintf(stderr, "mootd: Name the key to rotate, or --all [NAME].\n");
     return kExitUsage;
   }
+  if (request.command == "key revoke" && request.has("kid") == request.has("all")) {
+    std::fprintf(stderr,
+                 "mootd: Name keys to revoke, or --all NAME; `mootd key list` shows them.\n");
+    return kExitUsage;
+  }
   KeyOut out;
   if (!output.key_out.empty()) {
     const Status ok = many ? out.make_dir(output.key_out) : out.make_file(output.key_out);
@@ -98,7 +104,7 @@ int run_restore(const Config& config, const std::string& file) {
   if (!report) return failed(report.error().message);
   char id[16];
   std::snprintf(id, sizeof id, "%08x", report->mk_id);
-  print("restored " + std::to_string(report->accounts) + " accounts; the store needs master key " +
+  print("restored " + net::counted(report->accounts, "account") + "; the store needs master key " +
         id + "\n");
   return kExitDone;
 }

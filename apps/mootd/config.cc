@@ -153,8 +153,8 @@ Status check_whole(const Config& config) {
   if (live.core.max_msg + 2 * limits::kPageBytesSlack > live.max_frame) {
     return fail("`limits.max_frame` must be at least 2048 octets more than `limits.max_msg`.");
   }
-  if (config.default_keeper == Keeper::server ? !live.core.channels.server_kept
-                                              : !live.core.channels.member_kept) {
+  if (config.server.default_keeper == Keeper::server ? !live.core.channels.server_kept
+                                                     : !live.core.channels.member_kept) {
     return fail("`channels.default_keeper` must be one of `channels.keepers`.");
   }
   return check_http(config);

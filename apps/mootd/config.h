@@ -18,7 +18,6 @@ struct Config {
   std::string user;  // whom to become when started as uid 0
   net::log::Level log_level = net::log::Level::info;
   net::log::Format log_format = net::log::Format::text;
-  Keeper default_keeper = Keeper::server;
   std::string tls_cert;  // of --tls-listen, and of TLS listeners that name none
   std::string tls_key;
   bool http_insecure = false;

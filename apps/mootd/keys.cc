@@ -293,7 +293,7 @@ std::vector<Key> make_keys() {
   k.push_back(keepers_key());
   k.push_back(word_key<Keeper>("channels.default_keeper",
                                {{"members", Keeper::members}, {"server", Keeper::server}},
-                               [](Config& c) -> auto& { return c.default_keeper; }));
+                               [](Config& c) -> auto& { return c.server.default_keeper; }));
   k.push_back(
       flag_key("channels.lobby", [](Config& c) -> auto& { return core(c).channels.lobby; }));
   k.push_back(word_key<server::PresenceMode>("presence.mode",

@@ -2,12 +2,15 @@
 #include <cstdio>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <string>
 
+#include "apps/mootd/arguments.h"
 #include "apps/mootd/commands.h"
 #include "apps/mootd/config.h"
 #include "apps/mootd/doctor.h"
 #include "apps/mootd/run.h"
+#include "apps/mootd/values.h"
 #include "net/admin.h"
 
 // The command line of mootd (interface.md).
@@ -24,25 +27,53 @@ struct Line {
   std::function<int(const Config&)> action;
 };
 
+// As the help of every command ends.
+constexpr char kUserId[] =
+    "A user id is 1 to 32 of a-z 0-9 . _ - and begins with a letter or a digit; it is for ever.\n";
+constexpr char kDurations[] = "A duration is a number and ms, s, m, h or d: 30m, 24h, 7d.\n";
+
 void common_options(CLI::App* app, Line& line) {
-  app->add_option("-c,--config", line.sources.file, "configuration file");
-  app->add_option("--data-dir", line.sources.data_dir, "data directory (default ./moot-data)");
-  app->add_option("--set", line.sources.set, "key=value, over the configuration")
+  app->add_option("-c,--config", line.sources.file,
+                  "Configuration, TOML; `mootd config show` prints every key")
+      ->type_name("FILE");
+  app->add_option("--data-dir", line.sources.data_dir,
+                  "Data directory (default ./moot-data); its server is the one that is meant")
+      ->type_name("DIR");
+  app->add_option("--set", line.sources.set,
+                  "One key of the configuration, for instance limits.commands_per_s=0; may be "
+                  "repeated")
+      ->type_name("KEY=VALUE")
       ->take_all()
       ->expected(1);
 }
 
 // An option or argument that goes to the server as it is.
-void pass(CLI::App* app, Line& line, const std::string& names, const std::string& key,
-          const std::string& what, bool required = false) {
-  app->add_option_function<std::string>(
-         names, [&line, key](const std::string& v) { line.request.args[key] = v; }, what)
-      ->required(required);
+CLI::Option* pass(CLI::App* app, Line& line, const std::string& names, const std::string& key,
+                  const std::string& value, const std::string& what) {
+  return app
+      ->add_option_function<std::string>(
+          names, [&line, key](const std::string& v) { line.request.args[key] = v; }, what)
+      ->type_name(value);
+}
+CLI::Option* pass_user(CLI::App* app, Line& line, const std::string& names, const std::string& key,
+                       const std::string& value, const std::string& what) {
+  return app
+      ->add_option_function<std::string>(
+          names, [&line, key](const std::string& v) { line.request.args[key] = bare(v); }, what)
+      ->type_name(value)
+      ->check(check_user);
+}
+void pass_name(CLI::App* app, Line& line) {
+  pass_user(app, line, "NAME", "name", "", "The user id")->required();
+}
+void pass_channel(CLI::App* app, Line& line) {
+  pass(app, line, "NAME", "channel", "", "The channel, with or without #")->required();
 }
 CLI::App* command(CLI::App* parent, Line& line, const std::string& name, const std::string& full,
-                  const std::string& what) {
+                  const std::string& what, const std::string& footer) {
   CLI::App* app = parent->add_subcommand(name, what);
   common_options(app, line);
+  app->footer(footer);
   app->callback([&line, full] {
     line.request.command = full;
     line.action = [&line](const Config& c) { return run_command(c, line.request, line.output); };
@@ -50,27 +81,34 @@ CLI::App* command(CLI::App* parent, Line& line, const std::string& name, const s
   return app;
 }
 
-void json_flag(CLI::App* app, Line& line) {
+void json_flag(CLI::App* app, Line& line, const std::string& what = "One JSON object a line") {
   app->add_flag_callback(
       "--json",
       [&line] {
         line.output.json = true;
         line.request.args["json"] = "1";
       },
-      "one JSON object a line");
+      what);
 }
 
 void key_options(CLI::App* app, Line& line) {
-  app->add_option("--key-out", line.output.key_out, "write the key file there (0600)");
-  json_flag(app, line);
+  app->add_option("--key-out", line.output.key_out,
+                  "Write the key file there, mode 0600, never over an existing one (default: "
+                  "standard output)")
+      ->type_name("FILE");
+  json_flag(app, line, "Print {\"account\",\"kid\",\"label\"}; needs --key-out");
 }
 
 void wall_options(CLI::App* app, Line& line) {
+  static const std::map<CredentialKind, std::string> kValues{{CredentialKind::x509_spki, "HEX"},
+                                                             {CredentialKind::x509_uri, "URI"},
+                                                             {CredentialKind::proxy_cn, "CN"},
+                                                             {CredentialKind::unix_uid, "UID"}};
   std::vector<CLI::Option*> all;
   for (const net::WallOption& o : net::wall_options()) {
-    all.push_back(app->add_option_function<std::string>(
-        "--" + std::string(o.name),
-        [&line, name = o.name](const std::string& v) { line.request.args[name] = v; }, o.meaning));
+    all.push_back(
+        pass(app, line, "--" + std::string(o.name), o.name, kValues.at(o.kind), o.meaning)
+            ->check([kind = o.kind](const std::string& v) { return check_wall(kind, v); }));
   }
   for (CLI::Option* one : all) {
     for (CLI::Option* other : all) {
@@ -80,129 +118,219 @@ void wall_options(CLI::App* app, Line& line) {
 }
 
 void add_run(CLI::App& app, Line& line) {
-  CLI::App* run = app.add_subcommand("run", "serve");
+  CLI::App* run = app.add_subcommand("run", "Serve, until SIGTERM; SIGHUP reads the configuration");
   common_options(run, line);
-  run->add_option("--listen", line.sources.listen, "ADDR:PORT, plain")->take_all()->expected(1);
-  run->add_option("--tls-listen", line.sources.tls_listen, "ADDR:PORT, TLS")
+  run->add_option("--listen", line.sources.listen,
+                  "Plain TCP there, loopback only (default 127.0.0.1:7667); may be repeated")
+      ->type_name("ADDR:PORT")
       ->take_all()
       ->expected(1);
-  run->add_option("--http-listen", line.sources.http_listen, "ADDR:PORT or off");
-  run->add_option("--ready-fd", line.ready_fd, "write `ready` to this descriptor");
-  run->add_option("--log-level", line.sources.log_level, "debug, info, warn, error, off");
-  run->add_option("--log-format", line.sources.log_format, "text or json");
+  run->add_option("--tls-listen", line.sources.tls_listen,
+                  "TLS there, with tls.cert and tls.key of the configuration; may be repeated")
+      ->type_name("ADDR:PORT")
+      ->take_all()
+      ->expected(1);
+  run->add_option("--http-listen", line.sources.http_listen,
+                  "Health and metrics there (default 127.0.0.1:7680), or off")
+      ->type_name("ADDR:PORT");
+  run->add_option("--ready-fd", line.ready_fd, "Write `ready` to this descriptor, too")
+      ->type_name("N");
+  run->add_option("--log-level", line.sources.log_level,
+                  "What goes to standard error: debug, info (default), warn, error or off")
+      ->type_name("LEVEL");
+  run->add_option("--log-format", line.sources.log_format, "text (default) or json")
+      ->type_name("FORMAT");
+  run->footer(
+      "Prints `listening plain ADDR:PORT` for each listener, then `ready`. Port 0 is any free "
+      "one.\n"
+      "Example: mootd run --data-dir /srv/moot --listen 127.0.0.1:7667");
   run->callback([&line] {
     line.action = [&line](const Config& c) { return run_daemon(c, line.sources, line.ready_fd); };
   });
 }
 
 void add_users(CLI::App& app, Line& line) {
-  CLI::App* user = app.add_subcommand("user", "accounts")->require_subcommand(1);
-  CLI::App* add = command(user, line, "add", "user add", "a new account and its first key");
-  pass(add, line, "NAME", "name", "user id", true);
-  pass(add, line, "--name", "nick", "nickname");
-  pass(add, line, "--label", "label", "what the key is for");
+  CLI::App* user = app.add_subcommand("user", "Accounts: add, list, disable, enable, remove")
+                       ->require_subcommand(1);
+  CLI::App* add = command(
+      user, line, "add", "user add", "Make an account and its first key",
+      std::string(kUserId) + "Example: mootd user add fay --name 'Fay B.' --key-out fay.toml");
+  pass_name(add, line);
+  pass(add, line, "--name", "nick", "NICK", "The nickname people see (default: the user id)");
+  pass(add, line, "--label", "label", "LABEL", "What the key is for, at most 64 octets: laptop");
   wall_options(add, line);
   key_options(add, line);
-  json_flag(command(user, line, "list", "user list", "all accounts"), line);
-  for (const char* word : {"disable", "enable", "remove"}) {
-    CLI::App* one = command(user, line, word, std::string("user ") + word, "an account");
-    pass(one, line, "NAME", "name", "user id", true);
-  }
+  json_flag(command(user, line, "list", "user list", "All accounts, and who is on line",
+                    "Example: mootd user list --json | jq -r .user"),
+            line);
+  const auto state = [&](const std::string& word, const std::string& what) {
+    pass_name(
+        command(user, line, word, "user " + word, what, "Example: mootd user " + word + " bob"),
+        line);
+  };
+  state("disable", "End its connections; it is nobody until `user enable`, and keeps its keys");
+  state("enable", "Take back a `user disable`");
+  state("remove", "End it for ever: keys, memberships; the id is never used again");
 }
 
 void add_keys(CLI::App& app, Line& line) {
-  CLI::App* key = app.add_subcommand("key", "keys of accounts")->require_subcommand(1);
-  CLI::App* add = command(key, line, "add", "key add", "another key for an account");
-  pass(add, line, "NAME", "name", "user id", true);
-  pass(add, line, "--label", "label", "what the key is for");
+  CLI::App* key = app.add_subcommand("key", "Keys of accounts: add, list, rotate, revoke")
+                      ->require_subcommand(1);
+  CLI::App* add =
+      command(key, line, "add", "key add", "Make a further key; one for each device, at most 8",
+              "Example: mootd key add ada --label tablet --key-out tablet.toml");
+  pass_name(add, line);
+  pass(add, line, "--label", "label", "LABEL", "What the key is for, at most 64 octets: tablet");
   wall_options(add, line);
   key_options(add, line);
-  CLI::App* list = command(key, line, "list", "key list", "the keys");
-  pass(list, line, "NAME", "name", "user id");
+  CLI::App* list = command(
+      key, line, "list", "key list", "Kid, state and last use of the keys, also of invitations",
+      "An invitation is active, used (up), expired or revoked. Times are UTC.\n"
+      "Example: mootd key list ada");
+  pass_user(list, line, "NAME", "name", "", "Only of this account; invite: the invitations");
   json_flag(list, line);
-  CLI::App* rotate = command(key, line, "rotate", "key rotate", "a new key for an old one");
-  pass(rotate, line, "KID", "kid", "the old key");
+  CLI::App* rotate =
+      command(key, line, "rotate", "key rotate", "Make a new key for an old one, which ends later",
+              std::string(kDurations) +
+                  "Examples:\n"
+                  "  mootd key rotate 995e494b5ab93fde --key-out new.toml\n"
+                  "  mootd key rotate --all --overlap 0 --key-out new-keys");
+  pass(rotate, line, "KID", "kid", "", "The old key, 16 hex digits of `key list`")
+      ->check(check_kid);
   rotate
       ->add_option_function<std::vector<std::string>>(
           "--all",
           [&line](const std::vector<std::string>& names) {
-            line.request.args["all"] = names.empty() ? std::string() : names.front();
+            line.request.args["all"] = names.empty() ? std::string() : bare(names.front());
           },
-          "every key, or every key of this account; --key-out then names a new directory")
+          "Every key, or every key of this account; --key-out then names a new directory")
       ->type_name("[NAME]")
+      ->check([](const std::string& id) { return id.empty() ? id : check_user(id); })
       ->expected(0, 1);
-  pass(rotate, line, "--overlap", "overlap", "how long the old one still works (7d)");
+  pass(rotate, line, "--overlap", "overlap", "DURATION",
+       "How long the old one still works (default 7d); 0: not at all")
+      ->check(check_duration);
   key_options(rotate, line);
-  CLI::App* revoke = command(key, line, "revoke", "key revoke", "ends a key and its connections");
-  revoke->add_option_function<std::vector<std::string>>(
-      "KID",
-      [&line](const std::vector<std::string>& kids) {
-        for (const std::string& k : kids) line.request.args["kid"] += k + " ";
-      },
-      "the key, or several");
-  pass(revoke, line, "--all", "all", "every key of this account");
+  CLI::App* revoke = command(key, line, "revoke", "key revoke",
+                             "End keys for ever, with their connections; invitations, too",
+                             "Examples:\n"
+                             "  mootd key revoke 995e494b5ab93fde\n"
+                             "  mootd key revoke --all ada");
+  revoke
+      ->add_option_function<std::vector<std::string>>(
+          "KID",
+          [&line](const std::vector<std::string>& kids) {
+            for (const std::string& k : kids) line.request.args["kid"] += k + " ";
+          },
+          "The key, or several: 16 hex digits of `key list`")
+      ->type_name("")
+      ->check(check_kid);
+  pass_user(revoke, line, "--all", "all", "NAME", "Every key of this account");
 }
 
 void add_channels(CLI::App& app, Line& line) {
-  CLI::App* channel = app.add_subcommand("channel", "channels")->require_subcommand(1);
-  json_flag(command(channel, line, "list", "channel list", "all channels"), line);
-  CLI::App* show = command(channel, line, "show", "channel show", "one channel");
-  pass(show, line, "NAME", "channel", "channel", true);
+  CLI::App* channel =
+      app.add_subcommand("channel", "Channels: list, show, role, remove")->require_subcommand(1);
+  json_flag(command(channel, line, "list", "channel list", "All channels, also private ones",
+                    "Example: mootd channel list --json | jq -r .channel"),
+            line);
+  CLI::App* show = command(channel, line, "show", "channel show", "One channel and its members",
+                           "Example: mootd channel show lobby");
+  pass_channel(show, line);
   json_flag(show, line);
-  CLI::App* role = command(channel, line, "role", "channel role", "a member's role");
-  pass(role, line, "NAME", "channel", "channel", true);
-  pass(role, line, "USER", "user", "user id", true);
-  pass(role, line, "ROLE", "role", "owner, admin or none", true);
-  CLI::App* remove = command(channel, line, "remove", "channel remove", "for ever");
-  pass(remove, line, "NAME", "channel", "channel", true);
+  CLI::App* role = command(channel, line, "role", "channel role", "Give a member a role",
+                           "Example: mootd channel role ops ada owner");
+  pass_channel(role, line);
+  pass_user(role, line, "USER", "user", "", "The user id")->required();
+  pass(role, line, "ROLE", "role", "", "owner, admin, or none: a plain member")
+      ->required()
+      ->check(check_role);
+  CLI::App* remove = command(channel, line, "remove", "channel remove",
+                             "End it for ever, with what the server keeps of it",
+                             "What its members keep stays with them. The lobby stays while "
+                             "channels.lobby is true.\n"
+                             "Example: mootd channel remove ops");
+  pass_channel(remove, line);
 }
 
 void add_store(CLI::App& app, Line& line) {
-  CLI::App* invite = command(&app, line, "invite", "invite", "a link with which somebody enrols");
-  pass(invite, line, "--uses", "uses", "how many may use it (1)");
-  pass(invite, line, "--expires", "expires", "how long it works (24h)");
-  pass(invite, line, "--channel", "channel", "whom it brings in joins this channel");
-  json_flag(invite, line);
-  json_flag(command(&app, line, "status", "status", "what goes on"), line);
-  CLI::App* backup =
-      command(&app, line, "backup", "backup", "a copy of the store, also while it runs");
+  CLI::App* invite =
+      command(&app, line, "invite", "invite", "Print a link to paste, with which people enrol",
+              std::string(kDurations) +
+                  "Whoever has the link may use it. Take it back with `mootd key "
+                  "revoke`.\n"
+                  "Example: mootd invite --uses 3 --expires 7d --channel lobby");
+  pass(invite, line, "--uses", "uses", "N", "How many people may use it (default 1)")
+      ->check(check_uses);
+  pass(invite, line, "--expires", "expires", "DURATION", "How long it works (default 24h)")
+      ->check(check_lifetime);
+  pass(invite, line, "--channel", "channel", "NAME", "Whom it brings in is a member there");
+  json_flag(invite, line, "Print {\"link\",\"kid\"}");
+  json_flag(
+      command(&app, line, "status", "status",
+              "Whether it runs, where, and how many accounts, connections and messages it has",
+              "Example: mootd status --json | jq .users_online"),
+      line, "One JSON object");
+  CLI::App* backup = command(&app, line, "backup", "backup",
+                             "Copy the store to a new file, also while the server runs",
+                             "The master key, DIR/master.key, is not in it: copy that, too, and "
+                             "keep it apart.\n"
+                             "Example: mootd backup /backup/moot.db");
   backup
       ->add_option_function<std::string>(
           "FILE",
           [&line](const std::string& f) {
             line.request.args["file"] = std::filesystem::absolute(f).string();
           },
-          "a new file")
+          "The new file")
+      ->type_name("")
       ->required();
-  CLI::App* restore = app.add_subcommand("restore", "a backup where there is no store");
+  CLI::App* restore =
+      app.add_subcommand("restore", "Put a backup where there is no store; the server is stopped");
   common_options(restore, line);
-  restore->add_option("FILE", line.file, "a backup")->required();
+  restore->add_option("FILE", line.file, "A file that `mootd backup` made")
+      ->type_name("")
+      ->required();
+  restore->footer(
+      "It says which master key the store needs; put that one back as DIR/master.key.\n"
+      "Example: mootd restore /backup/moot.db --data-dir /srv/moot");
   restore->callback(
       [&line] { line.action = [&line](const Config& c) { return run_restore(c, line.file); }; });
-  CLI::App* master = app.add_subcommand("master", "the master key")->require_subcommand(1);
-  command(master, line, "rotate", "master rotate", "seals all keys under a new master key");
-  CLI::App* audit = app.add_subcommand("audit", "the audit log")->require_subcommand(1);
-  command(audit, line, "verify", "audit verify", "whether it is whole");
-  CLI::App* doctor = app.add_subcommand("doctor", "looks for what is wrong");
+  CLI::App* master =
+      app.add_subcommand("master", "The key that the other keys are sealed with: rotate")
+          ->require_subcommand(1);
+  command(master, line, "rotate", "master rotate",
+          "Make a new master key and seal all keys with it",
+          "Older backups still need the older one.\nExample: mootd master rotate");
+  CLI::App* audit =
+      app.add_subcommand("audit", "The log of what operators did: verify")->require_subcommand(1);
+  command(audit, line, "verify", "audit verify", "Say whether it is whole; exit 1 when it is not",
+          "Example: mootd audit verify");
+  CLI::App* doctor = app.add_subcommand(
+      "doctor", "Look for what is wrong, and say how to mend it; exit 1 when BAD");
   common_options(doctor, line);
   json_flag(doctor, line);
+  doctor->footer("Example: mootd doctor -c /etc/moot/mootd.toml");
   doctor->callback([&line] {
     line.action = [&line](const Config& c) { return run_doctor(c, line.output.json); };
   });
 }
 
 void add_config(CLI::App& app, Line& line) {
-  CLI::App* config = app.add_subcommand("config", "the configuration")->require_subcommand(1);
-  CLI::App* check = config->add_subcommand("check", "whether it can be used");
+  CLI::App* config =
+      app.add_subcommand("config", "The configuration: check, show")->require_subcommand(1);
+  CLI::App* check = config->add_subcommand("check", "Say whether it can be used; exit 78 if not");
   common_options(check, line);
+  check->footer("Example: mootd config check -c new.toml");
   check->callback([&line] {
     line.action = [](const Config&) {
       std::puts("configuration: good");
       return kExitDone;
     };
   });
-  CLI::App* show = config->add_subcommand("show", "every key with its value");
+  CLI::App* show = config->add_subcommand("show", "Print every key with its value, as TOML");
   common_options(show, line);
+  show->footer("Example: mootd config show > mootd.toml");
   show->callback([&line] {
     line.action = [](const Config& c) {
       std::fputs(show_config(c).c_str(), stdout);
@@ -228,14 +356,40 @@ void use_installed_config(ConfigSources& sources) {
   }
 }
 
+// What is wrong with a command line; of an unknown command nothing else is to be said.
+std::string what_is_wrong(const CLI::App& app, int argc, char** argv, const CLI::ParseError& e) {
+  const std::string first = argc > 1 ? argv[1] : "";
+  if (first.empty() || first.starts_with('-')) return e.what();
+  std::vector<std::string> known;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    known.push_back(command->get_name());
+    if (known.back() == first) return e.what();
+  }
+  const std::string meant = nearest(first, known);
+  return "There is no command `" + first + "`" +
+         (meant.empty() ? "." : "; did you mean `" + meant + "`?");
+}
+
 int run(int argc, char** argv) {
   CLI::App app("mootd: the moot server", "mootd");
   Line line;
   line.sources.environment = moot_environment();
   bool version = false;
   bool json = false;
-  app.add_flag("--version", version, "print the version");
-  app.add_flag("--json", json, "with --version");
+  app.footer(
+      "Every command is carried out by the server that has the data directory, else on its "
+      "store.\n" +
+      std::string(kUserId) + kDurations +
+      "Exit codes: 0 done, 1 failed, 2 usage, 78 bad configuration.\n"
+      "Examples:\n"
+      "  mootd run\n"
+      "  mootd invite --uses 3 --expires 7d\n"
+      "  mootd key list ada\n"
+      "  mootd COMMAND --help");
+  // Also: what stands where a name may stand is no command.
+  app.require_subcommand(0, 1);
+  app.add_flag("--version", version, "Print the version");
+  app.add_flag("--json", json, "With --version: one JSON object");
   add_run(app, line);
   add_users(app, line);
   add_keys(app, line);
@@ -251,7 +405,8 @@ int run(int argc, char** argv) {
     std::string command = "mootd";
     for (auto at = app.get_subcommands(); !at.empty(); at = at.front()->get_subcommands())
       command += " " + at.front()->get_name();
-    std::fprintf(stderr, "mootd: %s; run %s --help.\n", e.what(), command.c_str());
+    std::fprintf(stderr, "mootd: %s\nRun %s --help.\n", what_is_wrong(app, argc, argv, e).c_str(),
+                 command.c_str());
     return kExitUsage;
   }
   if (version) return print_version(json);

@@ -197,7 +197,7 @@ class Client {
   std::expected<std::uint64_t, std::string> post(std::string_view channel, std::string_view text);
   struct NewChannel {
     std::string name;
-    std::string keeper = "server";
+    std::string keeper;  // "members", "server"; empty: as the server is configured
     bool private_ = false;
     bool since_join = false;  // who comes sees nothing from before
   };

@@ -271,7 +271,7 @@ void Channels::step(Now now, ConnId conn, const c::ChInvite& cmd, ChannelEffects
     return refuse(Errc::not_allowed, "Only owners and admins invite; ask one of them.");
   }
   if (!d.users.contains(cmd.user)) {
-    return refuse(Errc::unknown_user, "There is no such user; the list of users has the ids.");
+    return refuse(Errc::unknown_user, "There is no such user; `moot users` lists them.");
   }
   if (a->roster.member(cmd.user)) return;
   if (!a->roster.invited.contains(cmd.user) &&

@@ -25,6 +25,14 @@ TEST_F(ChannelsTest, ACreatedChannelIsDoneOnceTheBarrierIsPast) {
   EXPECT_THAT(w.events(), Contains("done 5"));
 }
 
+TEST_F(ChannelsTest, WhoKeepsAChannelIsNeverGuessed) {
+  ask([](Channels& c) { c.create({5}, {.name = "ops"}); });
+  EXPECT_THAT(w.events(), Contains(StartsWith("done 5: Say who keeps the channel")));
+  open();
+  ask([](Channels& c) { c.create({6}, {.name = "ops"}); });
+  EXPECT_THAT(w.heard(), Contains(AllOf(StartsWith("CH_CREATE"), HasSubstr("keeper=server"))));
+}
+
 TEST_F(ChannelsTest, ARefusalIsTheAnswerAndNothingIsAskedAgain) {
   open();
   ask([](Channels& c) { c.create({5}, {.name = "ops"}); });

@@ -296,11 +296,19 @@ Result<std::uint64_t> Channels::post(std::string_view name, std::string_view bod
 }
 
 void Channels::create(RequestId request, const New& channel) {
+  const std::optional<Keeper> keeper = channel.keeper ? channel.keeper : cx_->default_keeper;
+  // It can never be changed, so it is not guessed.
+  if (!keeper) {
+    cx_->fx->event(ev::Done{request,
+                            "Say who keeps the channel, \"members\" or \"server\": what the server "
+                            "is configured for is not known before the first connection."});
+    return;
+  }
   std::array<std::uint8_t, 10> random;
   cx_->rng.fill(random);
   asks_->add(request, c::ChCreate{.id = ChannelId::make(cx_->server_now(), random),
                                   .name = Name{channel.name},
-                                  .keeper = channel.keeper,
+                                  .keeper = *keeper,
                                   .visibility = channel.visibility,
                                   .history = channel.history});
 }

@@ -51,7 +51,7 @@ class Channels {
   Result<std::uint64_t> post(std::string_view name, std::string_view text);
   struct New {
     std::string name;
-    Keeper keeper = Keeper::server;
+    std::optional<Keeper> keeper;  // nothing: as the server is configured
     Visibility visibility = Visibility::public_;
     History history = History::all;
   };

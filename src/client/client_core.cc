@@ -80,6 +80,7 @@ void ClientCore::opened(Now now, const ServerFacts& facts) {
   cx_.open = true;
   cx_.max_msg = facts.max_msg;
   cx_.max_frame = facts.max_frame;
+  cx_.default_keeper = facts.default_keeper;
   timeout_ =
       Seconds{static_cast<std::int64_t>(std::clamp<std::uint64_t>(facts.timeout_s, 1, 86'400))};
   last_received_ = now.tick;

@@ -20,6 +20,7 @@ struct ServerFacts {
   std::uint32_t max_msg = limits::kMsgBytesMax;
   std::uint32_t max_frame = limits::kFrameBytesMax;
   std::int64_t clock_offset_ms = 0;
+  Keeper default_keeper = Keeper::server;  // of channels whose maker does not say
 };
 
 // What a core is made of besides its snapshot.

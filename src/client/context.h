@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -12,6 +13,7 @@
 #include "channel/rng.h"
 #include "client/effects.h"
 #include "client/pace.h"
+#include "model/codes.h"
 #include "model/text_rules.h"
 
 namespace moot::client {
@@ -68,6 +70,7 @@ class Context {
   std::uint32_t max_frame = limits::kFrameBytesMax;
   std::uint32_t max_msg = limits::kMsgBytesMax;
   std::int64_t clock_offset_ms = 0;
+  std::optional<Keeper> default_keeper;  // once a connection was open
   Tick last_sent;
   bool sent_in_step = false;
   Pace lists;

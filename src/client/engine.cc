@@ -21,7 +21,13 @@ class Engine::Bridge final : public Effects, public Link::Sink {
 
   void on_opened() override {
     const session::ClientSession& s = engine_->link_->session();
-    engine_->core_.opened(now_, {s.timeout_s(), s.max_msg(), s.max_frame(), s.clock_offset_ms()});
+    const bool members = s.server_has("channels.default.members") ||
+                         (s.server_has("channels.members") && !s.server_has("channels.server"));
+    engine_->core_.opened(now_, {.timeout_s = s.timeout_s(),
+                                 .max_msg = s.max_msg(),
+                                 .max_frame = s.max_frame(),
+                                 .clock_offset_ms = s.clock_offset_ms(),
+                                 .default_keeper = members ? Keeper::members : Keeper::server});
   }
   void on_command(const s::Any& cmd, std::uint64_t nonce,
                   const std::optional<SentRange>& ref) override {

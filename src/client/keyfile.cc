@@ -54,6 +54,11 @@ std::string write_key_file(const KeyFile& key) {
 
 namespace {
 
+constexpr char kGetAnother[] =
+    "; the file was cut or edited: take your copy of it, or ask the server's operator for a new "
+    "key "
+    "file, or an invitation for `moot join`.";
+
 // What a file says, not understood yet.
 struct Raw {
   std::vector<std::string> values = std::vector<std::string>(std::size(kNames));
@@ -102,10 +107,10 @@ Status read_secret(const Raw& raw, KeyFile& key) {
     return fail("With `wall = true` there is no kid, key or check; remove them, or `wall`.");
   }
   const auto kid = parse_kid(raw.values[2]);
-  if (!kid) return fail("`kid` must be 16 lower-case hex digits.");
+  if (!kid) return fail(std::string("`kid` must be 16 lower-case hex digits") + kGetAnother);
   key.kid = *kid;
   if (raw.values[3].size() != 2 * KeyBytes::kSize || !unhex_into(raw.values[3], key.key.octets))
-    return fail("`key` must be 64 lower-case hex digits.");
+    return fail(std::string("`key` must be 64 lower-case hex digits") + kGetAnother);
   return {};
 }
 

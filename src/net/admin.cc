@@ -195,7 +195,8 @@ AdminResult rotate_all(const Context& c, Millis overlap) {
   }
   if (left > 0) {
     all.reply.code = 1;
-    all.reply.note += std::to_string(left) + " keys were not rotated: revoke them, or see above.";
+    all.reply.note += (left == 1 ? "1 key was" : std::to_string(left) + " keys were") +
+                      " not rotated: revoke what is named above, or mend it and rotate again.";
   }
   return all;
 }
@@ -342,7 +343,7 @@ AdminResult audit_verify(const Context& c) {
     return {};
   };
   result.then = [lines](Hub&, const Status& worked) {
-    return said(worked, "audit log whole, " + std::to_string(*lines) + " lines\n");
+    return said(worked, "audit log whole, " + counted(*lines, "line") + "\n");
   };
   return result;
 }
@@ -386,7 +387,7 @@ AdminResult carry_out(const Context& c) {
   };
   if (c.request.command == "user list") return printed(list_users(c.core(), json));
   if (c.request.command == "key list") {
-    return printed(list_keys(c.core(), c.request.arg("name"), json));
+    return printed(list_keys(c.core(), c.now().wall, c.request.arg("name"), json));
   }
   if (c.request.command == "channel list") return printed(list_channels(c.core(), json));
   if (c.request.command == "status") {

@@ -55,7 +55,7 @@ std::string padded(std::string_view text, std::size_t width) {
 
 std::string channel_line(const ChannelReport& r, bool json) {
   // Members keep their records themselves: the server has none and cannot say how many there are.
-  const bool counted = r.state.keeper == Keeper::server;
+  const bool kept_here = r.state.keeper == Keeper::server;
   if (json) {
     return Json{}
         .put("channel", r.state.name)
@@ -66,18 +66,40 @@ std::string channel_line(const ChannelReport& r, bool json) {
         .put("members", r.members.size())
         .put("online", r.online.size())
         .put("election", r.election)
-        .raw("records", counted ? std::to_string(r.records) : "null")
+        .raw("records", kept_here ? std::to_string(r.records) : "null")
         .put("in_flight", r.in_flight)
         .line();
   }
   const std::string_view leader = r.leader.empty() ? std::string_view("-") : r.leader.str();
   return padded("#" + safe(r.state.name), 20) + padded(text(r.state.keeper), 8) +
          padded(text(r.status), 9) + padded(std::string("leader ") + std::string(leader), 20) +
-         std::to_string(r.members.size()) + " members, " + std::to_string(r.online.size()) +
-         " online, " + (counted ? std::to_string(r.records) : std::string("-")) + " records\n";
+         counted(r.members.size(), "member") + ", " + std::to_string(r.online.size()) +
+         " online, " + (kept_here ? counted(r.records, "record") : std::string("- records")) + "\n";
+}
+
+// Of an invitation people want to know why it does not work any more: it was used up, its time was
+// over, or an operator took it back.
+std::string_view key_state(const Credential& c, UnixMs now) {
+  if (c.kind != CredentialKind::invite) return text(c.state);
+  const bool revoked = c.state == CredentialState::revoked;
+  // What is over is revoked by the server, a moment later.
+  const UnixMs end = revoked ? c.revoked_at : now;
+  const bool over = c.not_after.ms != 0 && c.not_after <= end;
+  if (revoked && !over) return text(c.state);
+  if (c.uses_left == 0) return "used";
+  return over ? "expired" : text(c.state);
+}
+
+std::string uses_text(const Credential& c) {
+  if (c.kind != CredentialKind::invite) return {};
+  return counted(c.uses_left, "use") + " left, until " + time_text(c.not_after);
 }
 
 }  // namespace
+
+std::string counted(std::uint64_t n, std::string_view thing) {
+  return std::to_string(n) + " " + std::string(thing) + (n == 1 ? "" : "s");
+}
 
 std::string list_users(const server::Core& core, bool json) {
   std::string out;
@@ -99,25 +121,26 @@ std::string list_users(const server::Core& core, bool json) {
   return out;
 }
 
-std::string list_keys(const server::Core& core, std::string_view account, bool json) {
+std::string list_keys(const server::Core& core, UnixMs now, std::string_view account, bool json) {
   std::string out;
   for (const Credential& c : core.credentials(account)) {
     if (json) {
-      out += Json{}
-                 .put("account", c.account.str())
-                 .put("kid", text(c.kid))
-                 .put("kind", text(c.kind))
-                 .put("subject", c.subject)
-                 .put("state", text(c.state))
-                 .put("label", c.label)
-                 .put("created", time_text(c.created))
-                 .put("not_after", time_text(c.not_after))
-                 .put("last_used_day", day_text(c.last_used_day))
-                 .line();
+      Json one;
+      one.put("account", c.account.str())
+          .put("kid", text(c.kid))
+          .put("kind", text(c.kind))
+          .put("subject", c.subject)
+          .put("state", key_state(c, now))
+          .put("label", c.label)
+          .put("created", time_text(c.created))
+          .put("not_after", time_text(c.not_after))
+          .put("last_used_day", day_text(c.last_used_day));
+      if (c.kind == CredentialKind::invite) one.put("uses_left", std::uint64_t{c.uses_left});
+      out += one.line();
     } else {
       out += text(c.kid) + "  " + padded(std::string("@") + std::string(c.account.str()), 16) +
-             padded(text(c.kind), 8) + padded(text(c.state), 8) +
-             padded("used " + day_text(c.last_used_day), 15) + safe(c.label) +
+             padded(text(c.kind), 8) + padded(key_state(c, now), 8) +
+             padded("used " + day_text(c.last_used_day), 15) + safe(c.label) + uses_text(c) +
              (c.subject.empty() ? "" : " (" + safe(c.subject) + ")") + "\n";
     }
   }
@@ -179,10 +202,10 @@ std::string show_status(const server::Core& core, const ServerOptions& options,
         .line();
   }
   return std::string(running ? "running" : "stopped") + "  " + options.name + " " +
-         options.version + " at " + where.address + "\n" + std::to_string(n.accounts) +
-         " accounts, " + std::to_string(n.users_online) + " online on " +
-         std::to_string(n.connections) + " connections\n" + std::to_string(n.offline_messages) +
-         " messages kept, " + std::to_string(n.channels) + " channels\n";
+         options.version + " at " + where.address + "\n" + counted(n.accounts, "account") + ", " +
+         std::to_string(n.users_online) + " online on " + counted(n.connections, "connection") +
+         "\n" + counted(n.offline_messages, "message") + " kept, " +
+         counted(n.channels, "channel") + "\n";
 }
 
 }  // namespace moot::net

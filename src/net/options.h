@@ -77,6 +77,7 @@ struct ServerOptions {
   unsigned threads = 1;
   std::vector<ListenOptions> listen;
   HttpOptions http;
+  Keeper default_keeper = Keeper::server;  // of channels whose maker does not say
   LiveOptions live;
 };
 

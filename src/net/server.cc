@@ -37,6 +37,8 @@ session::ServerInfo info_of(const ServerOptions& options) {
   info.max_msg = options.live.core.max_msg;
   if (options.live.core.channels.member_kept) info.features.push_back("channels.members");
   if (options.live.core.channels.server_kept) info.features.push_back("channels.server");
+  if (options.default_keeper == Keeper::members)
+    info.features.push_back("channels.default.members");
   if (options.live.core.offline_keep) info.features.push_back("offline");
   if (std::ranges::any_of(options.listen,
                           [](const ListenOptions& l) { return l.door == Door::tls; })) {
@@ -436,6 +438,7 @@ Status Server::apply(const ServerOptions& next) {
   if (next.threads != options_.threads) return fixed("threads");
   if (next.listen != options_.listen) return fixed("listen");
   if (next.http != options_.http) return fixed("http.listen");
+  if (next.default_keeper != options_.default_keeper) return fixed("channels.default_keeper");
   if (next.live.core.channels.lobby != options_.live.core.channels.lobby ||
       next.live.core.channels.member_kept != options_.live.core.channels.member_kept ||
       next.live.core.channels.server_kept != options_.live.core.channels.server_kept) {

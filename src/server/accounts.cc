@@ -255,6 +255,7 @@ Ticket Accounts::enrolled(const Step& step, const Kid& invite, Account account, 
   Credential& inv = mine(invite);
   MOOT_CHECK(inv.uses_left > 0);
   --inv.uses_left;
+  inv.last_used_day = day_of(step.now.wall);
   step.persist(op::PutCredential{inv});
   const Enrolment e{invite, account.id, made.kid};
   step.persist(op::PutEnrolment{e});

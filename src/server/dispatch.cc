@@ -345,7 +345,7 @@ void Core::Impl::usr_set(const Step& step, Conn& conn, const Ref& ref, const c::
 
 void Core::Impl::cnn_usr(const Step& step, Conn& conn, const Ref& ref, const c::CnnUsr& cmd) {
   if (accounts.present(cmd.to) == nullptr) {
-    step.err(conn, ref, Errc::unknown_user, "There is no such user; the list of users has the ids.",
+    step.err(conn, ref, Errc::unknown_user, "There is no such user; `moot users` lists them.",
              {.id = cmd.to});
     return;
   }

@@ -167,7 +167,7 @@ void PrivateMessages::pv_msg(const Step& step, Conn& from, const Ref& ref, const
     return;
   }
   if (accounts_.present(cmd.to) == nullptr) {
-    step.err(from, ref, Errc::unknown_user, "There is no such user; the list of users has the ids.",
+    step.err(from, ref, Errc::unknown_user, "There is no such user; `moot users` lists them.",
              {.id = cmd.msg_id});
     return;
   }

@@ -12,8 +12,7 @@ namespace {
 Result<ChannelFaults> mend(Db& db) {
   if (!pages_fit(db) || !db.ok()) {
     return fail("The store " + db.path() +
-                " is damaged and was not touched: move it away and start with a new one; what the "
-                "channels hold is fetched again from their members.");
+                " is damaged and was not touched: " + kClientSchema.when_damaged);
   }
   db.exec("BEGIN IMMEDIATE");
   const ChannelFaults faults = mend_faults(db);

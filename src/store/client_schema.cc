@@ -52,6 +52,13 @@ constexpr std::array<const char*, 2> kSteps{kStep1, kStep2};
 
 }  // namespace
 
-const Schema kClientSchema{.application_id = 0x6d6f6f43, .steps = kSteps};  // "mooC"
+const Schema kClientSchema{
+    .application_id = 0x6d6f6f43,  // "mooC"
+    .steps = kSteps,
+    .when_damaged =
+        "move it away and start with a new one. The key is in a file of its own; what "
+        "the server and the members of channels hold comes back, and what only this "
+        "device had is lost.",
+    .when_newer = "use the newer program again."};
 
 }  // namespace moot::store

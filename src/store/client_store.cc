@@ -289,7 +289,7 @@ const std::optional<ChannelFaults>& ClientStore::mended() const { return parts_-
 Status ClientStore::check(const std::function<bool()>& go_on) {
   // What is looked at is what was submitted so far.
   parts_->commits->alone([](Db&) {});
-  auto reader = open_reader(parts_->dir, parts_->vfs);
+  auto reader = open_reader(parts_->dir, kClientSchema, parts_->vfs);
   if (!reader) return std::unexpected(reader.error());
   bool stopped = false;
   {

@@ -213,6 +213,9 @@ TEST_F(ClientStoreTest, ADamagedStoreIsToldAndLeftAlone) {
   const auto opened = ClientStore::open({.dir = dir.path(), .bounds = {}, .vfs = nullptr}, {});
   ASSERT_FALSE(opened);
   EXPECT_TRUE(holds(opened.error().message, "is damaged"));
+  EXPECT_TRUE(holds(opened.error().message, "what only this device had is lost"))
+      << opened.error().message;
+  EXPECT_FALSE(holds(opened.error().message, "backup")) << "a client has none";
   EXPECT_EQ(slurp(dir / "store.db"), bad);
 }
 

@@ -14,15 +14,16 @@ namespace {
 
 constexpr int kBusyWaitMs = 5'000;
 
-std::string sentence(int code, const std::string& path) {
+constexpr char kRestore[] = "move it away and restore the last backup.";
+
+std::string sentence(int code, const std::string& path, const char* advice = kRestore) {
   switch (code & 0xff) {
     case SQLITE_FULL:
       return "The disk that holds " + path +
              " is full: make room, then start again; nothing that was acknowledged is lost.";
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT:
-      return "The store " + path +
-             " is damaged and was not touched: move it away and restore the last backup.";
+      return "The store " + path + " is damaged and was not touched: " + advice;
     case SQLITE_CANTOPEN:
       return "The store " + path + " cannot be opened: check the path and its permissions.";
     case SQLITE_READONLY:
@@ -43,7 +44,7 @@ std::string sentence(int code, const std::string& path) {
 
 }  // namespace
 
-Db::Db(sqlite3* db, std::string path) : db_(db), path_(std::move(path)) {}
+Db::Db(sqlite3* db, std::string path) : db_(db), path_(std::move(path)), advice_(kRestore) {}
 
 Db::~Db() {
   for (const auto& [sql, stmt] : statements_) sqlite3_finalize(stmt);
@@ -88,7 +89,7 @@ Result<std::unique_ptr<Db>> Db::open(const std::string& path, Mode mode, const c
 void Db::fail_code(int code) {
   if (error_) return;
   damaged_ = (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB;
-  std::string message = sentence(code, path_);
+  std::string message = sentence(code, path_, advice_);
   if ((code & 0xff) == SQLITE_CONSTRAINT) {
     message = "The store " + path_ + " refused a row that must be unique or whole (" +
               sqlite3_errmsg(db_) + "): start again, and report it if it comes back.";
@@ -100,7 +101,7 @@ void Db::fail_row(std::string what) {
   if (error_) return;
   damaged_ = true;
   error_ = Error{"The store " + path_ + " holds " + what +
-                 ", so it is damaged and was not touched: restore the last backup."};
+                 ", so it is damaged and was not touched: " + advice_};
 }
 
 void Db::fail_with(Error error) {

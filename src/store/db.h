@@ -40,6 +40,9 @@ class Db {
   bool ok() const { return !error_; }
   // It failed because the file is not what was written.
   bool damaged() const { return damaged_; }
+  // What is to be done about a damaged file; without it, that a backup is to be restored.
+  // REQUIRES: a literal.
+  void when_damaged(const char* advice) { advice_ = advice; }
   // The file says what it must not: a row that our own code cannot have written.
   void fail_row(std::string what);
   void fail_with(Error error);
@@ -64,6 +67,7 @@ class Db {
   std::map<const char*, sqlite3_stmt*> statements_;
   std::optional<Error> error_;
   bool damaged_ = false;
+  const char* advice_;
   int wal_pages_ = 0;
 };
 

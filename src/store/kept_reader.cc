@@ -32,7 +32,7 @@ class KeptReaders::Reader : public RecordReader {
 
 Result<std::unique_ptr<KeptReaders>> KeptReaders::open(const std::string& dir,
                                                        const seal::Vault& vault, const char* vfs) {
-  auto db = open_reader(dir, vfs);
+  auto db = open_reader(dir, kServerSchema, vfs);
   if (!db) return std::unexpected(db.error());
   return std::unique_ptr<KeptReaders>(new KeptReaders(std::move(*db), vault, dir));
 }

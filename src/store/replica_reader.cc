@@ -71,7 +71,7 @@ class ReplicaReaders::Reader : public RecordReader {
 
 Result<std::unique_ptr<ReplicaReaders>> ReplicaReaders::open(const std::string& dir,
                                                              const char* vfs) {
-  auto db = open_reader(dir, vfs);
+  auto db = open_reader(dir, kClientSchema, vfs);
   if (!db) return std::unexpected(db.error());
   return std::unique_ptr<ReplicaReaders>(new ReplicaReaders(std::move(*db), dir));
 }

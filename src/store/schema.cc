@@ -66,15 +66,24 @@ Status make_store(const std::string& path, const Schema& schema, const char* vfs
 }
 
 // Looked at before SQLite opens the file, which would accept an empty one as a new store.
-Status check_header(const std::string& path, const Schema& schema) {
+enum class Header : std::uint8_t { ours, none, foreign };
+Result<Header> header_of(const std::string& path, const Schema& schema) {
   const auto file = read_file(path, kHeaderBytes);
   if (!file) return std::unexpected(file.error());
   const ByteBuf& head = (*file)->content;
   if (head.size() < kHeaderBytes || as_text(Bytes(head).first(16)) != kMagic) {
-    return fail("The store " + path +
-                " is damaged and was not touched: move it away and restore the last backup.");
+    return Header::none;
   }
-  if (get_be32(head.data() + 68) != schema.application_id) {
+  return get_be32(head.data() + 68) == schema.application_id ? Header::ours : Header::foreign;
+}
+
+Status check_header(const std::string& path, const Schema& schema) {
+  const auto header = header_of(path, schema);
+  if (!header) return std::unexpected(header.error());
+  if (*header == Header::none) {
+    return fail("The store " + path + " is damaged and was not touched: " + schema.when_damaged);
+  }
+  if (*header == Header::foreign) {
     return fail("The file " + path +
                 " is a database of another program and was not touched: name another directory.");
   }
@@ -115,6 +124,7 @@ Result<std::unique_ptr<Db>> open_store(const std::string& path, const Schema& sc
   if (!ours) return std::unexpected(ours.error());
   auto db = Db::open(path, Db::Mode::read_write, vfs);
   if (!db) return std::unexpected(db.error());
+  (*db)->when_damaged(schema.when_damaged);
   set_up(**db);
   const std::uint32_t version = version_of(**db);
   Status status = (*db)->status();
@@ -123,7 +133,7 @@ Result<std::unique_ptr<Db>> open_store(const std::string& path, const Schema& sc
   if (version > known) {
     return fail("The store " + path + " is of version " + std::to_string(version) +
                 ", and this program knows " + std::to_string(known) +
-                " at most: use the newer program again, or restore a backup made before it.");
+                " at most: " + schema.when_newer);
   }
   if (version == 0) (*db)->fail_row("no version");
   enter_wal(**db);
@@ -137,9 +147,11 @@ Result<std::unique_ptr<Db>> open_store(const std::string& path, const Schema& sc
   return db;
 }
 
-Result<std::unique_ptr<Db>> open_reader(const std::string& dir, const char* vfs) {
+Result<std::unique_ptr<Db>> open_reader(const std::string& dir, const Schema& schema,
+                                        const char* vfs) {
   auto db = Db::open(join(dir, kStoreFile), Db::Mode::read_only, vfs);
   if (!db) return std::unexpected(db.error());
+  (*db)->when_damaged(schema.when_damaged);
   (*db)->exec("PRAGMA query_only=ON");
   (*db)->exec("PRAGMA cell_size_check=ON");
   const Status opened = (*db)->status();
@@ -149,10 +161,13 @@ Result<std::unique_ptr<Db>> open_reader(const std::string& dir, const char* vfs)
 
 Result<std::unique_ptr<Db>> check_store(const std::string& path, const Schema& schema) {
   if (!exists(path)) return fail("There is no file " + path + ": check the path.");
-  const Status ours = check_header(path, schema);
-  if (!ours) return std::unexpected(ours.error());
+  const auto header = header_of(path, schema);
+  if (!header) return std::unexpected(header.error());
+  if (*header != Header::ours)
+    return fail("The file " + path + " is no whole backup: name another one.");
   auto db = Db::open(path, Db::Mode::read_only, nullptr);
   if (!db) return std::unexpected(db.error());
+  (*db)->when_damaged("name another backup.");
   const std::uint32_t version = version_of(**db);
   if (version == 0 || version > schema.steps.size()) {
     return fail("The file " + path + " is of version " + std::to_string(version) +
@@ -208,7 +223,10 @@ Status copy_store(const std::string& from, const char* vfs, const std::string& t
     auto source = Db::open(from, Db::Mode::read_only, vfs);
     if (!source) return std::unexpected(source.error());
     auto target = Db::open(part, Db::Mode::create, nullptr);
-    if (!target) return std::unexpected(target.error());
+    if (!target) {
+      return fail("The file " + to +
+                  " cannot be made: check that its directory is there and may be written.");
+    }
     const int code = copy_pages(**source, **target, stop);
     if (code == SQLITE_INTERRUPT) {
       const Status removed = remove_synced(part);

@@ -19,6 +19,8 @@ struct Schema {
   std::uint32_t application_id = 0;
   // steps[n] brings version n to n + 1. Never edited once released: a change is a new step.
   std::span<const char* const> steps;
+  const char* when_damaged = nullptr;  // what to do then
+  const char* when_newer = nullptr;    // when a newer program made it
 };
 
 // Opens the store at `path`, or makes a new one whose first rows `init` writes. A store of an older
@@ -32,7 +34,8 @@ Result<std::unique_ptr<Db>> open_store(const std::string& path, const Schema& sc
 Result<std::unique_ptr<Db>> check_store(const std::string& path, const Schema& schema);
 
 // A connection of its own to an open store's file, for reading on another thread.
-Result<std::unique_ptr<Db>> open_reader(const std::string& dir, const char* vfs);
+Result<std::unique_ptr<Db>> open_reader(const std::string& dir, const Schema& schema,
+                                        const char* vfs);
 
 // The version of an open store.
 std::uint32_t version_of(Db& db);

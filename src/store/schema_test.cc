@@ -204,6 +204,8 @@ TEST(Backup, IsAWholeStoreOfItsOwnMadeWhileTheServerWorks) {
     const auto store = open_server(dir.path(), told);
     ASSERT_TRUE(store->backup(file));
     EXPECT_TRUE(holds(store->backup(file).error().message, "is there already"));
+    const std::string nowhere = store->backup(other / "no" + "/copy.db").error().message;
+    EXPECT_TRUE(holds(nowhere, "/no/copy.db cannot be made")) << nowhere;
     const std::string broken_off = file + ".not";
     EXPECT_TRUE(holds(store->backup(broken_off, true).error().message, "once it is up again"));
     EXPECT_FALSE(std::filesystem::exists(broken_off));
@@ -253,7 +255,11 @@ TEST(Restore, RefusesWhatIsNoWholeBackup) {
   std::string bytes = slurp(dir / "store.db");
   EXPECT_TRUE(holds(restore(dir / "nothing", target.path()).error().message, "There is no file"));
   spill(dir / "cut", bytes.substr(0, bytes.size() / 2));
-  EXPECT_FALSE(restore(dir / "cut", target.path()));
+  const std::string cut = restore(dir / "cut", target.path()).error().message;
+  EXPECT_TRUE(holds(cut, "name another backup")) << cut;
+  spill(dir / "words", "not a backup\n");
+  const std::string words = restore(dir / "words", target.path()).error().message;
+  EXPECT_TRUE(holds(words, "is no whole backup: name another one")) << words;
   for (std::size_t at = bytes.size() / 2; at < bytes.size() / 2 + 8'192; ++at) bytes[at] ^= 0x55;
   spill(dir / "flipped", bytes);
   EXPECT_FALSE(restore(dir / "flipped", target.path()));

@@ -73,6 +73,10 @@ constexpr std::array<const char*, 3> kSteps{kStep1, kStep2, kStep3};
 
 }  // namespace
 
-const Schema kServerSchema{.application_id = 0x6d6f6f53, .steps = kSteps};  // "mooS"
+const Schema kServerSchema{
+    .application_id = 0x6d6f6f53,  // "mooS"
+    .steps = kSteps,
+    .when_damaged = "move it away and restore the last backup.",
+    .when_newer = "use the newer program again, or restore a backup made before it."};
 
 }  // namespace moot::store

@@ -83,6 +83,7 @@ class OnlyMembers(ChannelCase):
         ada = self.member("ada", wire.new_ulid())
         self.assertIn("channels.members", ada.peer.info["features"])
         self.assertNotIn("channels.server", ada.peer.info["features"])
+        self.assertIn("channels.default.members", ada.peer.info["features"])
         self.assert_refused(ada, "unsupported", "CH_CREATE", id=ada.channel, name="Kept",
                             keeper="server", visibility="public", history="all")
         self.assert_done(ada, "CH_CREATE", id=ada.channel, name="Kept", keeper="members",

@@ -111,7 +111,7 @@ class Showing(ChannelCase):
     def test_without_a_word_behind_it_the_next_step_is_said(self):
         done = subprocess.run([MOOTD, "channel"], capture_output=True, text=True, check=False)
         self.assertEqual(done.returncode, 2)
-        self.assertRegex(done.stderr, r"^mootd: .*subcommand.*; run mootd channel --help\.\n$")
+        self.assertRegex(done.stderr, r"^mootd: .*subcommand.*\nRun mootd channel --help\.\n$")
 
 
 class AtRest(ChannelCase):

@@ -72,7 +72,7 @@ class Rotation(ServerCase):
         done = self.rotate(out, "--overlap", "0")
         self.assertEqual(done.returncode, 1)
         self.assertIn(eva.kid.hex(), done.stderr)
-        self.assertIn("1 keys were not rotated", done.stderr)
+        self.assertIn("1 key was not rotated", done.stderr)
         self.assertIn(fay.kid.hex(), {json.loads(line)["replaces"] for line in done.stdout.splitlines()})
         self.server.admin("user", "remove", "eva")
 
@@ -88,6 +88,48 @@ class Rotation(ServerCase):
         self.assertEqual(self.rotate(no_key, "nobody").returncode, 1)
         self.assertFalse(no_key.exists())
         self.assertEqual(self.listed(), before)
+
+
+class Invitations(ServerCase):
+    def listed(self, kid):
+        lines = (json.loads(line) for line in self.server.admin("key", "list", "--json").splitlines())
+        return next(line for line in lines if line["kid"] == kid)
+
+    def invite(self, *args):
+        made = json.loads(self.server.admin("invite", "--json", *args))
+        return made["link"], made["kid"]
+
+    def enrol(self, link, name):
+        peer = wire.Peer(wire.Key.of_link(link))
+        self.addCleanup(peer.close)
+        peer.send("ENROL", id=name)
+        peer.wait_for("ENROLLED")
+
+    def facts(self, kid):
+        line = self.listed(kid)
+        return line["state"], line["uses_left"], line["last_used_day"] != "never"
+
+    def test_what_is_left_of_one_is_told_and_why_it_is_over(self):
+        link, kid = self.invite("--uses", "2")
+        self.assertEqual(self.facts(kid), ("active", 2, False))
+        self.enrol(link, "guest1")
+        self.assertEqual(self.facts(kid), ("active", 1, True))
+        self.assertRegex(self.server.admin("key", "list", "invite"),
+                         f"{kid}  @invite .* active .* 1 use left, until 20")
+        self.enrol(link, "guest2")
+        self.assertEqual(self.facts(kid), ("used", 0, True))
+        self.assertRegex(self.server.admin("key", "list"), f"{kid}  @invite .* used .* 0 uses left, ")
+        _, short = self.invite("--expires", "1ms")
+        self.assertEqual(self.facts(short), ("expired", 1, False))
+        _, withdrawn = self.invite()
+        self.server.admin("key", "revoke", withdrawn)
+        self.assertEqual(self.facts(withdrawn), ("revoked", 1, False))
+        self.server.stop()
+        try:
+            self.assertEqual([self.facts(k) for k in (kid, short, withdrawn)],
+                             [("used", 0, True), ("expired", 1, False), ("revoked", 1, False)])
+        finally:
+            self.server.start()
 
 
 class Addresses(unittest.TestCase):

@@ -156,7 +156,7 @@ class Wall(WallCase):
             done = subprocess.run([MOOTD, "key", "add", "tom", *args, "--data-dir",
                                    self.server.data_dir], capture_output=True, text=True,
                                   timeout=60, check=False)
-            self.assertEqual(done.returncode, 1)
+            self.assertEqual(done.returncode, 2)
             self.assertIn(words, done.stderr)
 
     def test_moot_comes_in_with_the_file_that_key_add_writes(self):

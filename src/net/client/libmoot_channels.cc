@@ -90,9 +90,10 @@ void Client::list_members(std::uint64_t request, std::string_view channel) {
 void Client::create(std::uint64_t request, const NewChannel& channel) {
   const auto keeper = parse_enum<Keeper>(channel.keeper);
   if (!text_rules::valid_name(bare(channel.name))) return impl_->done(request, kNameRule);
-  if (!keeper)
+  if (!keeper && !channel.keeper.empty())
     return impl_->done(request, "A channel is kept by \"members\" or by the \"server\".");
-  const Channels::New made{std::string(bare(channel.name)), *keeper,
+  const Channels::New made{std::string(bare(channel.name)),
+                           keeper ? std::optional(*keeper) : std::nullopt,
                            channel.private_ ? Visibility::private_ : Visibility::public_,
                            channel.since_join ? History::since_join : History::all};
   impl_->on_channels(plain([&](Channels& c) { c.create({request}, made); }));
