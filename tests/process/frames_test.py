@@ -1,5 +1,6 @@
 """Frames and payloads outside the grammar and the profile: the FR and MP rows of the catalogue."""
 
+import select
 import unittest
 
 import support
@@ -61,6 +62,38 @@ class Frames(ServerCase):
                 raw.send(whole[before:] + b"I")
                 self.assertIn("ref", raw.wait_for("SINFO"))
                 self.assert_said(raw, "timeout")
+
+    def trickle(self, raw, octets):
+        """One octet after the other, each a while after the one before, until the server ends it.
+        How many it took."""
+        for n, octet in enumerate(octets):
+            if select.select([raw.socket], [], [], 0.5)[0]:
+                piece = raw.socket.recv(65536)
+                raw._in += piece
+                if not piece or b"DCNN" in raw._in:
+                    return n
+            raw.send(bytes([octet]))
+        self.fail("all of it was taken")
+
+    def test_FR_07_DO_01_octets_that_trickle_close_before_cnn(self):
+        raw = self.raw()
+        self.assertGreater(self.trickle(raw, header()), 2)
+        self.assert_silent(raw)
+
+    def test_FR_07_DO_01_a_header_that_trickles_ends_with_timeout(self):
+        raw = self.raw().open()
+        whole = wire.frame("INFO", raw.payload("INFO"), raw.key.key)
+        self.assertGreater(self.trickle(raw, whole), 2)
+        self.assert_said(raw, "timeout")
+
+    def test_FR_07_DO_01_a_payload_below_its_rate_ends_with_timeout(self):
+        raw = self.raw().open()
+        payload = raw.payload("PV_MSG", to="nobody", msg_id=wire.new_ulid(), msg=b"x" * 16_000)
+        whole = wire.frame("PV_MSG", payload, raw.key.key)
+        begun = len(whole) - len(payload) + 100
+        raw.send(whole[:begun])
+        self.assertGreater(self.trickle(raw, whole[begun:]), 2)
+        self.assert_said(raw, "timeout")
 
     def test_FR_08_two_frames_in_one_segment_and_one_in_many(self):
         raw = self.raw().open()

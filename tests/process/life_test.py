@@ -1,10 +1,12 @@
 """mootd as a program: what it prints, how it ends, what it refuses (interface.md, ST and DO rows)."""
 
+import hashlib
 import json
 import os
 import pathlib
 import re
 import resource
+import select
 import signal
 import socket
 import sqlite3
@@ -447,28 +449,78 @@ class Loads(ServerCase):
 
     def test_DO_09_a_full_disk_says_goodbye_and_is_exit_1_and_loses_nothing(self):
         process, key = self.start_with("full", small_files)
-        run("user", "add", "bob", "--data-dir", self.dir / "full")
+        bob_key = wire.Key.of_file(run("user", "add", "bob", "--data-dir", self.dir / "full").stdout)
         ann = wire.Peer(key, PATIENCE)
         safe = []
         said = None
         try:
             for _ in range(500):
-                msg_id = wire.new_ulid()
-                ann.send("PV_MSG", to="bob", msg_id=msg_id, msg=os.urandom(8_000))
+                msg_id, body = wire.new_ulid(), os.urandom(8_000)
+                ann.send("PV_MSG", to="bob", msg_id=msg_id, msg=body)
                 ann.barrier()
-                safe.append(msg_id)
+                safe.append((msg_id, hashlib.sha256(body).digest()))
         except (AssertionError, OSError) as end:
             said = end
         self.assertIsNotNone(said, "4 MB fit into files of 512 KiB")
+        self.assertGreater(len(safe), 10)
         self.assertEqual(process.wait(PATIENCE), 1)
         sentence = [line for line in process.stderr.read().splitlines()
                     if line.startswith("mootd: ")]
         self.assertTrue(sentence)
         with Server(MOOTD, self.dir / "full") as server:
-            bob = wire.Key.of_file(server.admin("key", "add", "bob"))
-            del bob
-            kept = json.loads(server.admin("status", "--json"))["offline_messages"]
-            self.assertGreaterEqual(kept, len(safe))
+            bob_key.port = server.port
+            bob = wire.Peer(bob_key, PATIENCE)
+            # They come in the order of their ids, page by page as they are acknowledged.
+            for msg_id, digest in safe:
+                got = bob.wait_for("MSG", msg_id=msg_id)
+                self.assertEqual(hashlib.sha256(got["msg"]).digest(), digest)
+                bob.send("ACK_MSG", **{"from": "ann", "msg_id": msg_id})
+            bob.barrier()
+
+
+class HalfOpen(ServerCase):
+    """Connections whose other end is not there any more, or half of it."""
+
+    ARGS = ("--set", "timeout_s=1", "--set", "presence.mode=all", "--set",
+            "limits.commands_per_s=0")
+
+    def somebody_seen(self):
+        """A connection, and a watcher who was told of it."""
+        watcher = self.connect(self.new_key())
+        raw = self.raw().open()
+        watcher.wait_for("UCNN", id=raw.key.account)
+        return watcher, raw
+
+    def until_gone(self, watcher, who):
+        """The watcher, who keeps talking, is told that somebody went."""
+        for _ in range(1_000_000):
+            watcher.barrier()
+            if any(c["cmd"] == "UDCNN" and c["id"] == who for c in watcher.commands):
+                return
+            watcher.commands.clear()
+        self.fail(f"{who} is still there")
+
+    def test_who_says_nothing_any_more_is_told_and_ended(self):
+        self.assert_said(self.raw().open(), "timeout")
+
+    def test_who_neither_reads_nor_closes_is_ended(self):
+        watcher, raw = self.somebody_seen()
+        self.until_gone(watcher, raw.key.account)
+        # Nothing is read of the goodbye, and yet the server lets go of the connection.
+        reset = select.poll()
+        reset.register(raw.socket, 0)
+        self.assertTrue(reset.poll(PATIENCE * 1000), "the server still holds it")
+        raw.socket.close()
+
+    def test_what_was_said_before_a_half_close_is_handled_and_the_connection_ends(self):
+        watcher, raw = self.somebody_seen()
+        msg_id = wire.new_ulid()
+        raw.command("PV_MSG", to=watcher.key.account, msg_id=msg_id, msg=wire.text_content("bye"))
+        raw.socket.shutdown(socket.SHUT_WR)
+        watcher.wait_for("MSG", msg_id=msg_id)
+        self.until_gone(watcher, raw.key.account)
+        said = [cmd for cmd, _, _ in raw.rest()]  # the other half ends too
+        self.assertNotIn("DCNN", said, "at once, not for its silence")
 
 
 class Threads(ServerCase):

@@ -75,9 +75,55 @@ class Tls(ServerCase):
             self.tls(ctx=old)
 
     def test_no_session_can_be_resumed(self):
-        raw = self.tls().open()
+        ctx = context()
+        raw = self.tls(ctx=ctx).open()
         self.assertTrue(raw.alive())
-        self.assertFalse(raw.socket.session.has_ticket)
+        session = raw.socket.session
+        self.assertFalse(session.has_ticket)
+        again = Raw(raw.key, port=self.tls_port, wrap=lambda s: ctx.wrap_socket(
+            s, server_hostname="127.0.0.1", session=session)).open()
+        self.assertTrue(again.alive())
+        self.assertFalse(again.socket.session_reused)
+
+    def openssl(self, *args):
+        process = subprocess.Popen(["openssl", *map(str, args)], stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for clean in (process.stdout.close, process.stdin.close, process.wait, process.kill):
+            self.addCleanup(clean)
+        return process
+
+    def until(self, process, pattern):
+        """What it prints up to a line that fits; patience is the timeout of CTest."""
+        said = ""
+        for line in process.stdout:
+            said += line
+            if found := re.search(pattern, line):
+                return said, found
+        self.fail(f"no {pattern!r} in:\n{said}")
+
+    def test_a_ticket_and_early_data_are_refused(self):
+        # Our server gives no tickets, so one of another server, which has the same certificate.
+        other = self.openssl("s_server", "-accept", "127.0.0.1:0", "-cert", self.cert, "-key",
+                             self.key_file, "-early_data")
+        port = int(self.until(other, r"ACCEPT \S+:(\d+)")[1][1])
+        ticket, early = self.dir / "ticket.pem", self.dir / "early"
+        early.write_bytes(b"CNN\n10\n" + b"0" * 128 + b"\n0123456789")
+        first = self.openssl("s_client", "-connect", f"127.0.0.1:{port}", "-sess_out", ticket)
+        print("said behind the ticket", file=other.stdin, flush=True)
+        self.until(first, "said behind the ticket")
+        first.stdin.close()
+        first.stdout.read()
+
+        offer = ("-sess_in", ticket, "-early_data", early)
+        taken = self.openssl("s_client", "-connect", f"127.0.0.1:{port}", *offer)
+        said, _ = self.until(taken, "Early data was")
+        self.assertIn("Reused, TLSv1.3", said, "who takes both is seen")
+        self.assertIn("Early data was accepted", said)
+
+        refused = self.openssl("s_client", "-connect", f"127.0.0.1:{self.tls_port}", *offer)
+        said, _ = self.until(refused, "Early data was")
+        self.assertIn("New, TLSv1.3", said)
+        self.assertIn("Early data was rejected", said)
 
     def test_AU_13_the_channel_binding_of_another_session_ends_with_proto(self):
         self.assert_said(self.tls().cnn(cb=os.urandom(32)), "proto")
