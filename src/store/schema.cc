@@ -169,6 +169,7 @@ Result<std::unique_ptr<Db>> check_store(const std::string& path, const Schema& s
   if (!db) return std::unexpected(db.error());
   (*db)->when_damaged("name another backup.");
   const std::uint32_t version = version_of(**db);
+  if (const Status read = (*db)->status(); !read) return std::unexpected(read.error());
   if (version == 0 || version > schema.steps.size()) {
     return fail("The file " + path + " is of version " + std::to_string(version) +
                 ", which this program does not know: use the program that made it.");
