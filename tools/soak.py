@@ -443,7 +443,8 @@ def main():
              f"--seed {options.seed}")
     print(f"soak: {options.minutes:g} minutes, {options.connections} connections, seed {options.seed} "
           f"(again: {again})", flush=True)
-    signal.signal(signal.SIGTERM, interrupted)
+    for number in (signal.SIGINT, signal.SIGTERM):  # the first is ignored in a shell's background
+        signal.signal(number, interrupted)
     soak = Soak(options)
     error = None
     try:

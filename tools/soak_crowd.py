@@ -420,8 +420,8 @@ class Crowd(threading.Thread):
         self.counts[f"DCNN {code}"] += 1
         if code not in ENDS:
             self.ledger.found(f"{line.device.account}'s connection was ended: {c}")
-        wait = c.get("retry_s", 0)
-        self.lose(line, self.random.uniform(wait + 0.2, 3 * wait + 3))
+        # The server spreads them itself.
+        self.lose(line, c.get("retry_s", 0) + self.random.uniform(0.2, 2))
 
     # ---- for whoever conducts it, through call()
 
