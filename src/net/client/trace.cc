@@ -1,10 +1,10 @@
 #include "net/client/trace.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 
 #include "model/print.h"
@@ -27,9 +27,16 @@ void Trace::heard(UnixMs at, const s::Any& cmd) { line(at, "<-", text(cmd)); }
 
 void Trace::line(UnixMs at, std::string_view arrow, const std::string& command) {
   const auto of_day = at.ms % 86'400'000;
-  const std::string whole =
-      fmt::format("{:02}:{:02}:{:02}.{:03} {} {}\n", of_day / 3'600'000, of_day / 60'000 % 60,
-                  of_day / 1'000 % 60, of_day % 1'000, arrow, command);
+  char time[16];
+  std::snprintf(time, sizeof time, "%02u:%02u:%02u.%03u ",
+                static_cast<unsigned>(of_day / 3'600'000),
+                static_cast<unsigned>(of_day / 60'000 % 60),
+                static_cast<unsigned>(of_day / 1'000 % 60), static_cast<unsigned>(of_day % 1'000));
+  std::string whole = time;
+  whole += arrow;
+  whole += ' ';
+  whole += command;
+  whole += '\n';
   // Whoever looks on must not stop the others: what a full disk does not take is missing.
   [[maybe_unused]] const ssize_t n = ::write(fd_, whole.data(), whole.size());
 }
