@@ -33,7 +33,7 @@ class Client {
     std::string home;               // where messages are kept; made when it is not there
     bool connect = true;            // false: only the messages that are here
     bool answer_handshakes = true;  // say "ready" to people who open a conversation
-    std::string trace_file;         // gets a line for each command to and from the server; empty: none
+    std::string trace_file;  // gets a line for each command to and from the server; empty: none
   };
 
   enum class State : std::uint8_t {
