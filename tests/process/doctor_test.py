@@ -66,7 +66,7 @@ class Doctor(DoctorCase):
         by_topic = {one["topic"]: one for one in told}
         self.assertEqual(by_topic["port 127.0.0.1:0"]["verdict"], "good")
         self.assertIn("run `mootd backup FILE`", by_topic["backup"]["what"])
-        self.assertIn("; 1 accounts, 0 online", by_topic["server"]["what"])
+        self.assertIn("; 1 account, 0 online", by_topic["server"]["what"])
 
     def test_nothing_wrong_is_exit_0(self):
         code, lines = self.doctor(*self.listening("127.0.0.1:0"))
