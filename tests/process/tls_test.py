@@ -87,7 +87,8 @@ class Tls(ServerCase):
 
     def openssl(self, *args):
         process = subprocess.Popen(["openssl", *map(str, args)], stdin=subprocess.PIPE,
-                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                   errors="replace")  # the greeting is no text
         for clean in (process.stdout.close, process.stdin.close, process.wait, process.kill):
             self.addCleanup(clean)
         return process
