@@ -135,6 +135,7 @@ class ServerKept(ChannelCase):
             self.moot(home, "enter", self.channel)
         tail = Follower(bob, "tail", f"#{self.channel}", "--follow")
         replica = Follower(cyd, "replica", self.channel)
+        replica.wait_for(what="synced")  # what it pulls later than that is told as commits
         self.moot(ada, "send", self.channel, "before")
         tail.wait_for(text="before")
         replica.wait_for(what="commits")
