@@ -34,6 +34,10 @@ class Sender:
         self.member.listen(self.process, self.hear)
 
     def hear(self, told):
+        if self.may_end and not told["text"]:
+            # It gave up before it had heard more of this one than that it was taken.
+            self.member.world.heard["posts told without their text"] += 1
+            return
         number = int(told["text"].split()[0])
         if told["state"] == self.wait:
             self.confirmed.add(number)
@@ -97,7 +101,7 @@ class Member:
                 with self.world.changed:
                     try:
                         hear(json.loads(line))
-                    except (ValueError, KeyError) as error:
+                    except (ValueError, LookupError) as error:
                         self.world.found(f"{self.name} said {line!r}: {error}")
                     self.world.progress += 1
                     self.world.changed.notify_all()

@@ -31,6 +31,9 @@ class Judgement:
         soak.right_time = soak.clock.furthest
         self.crowd.speaking = self.crowd.churning = False
         soak.everybody_back()
+        # A session from before the clock was set ends with its next frame, not earlier.
+        self.barriers()
+        soak.everybody_back()
         last = self.crowd.call(self.crowd.say_everywhere)
         for member in soak.members:
             for sender in member.senders:
