@@ -6,7 +6,6 @@
 #include <malloc.h>
 #include <sys/socket.h>
 
-#include "net/clock.h"
 #include "net/log.h"
 
 namespace moot::net {
@@ -66,11 +65,11 @@ void Worker::wait(Tick until) {
     ctx_.poll();
   } else {
     const Millis most{60'000};
-    const Millis time = std::clamp(until - read_clocks().tick, Millis{0}, most);
+    const Millis time = std::clamp(until - clocks().tick, Millis{0}, most);
     ctx_.run_one_for(time);
     ctx_.poll();
   }
-  now_ = read_clocks();
+  now_ = clocks();
 }
 
 void Worker::receive() {

@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/blocks.h"
 #include "crypto/mac_batch.h"
+#include "net/clock.h"
 #include "net/connection.h"
 #include "net/hub_port.h"
 #include "net/mailbox.h"
@@ -64,6 +65,8 @@ class Worker {
   bool behind() const { return boxes_.full(); }
   // Set before the thread starts; called on it.
   std::function<void()> on_room = [] {};
+  // The same.
+  std::function<Now()> clocks = [] { return read_clocks(); };
 
   // ---- a turn, in this order ----
   // Who is to take what is read is behind: until told otherwise no session is read, and `wait` does
