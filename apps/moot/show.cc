@@ -33,6 +33,12 @@ std::string coloured(std::string_view text, std::string_view name, bool colour) 
   return fmt::format("\x1b[{}m{}\x1b[0m", 30 + colour_of(name), text);
 }
 
+std::uint64_t now_ms() {
+  using namespace std::chrono;
+  return static_cast<std::uint64_t>(
+      duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
+}
+
 std::string iso_time(std::uint64_t unix_ms) {
   using namespace std::chrono;
   const sys_time<milliseconds> at{milliseconds{static_cast<std::int64_t>(unix_ms)}};
