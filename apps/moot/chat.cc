@@ -287,7 +287,8 @@ void Chat::take(const std::string& line) {
   if (line[0] == '/' && !line.starts_with("//")) return command(line);
   const std::size_t space = line.find(' ');
   if (const std::string target = target_in(line.substr(0, space)); !target.empty()) {
-    if (space == std::string::npos) return open_target(target);
+    // Tab leaves a blank behind a name.
+    if (line.find_first_not_of(' ', space) == std::string::npos) return open_target(target);
     return send(target, line.substr(space + 1));
   }
   if (target_.empty())
@@ -319,7 +320,8 @@ void Chat::send(const std::string& target, const std::string& text) {
 void Chat::command(const std::string& line) {
   const std::size_t space = line.find(' ');
   const std::string name = line.substr(1, space == std::string::npos ? space : space - 1);
-  const std::string rest = space == std::string::npos ? std::string() : line.substr(space + 1);
+  std::string rest = space == std::string::npos ? std::string() : line.substr(space + 1);
+  rest.erase(rest.find_last_not_of(' ') + 1);
   if (name == "quit" || name == "q") {
     quit_ = true;
   } else if (name == "help" || name == "?") {
