@@ -103,7 +103,11 @@ class Tls(ServerCase):
         self.fail(f"no {pattern!r} in:\n{said}")
 
     def test_a_ticket_and_early_data_are_refused(self):
-        # Our server gives no tickets, so one of another server, which has the same certificate.
+        own = self.openssl("s_client", "-connect", f"127.0.0.1:{self.tls_port}")
+        said, _ = self.until(own, "SINFO")
+        own.stdin.close()
+        self.assertNotIn("New Session Ticket", said + own.stdout.read())
+        # So one of another server, which has the same certificate.
         other = self.openssl("s_server", "-accept", "127.0.0.1:0", "-cert", self.cert, "-key",
                              self.key_file, "-early_data")
         port = int(self.until(other, r"ACCEPT \S+:(\d+)")[1][1])
