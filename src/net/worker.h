@@ -152,8 +152,6 @@ class Worker {
   // worker_cnn.cc
   void on_wall(Connection& c, const WallAnswer& answer);
   void on_cnn(Connection& c, const wire::Frame& frame, Bytes from_frame, bool own);
-  void hold(Connection& c);
-  void look_up_held(Connection& c);
   void run_checks();
   void judge(Connection& c, const Check& check,
              std::span<const std::array<std::uint8_t, 32>> octets, std::span<const Mac> macs);
