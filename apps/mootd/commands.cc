@@ -73,15 +73,6 @@ int run_command(const Config& config, const net::AdminRequest& request,
                       : "mootd: --json needs --key-out FILE; without it the key would be lost.\n");
     return kExitUsage;
   }
-  if (request.command == "key rotate" && request.has("kid") == many) {
-    std::fprintf(stderr, "mootd: Name the key to rotate, or --all [NAME].\n");
-    return kExitUsage;
-  }
-  if (request.command == "key revoke" && request.has("kid") == request.has("all")) {
-    std::fprintf(stderr,
-                 "mootd: Name keys to revoke, or --all NAME; `mootd key list` shows them.\n");
-    return kExitUsage;
-  }
   KeyOut out;
   if (!output.key_out.empty()) {
     const Status ok = many ? out.make_dir(output.key_out) : out.make_file(output.key_out);
