@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "net/endpoint.h"
+#include "net/local_socket.h"
 
 namespace moot::mootd {
 namespace {
@@ -47,12 +48,7 @@ std::optional<std::string> address_of(int fd) {
   }
   net::SocketAddress at;
   if (::getsockname(fd, at.any(), &at.size) != 0) return std::nullopt;
-  if (at.storage.ss_family == AF_UNIX) {
-    sockaddr_un path{};
-    std::memcpy(&path, &at.storage, sizeof path);
-    if (path.sun_path[0] != '/') return std::nullopt;
-    return path.sun_path;
-  }
+  if (at.storage.ss_family == AF_UNIX) return net::path_of(at);
   if (at.storage.ss_family != AF_INET && at.storage.ss_family != AF_INET6) return std::nullopt;
   return net::text(net::endpoint_of(at));
 }
