@@ -23,6 +23,11 @@ Status adopt_http(Adopted& adopted, Config config, const InheritedSocket& s) {
   if (config.server.http.off()) {
     return fail(who(s) + " for HTTP, and `http.listen` is \"off\": set it, or remove the unit.");
   }
+  if (s.at_path()) {
+    return fail(who(s) +
+                " for HTTP, which is over TCP only: let its unit have a "
+                "ListenStream=127.0.0.1:7680.");
+  }
   if (adopted.http >= 0) return fail(who(s) + " for HTTP, and another one before: pass one.");
   config.server.http.address = s.address;
   if (const Status ok = check_http(config); !ok) return ok;
@@ -34,7 +39,7 @@ Status adopt_listener(Adopted& adopted, net::ListenOptions l, const InheritedSoc
   const std::string written = l.address;
   const bool path = l.at_path();
   l.address = s.address;
-  if (path != l.at_path()) {
+  if (path != s.at_path()) {
     return fail(who(s) + " for " + l.option + ", which is at " + written +
                 ": let the block and the socket unit name the same one.");
   }

@@ -41,16 +41,9 @@ bool for_us(const char* variable) {
 }
 
 std::optional<std::string> address_of(int fd) {
-  int listens = 0;
-  socklen_t size = sizeof listens;
-  if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || listens == 0) {
-    return std::nullopt;
-  }
-  net::SocketAddress at;
-  if (::getsockname(fd, at.any(), &at.size) != 0) return std::nullopt;
-  if (at.storage.ss_family == AF_UNIX) return net::path_of(at);
-  if (at.storage.ss_family != AF_INET && at.storage.ss_family != AF_INET6) return std::nullopt;
-  return net::text(net::endpoint_of(at));
+  const auto at = net::listening_at(fd);
+  if (!at) return std::nullopt;
+  return at->tcp() ? net::text(net::endpoint_of(*at)) : net::path_of(*at);
 }
 
 }  // namespace

@@ -191,7 +191,7 @@ Status Server::open_http() {
       {.metrics = [this] { return metrics(); }, .not_ready = [this] { return not_ready(); }});
   if (http) {
     http_ = std::move(*http);
-  } else if (!options_.http.by_default) {
+  } else if (!options_.http.by_default || hooks_.http_socket >= 0) {
     return std::unexpected(http.error());
   } else {
     log::warn("http.off", {{"reason", http.error().message}});

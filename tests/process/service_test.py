@@ -249,6 +249,13 @@ class Activation(unittest.TestCase):
                     done = self.run_with(s.fileno(), names=names, args=args)
                     self.assertEqual(done.returncode, 78, done.stderr)
                     self.assertIn(words, done.stderr)
+            with socket.socket(socket.AF_UNIX) as path:
+                path.bind(str(self.dir / "http"))
+                path.listen()
+                done = self.run_with(path.fileno(), names="http",
+                                     args=("--http-listen", "127.0.0.1:0"))
+            self.assertEqual(done.returncode, 78, done.stderr)
+            self.assertIn("which is over TCP only: let its unit have", done.stderr)
             done = self.run_with(tcp.fileno(), tcp.fileno(), names="http:http",
                                  args=("--http-listen", "127.0.0.1:0"))
             self.assertIn("another one before", done.stderr)
@@ -277,6 +284,12 @@ class Activation(unittest.TestCase):
         self.assertIn("no listening socket of TCP or at a path", done.stderr)
         with socket.socket() as s:  # not listening
             self.assertEqual(self.run_with(s.fileno()).returncode, 78)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:  # no stream
+            s.bind(str(self.dir / "packets"))
+            s.listen()
+            done = self.run_with(s.fileno(), args=self.wall(self.dir / "packets"))
+            self.assertEqual(done.returncode, 78)
+            self.assertIn("no listening socket of TCP or at a path", done.stderr)
         self.assertEqual(self.run_with(count=100_000).returncode, 78)
 
 
