@@ -1,6 +1,7 @@
 #include "apps/mootd/adopted.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <optional>
 #include <string_view>
 
@@ -10,9 +11,14 @@
 namespace moot::mootd {
 namespace {
 
+// A path may be written through links, as /var/run often is one.
 bool same(const std::string& written, const std::string& address) {
-  const auto at = net::parse_endpoint(written);
-  return at ? net::text(*at) == address : written == address;
+  if (const auto at = net::parse_endpoint(written)) return net::text(*at) == address;
+  if (written == address) return true;
+  if (!written.starts_with('/') || !address.starts_with('/')) return false;
+  std::error_code no;
+  const auto real = std::filesystem::canonical(written, no);
+  return !no && real == std::filesystem::canonical(address, no);
 }
 
 std::string who(const InheritedSocket& s) {
@@ -36,13 +42,13 @@ Status adopt_http(Adopted& adopted, Config config, const InheritedSocket& s) {
 }
 
 Status adopt_listener(Adopted& adopted, net::ListenOptions l, const InheritedSocket& s) {
-  const std::string written = l.address;
-  const bool path = l.at_path();
-  l.address = s.address;
-  if (path != s.at_path()) {
-    return fail(who(s) + " for " + l.option + ", which is at " + written +
+  // Key files name the path that is written, so that one has to lead here.
+  if ((l.at_path() || s.at_path()) && !same(l.address, s.address)) {
+    return fail(who(s) + " for " + l.option + ", which is at " + l.address +
                 ": let the block and the socket unit name the same one.");
   }
+  const std::string written = l.address;
+  l.address = s.address;
   if (const Status ok = check_address(l); !ok) return fail(l.option + ": " + ok.error().message);
   if (!adopted.listeners.emplace(written, s.fd).second) {
     return fail(who(s) + " for " + l.option + ", and another one before: pass one.");

@@ -228,7 +228,7 @@ class Activation(unittest.TestCase):
     def test_a_unix_socket_is_adopted_and_stays_when_the_server_goes(self):
         path, link = self.dir / "wall", self.dir / "link"
         link.symlink_to(path)
-        for names, written in (([], path), (["listen-1"], link)):
+        for names, written in (([], path), ([], link), (["listen-1"], link)):
             with self.subTest(names=names):
                 process = self.activate_all([path], names, *self.wall(written))
                 self.assertTrue(self.ada(path).open().alive())
@@ -249,16 +249,25 @@ class Activation(unittest.TestCase):
                     done = self.run_with(s.fileno(), names=names, args=args)
                     self.assertEqual(done.returncode, 78, done.stderr)
                     self.assertIn(words, done.stderr)
-            with socket.socket(socket.AF_UNIX) as path:
-                path.bind(str(self.dir / "http"))
-                path.listen()
-                done = self.run_with(path.fileno(), names="http",
-                                     args=("--http-listen", "127.0.0.1:0"))
-            self.assertEqual(done.returncode, 78, done.stderr)
-            self.assertIn("which is over TCP only: let its unit have", done.stderr)
             done = self.run_with(tcp.fileno(), tcp.fileno(), names="http:http",
                                  args=("--http-listen", "127.0.0.1:0"))
             self.assertIn("another one before", done.stderr)
+
+    def test_a_path_is_for_the_block_that_names_it(self):
+        with socket.socket(socket.AF_UNIX) as path:
+            path.bind(str(self.dir / "there"))
+            path.listen()
+            for names, args, words in (
+                    ("http", ("--http-listen", "127.0.0.1:0"), "for HTTP, which is over TCP only"),
+                    ("listen-1", self.wall(self.dir / "wall"),
+                     f"passed a socket on {self.dir}/there for [[listen]] 1, which is at "
+                     f"{self.dir}/wall: let the block and the socket unit name the same one."),
+                    ("listen-1", ("--listen", "127.0.0.1:0"), "which is at 127.0.0.1:0: let the block"),
+                    ("", self.wall(self.dir / "wall"), f"{self.dir}/there, and no listener has this")):
+                with self.subTest(words=words, names=names):
+                    done = self.run_with(path.fileno(), names=names, args=args)
+                    self.assertEqual(done.returncode, 78, done.stderr)
+                    self.assertIn(words, done.stderr)
 
     def run_with(self, *descriptors, count=None, pid=None, names=None, args=None):
         """LISTEN_FDS by hand: descriptors from 3 on."""
