@@ -1,9 +1,9 @@
 #include "apps/mootd/adopted.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <optional>
-#include <string_view>
+#include <system_error>
+#include <vector>
 
 #include "apps/mootd/service_manager.h"
 #include "net/endpoint.h"
@@ -41,36 +41,39 @@ Status adopt_http(Adopted& adopted, Config config, const InheritedSocket& s) {
   return {};
 }
 
-Status adopt_listener(Adopted& adopted, net::ListenOptions l, const InheritedSocket& s) {
+Status adopt_listener(Adopted& adopted, const Config& config, std::size_t place,
+                      const InheritedSocket& s) {
+  net::ListenOptions l = config.server.listen[place];
   // Key files name the path that is written, so that one has to lead here.
   if ((l.at_path() || s.at_path()) && !same(l.address, s.address)) {
     return fail(who(s) + " for " + l.option + ", which is at " + l.address +
                 ": let the block and the socket unit name the same one.");
   }
-  const std::string written = l.address;
   l.address = s.address;
   if (const Status ok = check_address(l); !ok) return fail(l.option + ": " + ok.error().message);
-  if (!adopted.listeners.emplace(written, s.fd).second) {
+  if (!adopted.listeners.emplace(place, s.fd).second) {
     return fail(who(s) + " for " + l.option + ", and another one before: pass one.");
   }
   return {};
 }
 
-// The [[listen]] that a name like `listen-2` is for.
-const net::ListenOptions* named(const std::vector<net::ListenOptions>& all, std::string_view name) {
+// The [[listen]] that it is for: by a name like `listen-2`, else by its address.
+std::optional<std::size_t> place_of(const std::vector<net::ListenOptions>& all,
+                                    const InheritedSocket& s) {
   for (std::size_t i = 0; i < all.size(); ++i) {
-    if (name == "listen-" + std::to_string(i + 1)) return &all[i];
+    if (s.name == "listen-" + std::to_string(i + 1)) return i;
   }
-  return nullptr;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (same(all[i].address, s.address)) return i;
+  }
+  return std::nullopt;
 }
 
 Status adopt(Adopted& adopted, const Config& config, const InheritedSocket& s) {
-  const auto& all = config.server.listen;
   if (s.name == "http") return adopt_http(adopted, config, s);
-  if (const auto* l = named(all, s.name)) return adopt_listener(adopted, *l, s);
-  const auto it = std::ranges::find_if(
-      all, [&s](const net::ListenOptions& l) { return same(l.address, s.address); });
-  if (it != all.end()) return adopt_listener(adopted, *it, s);
+  if (const auto place = place_of(config.server.listen, s)) {
+    return adopt_listener(adopted, config, *place, s);
+  }
   if (same(config.server.http.address, s.address)) return adopt_http(adopted, config, s);
   return fail(who(s) +
               ", and no listener has this address: let a [[listen]] block and the socket unit name "

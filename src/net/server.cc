@@ -171,10 +171,10 @@ Status Server::start() {
 }
 
 Status Server::listen() {
-  for (const ListenOptions& o : options_.listen) {
-    const auto given = hooks_.sockets.find(o.address);
-    auto l =
-        Listener::open(first_->context(), o, given == hooks_.sockets.end() ? -1 : given->second);
+  for (std::size_t i = 0; i < options_.listen.size(); ++i) {
+    const auto given = hooks_.sockets.find(i);
+    auto l = Listener::open(first_->context(), options_.listen[i],
+                            given == hooks_.sockets.end() ? -1 : given->second);
     if (!l) return std::unexpected(l.error());
     listeners_.push_back(std::move(*l));
   }

@@ -200,6 +200,35 @@ class Activation(unittest.TestCase):
         self.stop(process)
 
     @unittest.skipUnless(ACTIVATE, "package systemd")
+    def test_two_blocks_at_any_port_have_a_socket_each(self):
+        ports = [free_port(), free_port()]
+        key = self.key(ports[0])
+        process = self.activate_all([f"127.0.0.1:{port}" for port in ports], ["listen-2", "listen-1"],
+                                    "--listen", "127.0.0.1:0", "--listen", "127.0.0.1:0",
+                                    "--http-listen", "off")
+        for port in ports:
+            key.port = port
+            raw = Raw(key).open()
+            self.assertTrue(raw.alive())
+            raw.socket.close()
+        self.assertEqual(self.lines_until_ready(process),
+                         [f"plain 127.0.0.1:{port}" for port in reversed(ports)])
+        self.stop(process)
+
+    @unittest.skipUnless(ACTIVATE, "package systemd")
+    def test_a_block_at_any_port_leaves_the_socket_to_the_one_it_is_for(self):
+        port = free_port()
+        process = self.activate_all([f"127.0.0.1:{port}"], ["listen-2"], "--listen", "127.0.0.1:0",
+                                    "--listen", "127.0.0.1:0", "--http-listen", "off")
+        raw = Raw(self.key(port)).open()
+        self.assertTrue(raw.alive())
+        raw.socket.close()
+        first, second = self.lines_until_ready(process)
+        self.assertNotEqual(first, second)
+        self.assertEqual(second, f"plain 127.0.0.1:{port}")
+        self.stop(process)
+
+    @unittest.skipUnless(ACTIVATE, "package systemd")
     def test_http_is_adopted_by_its_address(self):
         port, http = free_port(), free_port()
         process = self.activate_all([f"127.0.0.1:{http}"], [], "--listen", f"127.0.0.1:{port}",
