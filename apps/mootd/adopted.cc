@@ -25,8 +25,8 @@ std::string who(const InheritedSocket& s) {
   return "The service manager passed a socket on " + s.address;
 }
 
-Status adopt_http(Adopted& adopted, Config config, const InheritedSocket& s) {
-  if (config.server.http.off()) {
+Status adopt_http(Adopted& adopted, net::HttpOptions http, const InheritedSocket& s) {
+  if (http.off()) {
     return fail(who(s) + " for HTTP, and `http.listen` is \"off\": set it, or remove the unit.");
   }
   if (s.at_path()) {
@@ -35,8 +35,8 @@ Status adopt_http(Adopted& adopted, Config config, const InheritedSocket& s) {
                 "ListenStream=127.0.0.1:7680.");
   }
   if (adopted.http >= 0) return fail(who(s) + " for HTTP, and another one before: pass one.");
-  config.server.http.address = s.address;
-  if (const Status ok = check_http(config); !ok) return ok;
+  http.address = s.address;
+  if (const Status ok = check_http(http); !ok) return ok;
   adopted.http = s.fd;
   return {};
 }
@@ -70,11 +70,12 @@ std::optional<std::size_t> place_of(const std::vector<net::ListenOptions>& all,
 }
 
 Status adopt(Adopted& adopted, const Config& config, const InheritedSocket& s) {
-  if (s.name == "http") return adopt_http(adopted, config, s);
+  const net::HttpOptions& http = config.server.http;
+  if (s.name == "http") return adopt_http(adopted, http, s);
   if (const auto place = place_of(config.server.listen, s)) {
     return adopt_listener(adopted, config, *place, s);
   }
-  if (same(config.server.http.address, s.address)) return adopt_http(adopted, config, s);
+  if (same(http.address, s.address)) return adopt_http(adopted, http, s);
   return fail(who(s) +
               ", and no listener has this address: let a [[listen]] block and the socket unit name "
               "the same one, or the unit say FileDescriptorName=http or listen-1, listen-2, ...");
