@@ -11,9 +11,10 @@ class Findings {
   explicit Findings(bool json) : json_(json) {}
   bool json() const { return json_; }
 
-  // `bad` has to be mended, `look` ought to.
+  // `bad` has to be mended, `look` ought to; what was `skipped` is not known to be good.
   void good(std::string_view topic, std::string_view what) { line(topic, "good", what); }
   void look(std::string_view topic, std::string_view what) { line(topic, "look", what); }
+  void skipped(std::string_view topic, std::string_view what) { line(topic, "skipped", what); }
   void bad(std::string_view topic, std::string_view what) {
     line(topic, "BAD", what);
     any_bad_ = true;

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import pwd
+import re
 import resource
 import shutil
 import socket
@@ -32,10 +33,8 @@ class DoctorCase(unittest.TestCase):
         done = self.mootd("doctor", "--set", "public_address=127.0.0.1:7667", *args, limit=limit)
         lines = {}
         for line in done.stdout.splitlines():
-            topic, colon, said = line.rpartition(": good" if ": good" in line else
-                                                 ": look" if ": look" in line else ": BAD")
-            if colon:
-                lines[topic] = (colon[2:], said.removeprefix(", "))
+            if found := re.fullmatch(r"(.+?): (good|look|BAD|skipped)(?:, (.*))?", line):
+                lines[found[1]] = (found[2], found[3] or "")
         return done.returncode, lines
 
     def listening(self, address):
@@ -191,7 +190,9 @@ class Fronts(DoctorCase):
     def test_a_header_from_here_is_taken(self):
         args = self.own()
         code, lines = self.doctor(*args)
-        self.assertEqual((code, lines[f"front {self.path}"][0]), (0, "good"))
+        self.assertEqual(code, 0)
+        self.assertEqual(lines[f"front {self.path}"],
+                         ("skipped", "a header is tried while the server runs"))
         server = self.running(args)
         code, lines = self.doctor(*args)
         self.assertEqual(code, 0)
@@ -222,8 +223,12 @@ class Fronts(DoctorCase):
         host, port = where.rsplit(":", 1)
         with socket.create_connection((host, int(port)), PATIENCE) as s:
             self.assertEqual(s.recv(1), b"")
-        _, lines = self.doctor(*args)
-        self.assertIn("not tried", lines["front 127.0.0.1:0"][1])
+        code, lines = self.doctor(*args)
+        self.assertEqual((code, lines["front 127.0.0.1:0"][0]), (0, "skipped"))
+        self.assertIn("no header was tried", lines["front 127.0.0.1:0"][1])
+        told = [json.loads(line) for line in self.mootd("doctor", "--json", *args).stdout.splitlines()]
+        self.assertIn({"topic": "front 127.0.0.1:0", "verdict": "skipped",
+                       "what": "no header was tried: whoever runs this is no front of it"}, told)
         verdict, what = lines["strangers at 127.0.0.1:0"]
         self.assertEqual(verdict, "look")
         self.assertIn("the last from 127.0.0.1; if that is the front, add it to proxy_peers", what)
@@ -246,7 +251,8 @@ class Fronts(DoctorCase):
             self.assertIn("`usermod -aG games daemon`", lines[f"front {self.path}"][1])
         os.chmod(self.path, 0o666)
         _, lines = self.doctor(*args)
-        self.assertEqual(lines[f"front {self.path}"][0], "good")
+        self.assertEqual(lines[f"front {self.path}"],
+                         ("skipped", "no header was tried: whoever runs this is no front of it"))
         server.stop()
         args = self.fronted((self.path, "proxy_uids = [4711]"))
         _, lines = self.doctor(*args)
