@@ -52,7 +52,11 @@ std::vector<net::PublicAddress> configured_addresses(const Config& config) {
 }
 
 Result<net::AdminReply> carry_out(const Config& config, const net::AdminRequest& request) {
-  auto asked = net::ask_running_server(config.server.data_dir, request);
+  return carry_out(config, request, net::ask_running_server(config.server.data_dir, request));
+}
+
+Result<net::AdminReply> carry_out(const Config& config, const net::AdminRequest& request,
+                                  Result<std::optional<net::AdminReply>> asked) {
   if (!asked) return std::unexpected(asked.error());
   Result<net::AdminReply> reply =
       *asked ? Result<net::AdminReply>(std::move(**asked)) : on_store(config, request);

@@ -87,8 +87,10 @@ class Doctor(DoctorCase):
     def test_the_ports_of_the_running_server_are_its_own(self):
         with Server(MOOTD, self.data, ["--http-listen", "off"]) as server:
             code, lines = self.doctor(*self.listening(f"127.0.0.1:{server.port}"))
+            asked = re.findall(r'admin\.command.*command="?(\w+)', server.log(1000))
         self.assertEqual(code, 0)
         self.assertEqual(lines[f"port 127.0.0.1:{server.port}"][0], "good")
+        self.assertEqual(asked, ["status", "doctor"])  # and nothing twice
 
     def outlive(self):
         """The same key's certificate of one day in 2020."""
