@@ -34,7 +34,7 @@ Result<net::AdminReply> on_store(const Config& config, const net::AdminRequest& 
   const std::string actor =
       "uid=" + std::to_string(::geteuid()) + " pid=" + std::to_string(::getpid()) + " via=store";
   auto result =
-      net::administer(**hub, config.server, configured_addresses(config), actor, false, request);
+      net::administer(**hub, config.server, configured_addresses(config), actor, nullptr, request);
   if (auto ok = (*hub)->commit_all(); !ok) return std::unexpected(ok.error());
   return std::move(result.reply);
 }

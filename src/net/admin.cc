@@ -25,7 +25,7 @@ struct Context {
   std::span<const PublicAddress> all;  // where people reach it, a place a listener
   const PublicAddress& where = key_address(all);
   std::string_view actor;
-  bool running;
+  const Serving* serving;  // null: nobody is connected
   const AdminRequest& request;
 
   server::Core& core() const { return hub.core(); }
@@ -362,6 +362,11 @@ AdminResult doctor(const Context& c) {
   return result;
 }
 
+AdminResult fronts(const Context& c) {
+  if (c.serving == nullptr) return failed("No server runs that fronts could connect to; start it.");
+  return replied({0, {}, {}, c.serving->fronts()});
+}
+
 AdminResult carry_out(const Context& c) {
   const bool json = c.request.has("json");
   using Handler = AdminResult (*)(const Context&);
@@ -384,6 +389,7 @@ AdminResult carry_out(const Context& c) {
       {"backup", backup},
       {"audit verify", audit_verify},
       {"doctor", doctor},
+      {kAskFronts, fronts},
   };
   if (c.request.command == "user list") return printed(list_users(c.core(), json));
   if (c.request.command == "key list") {
@@ -391,7 +397,7 @@ AdminResult carry_out(const Context& c) {
   }
   if (c.request.command == "channel list") return printed(list_channels(c.core(), json));
   if (c.request.command == "status") {
-    return printed(show_status(c.core(), c.options, c.where, c.running, json));
+    return printed(show_status(c.core(), c.options, c.where, c.serving != nullptr, json));
   }
   static const std::set<std::string_view> kMakeKeys{"user add", "key add", "key rotate", "invite"};
   if (kMakeKeys.contains(c.request.command) && wall_option(c.request) == nullptr) {
@@ -408,15 +414,16 @@ AdminResult carry_out(const Context& c) {
 }  // namespace
 
 AdminResult administer(Hub& hub, const ServerOptions& options, std::span<const PublicAddress> where,
-                       std::string_view actor, bool running, const AdminRequest& request) {
+                       std::string_view actor, const Serving* serving,
+                       const AdminRequest& request) {
   try {
     AdminResult result = carry_out({.hub = hub,
                                     .options = options,
                                     .all = where,
                                     .actor = actor,
-                                    .running = running,
+                                    .serving = serving,
                                     .request = request});
-    if (running || !result.work) return result;
+    if (serving != nullptr || !result.work) return result;
     const std::atomic<bool> never{false};
     return result.then(hub, result.work(never));
   } catch (const store::ReadFailed& e) {

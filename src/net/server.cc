@@ -108,6 +108,7 @@ class Server {
   std::vector<InBatch> batches_;
   SpareDescriptor spare_;
   std::vector<std::unique_ptr<Listener>> listeners_;
+  const Serving serving_{.fronts = [this] { return fronts(); }};
   std::unique_ptr<AdminSocket> admin_;
   std::unique_ptr<HttpPort> http_;
   std::uint64_t early_drops_ = 0;
@@ -131,9 +132,8 @@ Status Server::start() {
   auto admin = AdminSocket::open(
       first_->context(), options_.data_dir, spare_,
       [this](const std::string& actor, const AdminRequest& request) {
-        if (request.command == kAskFronts) return AdminResult{.reply = {.keys = fronts()}};
         hub_->set_now(read_clocks());
-        AdminResult r = administer(*hub_, options_, public_addresses(), actor, true, request);
+        AdminResult r = administer(*hub_, options_, public_addresses(), actor, &serving_, request);
         if (r.after <= hub_->effects().committed()) r.after = {};
         return r;
       },
