@@ -136,7 +136,7 @@ bool look_at_server(Findings& f, const Result<net::AdminReply>& status) {
 void look_at_store(Findings& f, const Config& config) {
   const auto store = carry_out(config, {"doctor", {}});
   if (!store) return f.bad("store", store.error().message);
-  for (const std::string_view line : lines_of(store->out)) f.told(line);
+  for (const net::AdminReply::Key& finding : store->keys) f.told(finding);
 }
 
 }  // namespace

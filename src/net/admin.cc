@@ -350,14 +350,15 @@ AdminResult audit_verify(const Context& c) {
 
 // What `mootd doctor` asks about the store.
 AdminResult doctor(const Context& c) {
-  const auto line = std::make_shared<std::string>();
+  const auto backup = std::make_shared<AdminReply::Key>();
   AdminResult result;
-  result.work = [&store = c.hub.store(), now = c.now().wall, line](const std::atomic<bool>&) {
-    *line = backup_line(store, now);
+  result.work = [&store = c.hub.store(), now = c.now().wall, backup](const std::atomic<bool>&) {
+    *backup = backup_finding(store, now);
     return store.check();
   };
-  result.then = [line](Hub&, const Status& worked) {
-    return said(worked, "store: every seal opens\n" + *line);
+  result.then = [backup](Hub&, const Status& worked) {
+    if (!worked) return failed(worked.error());
+    return replied({0, {}, {}, {finding("store", "good", "every seal opens"), *backup}});
   };
   return result;
 }

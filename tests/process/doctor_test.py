@@ -64,6 +64,9 @@ class Doctor(DoctorCase):
         self.assertEqual([one["topic"] for one in told if one["topic"] != "server"], list(lines))
         by_topic = {one["topic"]: one for one in told}
         self.assertEqual(by_topic["port 127.0.0.1:0"]["verdict"], "good")
+        self.assertEqual(by_topic["store"],
+                         {"topic": "store", "verdict": "good", "what": "every seal opens"})
+        self.assertEqual(by_topic["backup"]["verdict"], "look")
         self.assertIn("run `mootd backup FILE`", by_topic["backup"]["what"])
         self.assertIn("; 1 account, 0 online", by_topic["server"]["what"])
 
