@@ -314,7 +314,7 @@ std::vector<Key> make_keys() {
   k.push_back(text_key("tls.key", [](Config& c) -> auto& { return c.tls_key; }));
   k.push_back(http_listen_key());
   k.push_back(understood_key("http.insecure_plaintext",
-                             [](Config& c) -> auto& { return c.http_insecure; }));
+                             [](Config& c) -> auto& { return c.server.http.insecure; }));
   return k;
 }
 

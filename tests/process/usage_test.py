@@ -29,10 +29,11 @@ class CommandLines(unittest.TestCase):
 
     def test_what_is_known_to_be_wrong_is_exit_2_of_mootd(self):
         data = self.dir / "data"
-        for line, words in (("key revoke", "Name keys to revoke, or --all NAME"),
-                            ("key revoke --all ada 995e494b5ab93fde", "Name keys to revoke"),
+        for line, words in (("key revoke", "Exactly 1 option from [KID,--all] is required"),
+                            ("key revoke --all ada 995e494b5ab93fde", "from [KID,--all]"),
                             ("key revoke 995e", "16 hex digits"),
-                            ("key rotate", "Name the key to rotate"),
+                            ("key rotate", "Exactly 1 option from [KID,--all] is required"),
+                            ("key rotate --all --key-out x 995e494b5ab93fde", "from [KID,--all]"),
                             ("key rotate 995e494b5ab93fdX", "16 hex digits"),
                             ("key rotate 995e494b5ab93fde --overlap soon", "no duration"),
                             ("key rotate --all Ada! --key-out x", "no user id"),
