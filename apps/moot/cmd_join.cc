@@ -4,7 +4,7 @@
 
 #include "apps/moot/commands.h"
 #include "apps/moot/show.h"
-#include "base/controls.h"
+#include "base/utf8.h"
 #include "client/invite_link.h"
 #include "model/limits.h"
 #include "moot/client.h"

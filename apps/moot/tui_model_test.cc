@@ -237,6 +237,12 @@ TEST(ChatModel, WhatASyncBroughtBeforeARoomWasReadIsNotMarkedInItLater) {
   EXPECT_EQ(texts(w.model.state().room()).back(), "message 42");
 }
 
+TEST(ChatModel, APasteHasNoControls) {
+  World w = in_ops(0);
+  w.model.press({.code = Key::Code::paste, .text = "a\x1b\x7f\u009bb\n\u00fc"});
+  EXPECT_EQ(w.model.state().input.text(), "ab\n\u00fc");
+}
+
 TEST(ChatModel, ReadsOnWhereTheOwnerCutAPage) {
   World w("#ops");
   w.model.seated();

@@ -121,6 +121,14 @@ TEST(Utf8, WhatIsNoUtf8IsOneOctet) {
   }
 }
 
+TEST(Utf8, ControlsAreC0DelAndC1) {
+  for (const std::string_view text : {"a\n", "\x1b[2J", "\x7f", "\xc2\x80", "gr\xc3\xbc\xc2\x9f"})
+    EXPECT_TRUE(has_controls(text)) << text;
+  for (const std::string_view text :
+       {"", " ~", "\xc2\xa0", "\xe2\x82\x80", "\xc3\x9b", "\x9b", "a\xc2"})
+    EXPECT_FALSE(has_controls(text)) << text;
+}
+
 // A client's ids of one millisecond differ by one, in their last octets.
 TEST(HashIndex, IdsThatCountUpBeginAtManyCells) {
   std::set<std::uint32_t> homes;

@@ -1,4 +1,4 @@
-#include "base/controls.h"
+#include "base/utf8.h"
 #include "server/core_impl.h"
 #include "server/wall_subject.h"
 

@@ -16,7 +16,7 @@ std::string hex_of(std::uint32_t n, std::size_t digits) {
 }  // namespace
 
 bool misleading(std::uint32_t c) {
-  return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x061c || c == 0x200e || c == 0x200f ||
+  return is_control(c) || c == 0x061c || c == 0x200e || c == 0x200f ||
          (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
 }
 
