@@ -39,9 +39,9 @@ class Report {
   void line(const char* topic, const char* verdict, const char* sign, const std::string& what,
             const std::string& fix) {
     if (json_) {
-      fmt::print("{{\"topic\":{},\"verdict\":{},\"what\":{}{}}}\n", json_string(topic),
-                 json_string(verdict), json_string(what),
-                 fix.empty() ? std::string() : ",\"fix\":" + json_string(fix));
+      fmt::print("{{\"topic\":{},\"verdict\":{},\"what\":{}{}}}\n", json_text(topic),
+                 json_text(verdict), json_text(what),
+                 fix.empty() ? std::string() : ",\"fix\":" + json_text(fix));
     } else {
       fmt::print("{} {}\n", sign, what);
       if (!fix.empty()) fmt::print("      {}\n", fix);

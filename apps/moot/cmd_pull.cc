@@ -180,7 +180,7 @@ int pull(const Globals& globals, const std::string& target, bool json) {
   if (!pulled) return give_up(pulled.error());
   if (json) {
     fmt::print("{{\"channel\":{},\"records\":{},\"differences\":{},\"synced\":true}}\n",
-               json_string(p->state().name), pulled->records, pulled->differences);
+               json_text(p->state().name), pulled->records, pulled->differences);
   } else if (p->state().leading) {
     fmt::print("{}: this device leads; the others pull from it.\n", p->name());
   } else {
@@ -195,8 +195,8 @@ void print_proof(const Puller& p, const Proof& proof, bool json) {
   const Client::Channel& c = p.state();
   if (json) {
     fmt::print("{{\"channel\":{},\"count\":{},\"fingerprint\":{},\"election\":{},\"leader\":{}}}\n",
-               json_string(c.name), proof.count, json_string(proof.fingerprint), c.election,
-               c.leader.empty() ? "null" : json_string(c.leader));
+               json_text(c.name), proof.count, json_text(proof.fingerprint), c.election,
+               c.leader.empty() ? "null" : json_text(c.leader));
   } else {
     fmt::print("{}  {}  fingerprint {}  election {}  {}\n", p.name(),
                counted(proof.count, "message", "messages"), safe(proof.fingerprint), c.election,

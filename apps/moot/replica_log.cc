@@ -15,7 +15,7 @@ namespace moot::app {
 namespace {
 
 std::string leader_json(const Client::Channel& c) {
-  return c.leader.empty() ? "null" : json_string(c.leader);
+  return c.leader.empty() ? "null" : json_text(c.leader);
 }
 
 std::string standing(const Client::Channel& c) {
@@ -39,9 +39,9 @@ bool same_channel(std::string_view a, std::string_view b) {
 std::string ReplicaLog::line(const std::string& channel, const Said& said,
                              std::uint64_t now_ms) const {
   if (json_) {
-    return fmt::format("{{\"at\":{},{}\"what\":\"{}\"{}}}", json_string(iso_time(now_ms)),
-                       channel.empty() ? "" : "\"channel\":" + json_string(channel) + ',',
-                       said.what, said.fields);
+    return fmt::format("{{\"at\":{},{}\"what\":\"{}\"{}}}", json_text(iso_time(now_ms)),
+                       channel.empty() ? "" : "\"channel\":" + json_text(channel) + ',', said.what,
+                       said.fields);
   }
   const std::string name =
       channel.empty() ? std::string() : coloured('#' + safe(channel), channel, colour_) + "  ";
@@ -57,7 +57,7 @@ std::optional<ReplicaLog::Said> ReplicaLog::stands(State& s, const Client::Chann
   const std::string missing = now.status == "few" ? what_is_missing(now) : std::string();
   return Said{"status",
               fmt::format(",\"status\":{},\"members\":{},\"online\":{},\"leader\":{}",
-                          json_string(now.status), now.members_n, now.online_n, leader_json(now)),
+                          json_text(now.status), now.members_n, now.online_n, leader_json(now)),
               standing(now) + (missing.empty() ? "; " + leads(now) : ". " + missing)};
 }
 
@@ -99,22 +99,22 @@ std::vector<std::string> ReplicaLog::hear(const Json& event, std::uint64_t now_m
       known != channels_.end() && known->second.channel.name != name) {
     lines = sums(now_ms);  // of what happened under the old name
     const std::string was = std::exchange(known->second.channel.name, name);
-    const Said renamed{"renamed", ",\"was\":" + json_string(was),
+    const Said renamed{"renamed", ",\"was\":" + json_text(was),
                        "was called #" + safe(was) + " before"};
     lines.push_back(line(name, renamed, now_ms));
   }
   if (ev == "connected") {
     said = Said{"connected", "", "connected"};
   } else if (ev == "disconnected") {
-    said = Said{"disconnected", ",\"text\":" + json_string(event.str("text")),
-                safe(event.str("text"))};
+    said =
+        Said{"disconnected", ",\"text\":" + json_text(event.str("text")), safe(event.str("text"))};
   } else if (ev == "channel") {
     said = stands(state_of(id, name), get_channel(event));
   } else if (ev == "election") {
     State& s = state_of(id, name);
     s.channel = get_channel(event);
     said = Said{"election",
-                fmt::format(",\"user\":{},\"election\":{}", json_string(event.str("user")),
+                fmt::format(",\"user\":{},\"election\":{}", json_text(event.str("user")),
                             s.channel.election),
                 fmt::format("election {}: @{} asks for votes", s.channel.election,
                             safe(event.str("user")))};
@@ -143,7 +143,7 @@ std::vector<std::string> ReplicaLog::hear(const Json& event, std::uint64_t now_m
     s.syncing = false;
     s.records = s.differences = 0;
   } else if (ev == "left") {
-    said = Said{"left", ",\"why\":" + json_string(event.str("why")),
+    said = Said{"left", ",\"why\":" + json_text(event.str("why")),
                 "ours no more: " + safe(event.str("why"))};
   }
   if (!said) return lines;

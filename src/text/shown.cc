@@ -40,4 +40,27 @@ std::string safe(std::string_view foreign, bool lines) {
   return out;
 }
 
+std::string json_text(std::string_view foreign) {
+  std::string out = "\"";
+  while (!foreign.empty()) {
+    const CodePoint c = next_code_point(foreign);
+    if (!c.valid) {
+      out += "\\ufffd";
+    } else if (c.code == '"' || c.code == '\\') {
+      out += '\\';
+      out += foreign[0];
+    } else if (c.code == '\n') {
+      out += "\\n";
+    } else if (c.code == '\t') {
+      out += "\\t";
+    } else if (misleading(c.code)) {
+      out += "\\u" + hex_of(c.code, 4);  // all of them are below U+10000
+    } else {
+      out += foreign.substr(0, c.octets);
+    }
+    foreign.remove_prefix(c.octets);
+  }
+  return out + '"';
+}
+
 }  // namespace moot::text_rules
