@@ -39,6 +39,8 @@ Credential wall_credential(std::string_view label, const WallIdentity& identity,
 Status check_label(std::string_view label) {
   if (label.size() > limits::kLabelBytesMax)
     return fail("A label has at most 64 octets; shorten it.");
+  if (wire::check_text(as_bytes(label)) != wire::ProfileError::ok)
+    return fail("A label is UTF-8 text; correct it.");
   if (has_controls(label)) return fail("A label has no control characters; leave them out.");
   return {};
 }
