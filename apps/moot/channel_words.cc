@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "apps/moot/show.h"
+#include "base/counted.h"
 
 namespace moot::app {
 namespace {
@@ -28,10 +29,6 @@ std::string leader_words(const Client::Channel& c) {
 }
 
 }  // namespace
-
-std::string counted(std::uint64_t n, std::string_view one, std::string_view many) {
-  return fmt::format("{} {}", n, n == 1 ? one : many);
-}
 
 std::string what_is_missing(const Client::Channel& c) {
   const std::string name = '#' + safe(c.name);

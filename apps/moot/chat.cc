@@ -8,6 +8,7 @@
 #include "apps/moot/post_pages.h"
 #include "apps/moot/show.h"
 #include "apps/moot/target.h"
+#include "base/counted.h"
 
 namespace moot::app {
 namespace {
@@ -104,10 +105,9 @@ bool Chat::drain() {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         until - std::chrono::steady_clock::now());
     if (left.count() <= 0) {
-      fmt::print(
-          stderr, "moot: {} not {} yet; in the outbox, going with the next connection.\n",
-          waiting() == 1 ? std::string("1 message is") : fmt::format("{} messages are", waiting()),
-          drafts_.empty() ? "sent" : "committed");
+      fmt::print(stderr, "moot: {} not {} yet; in the outbox, going with the next connection.\n",
+                 counted(waiting(), "message is", "messages are"),
+                 drafts_.empty() ? "sent" : "committed");
       return raw_;
     }
     const auto got = seat_.receive(left);

@@ -9,6 +9,7 @@
 #include "apps/moot/replica_log.h"
 #include "apps/moot/show.h"
 #include "apps/moot/target.h"
+#include "base/counted.h"
 
 // pull and verify: whether this device has what the channel has.
 namespace moot::app {
@@ -184,8 +185,7 @@ int pull(const Globals& globals, const std::string& target, bool json) {
   } else if (p->state().leading) {
     fmt::print("{}: this device leads; the others pull from it.\n", p->name());
   } else {
-    fmt::print("{}: {} pulled; in step with {}.\n", p->name(),
-               counted(pulled->records, "record", "records"),
+    fmt::print("{}: {} pulled; in step with {}.\n", p->name(), counted(pulled->records, "record"),
                p->state().keeper == "server" ? "the server" : '@' + safe(p->state().leader));
   }
   return kDone;
@@ -199,7 +199,7 @@ void print_proof(const Puller& p, const Proof& proof, bool json) {
                c.leader.empty() ? "null" : json_text(c.leader));
   } else {
     fmt::print("{}  {}  fingerprint {}  election {}  {}\n", p.name(),
-               counted(proof.count, "message", "messages"), safe(proof.fingerprint), c.election,
+               counted(proof.count, "message"), safe(proof.fingerprint), c.election,
                c.leader.empty()       ? "no leader"
                : c.keeper == "server" ? "kept by the server"
                                       : "leader @" + safe(c.leader));
@@ -216,7 +216,7 @@ std::expected<Proof, Trouble> verified(Puller& p, Proof proof) {
     if (!pulled) return std::unexpected(pulled.error());
     if (pulled->records == 0 && pulled->differences == 0) return proof;
     fmt::print(stderr, "{} differed from the leader's by {}: pulled, compared again.\n", p.name(),
-               counted(std::max(pulled->records, pulled->differences), "record", "records"));
+               counted(std::max(pulled->records, pulled->differences), "record"));
     auto again = p.prove();
     if (!again) return again;
     proof = *again;

@@ -8,6 +8,7 @@
 #include "apps/moot/channel_words.h"
 #include "apps/moot/progress.h"
 #include "apps/moot/show.h"
+#include "base/counted.h"
 #include "model/limits.h"
 #include "text/text.h"
 
@@ -139,7 +140,7 @@ std::vector<std::string> ReplicaLog::hear(const Json& event, std::uint64_t now_m
     said = Said{"synced", fmt::format(",\"records\":{}", s.records),
                 s.records == 0 ? "in step with the leader"
                                : fmt::format("in step with the leader, {} pulled",
-                                             counted(s.records, "record", "records"))};
+                                             counted(s.records, "record"))};
     s.syncing = false;
     s.records = s.differences = 0;
   } else if (ev == "left") {

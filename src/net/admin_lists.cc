@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <iterator>
 
+#include "base/counted.h"
 #include "text/shown.h"
 
 namespace moot::net {
@@ -96,10 +97,6 @@ std::string uses_text(const Credential& c) {
 }
 
 }  // namespace
-
-std::string counted(std::uint64_t n, std::string_view thing) {
-  return std::to_string(n) + " " + std::string(thing) + (n == 1 ? "" : "s");
-}
 
 std::string list_users(const server::Core& core, bool json) {
   std::string out;

@@ -1,3 +1,4 @@
+#include "base/counted.h"
 #include "base/utf8.h"
 #include "server/core_impl.h"
 #include "server/wall_subject.h"
@@ -206,7 +207,7 @@ Result<Core::Done> Core::key_revoke_all(Now now, std::string_view actor, std::st
     impl_->end_credential(step, c.kid, t);
     ++revoked;
   }
-  return Done{t, std::to_string(revoked) + (revoked == 1 ? " key revoked." : " keys revoked.")};
+  return Done{t, counted(revoked, "key") + " revoked."};
 }
 
 Result<Core::Done> Core::invite(Now now, std::string_view actor, std::uint32_t uses, Millis expires,
