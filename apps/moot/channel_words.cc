@@ -53,7 +53,7 @@ std::string channel_json(const Client::Channel& c) {
       "{{\"channel\":{},\"id\":{},\"keeper\":{},\"status\":{},\"leader\":{},\"members\":{},"
       "\"online\":{},\"member\":{},\"invited\":{},\"topic\":{}}}",
       json_text(c.name), json_text(c.id), json_text(c.keeper), json_text(c.status),
-      c.leader.empty() ? "null" : json_text(c.leader), members(c), online(c), c.member, c.invited,
+      json_or_null(c.leader), members(c), online(c), c.member, c.invited,
       c.member ? json_text(c.topic) : "null");
 }
 
@@ -67,9 +67,8 @@ std::string channel_line(const Client::Channel& c, bool colour) {
 }
 
 std::string member_json(const Client::Member& m, const Client::Channel& c) {
-  const std::string_view role = role_of(m.user, c);
   return fmt::format("{{\"user\":{},\"online\":{},\"role\":{},\"leader\":{}}}", json_text(m.user),
-                     m.online, role.empty() ? "null" : json_text(role), m.user == c.leader);
+                     m.online, json_or_null(role_of(m.user, c)), m.user == c.leader);
 }
 
 std::string member_line(const Client::Member& m, const Client::Channel& c, bool colour) {

@@ -196,7 +196,7 @@ void print_proof(const Puller& p, const Proof& proof, bool json) {
   if (json) {
     fmt::print("{{\"channel\":{},\"count\":{},\"fingerprint\":{},\"election\":{},\"leader\":{}}}\n",
                json_text(c.name), proof.count, json_text(proof.fingerprint), c.election,
-               c.leader.empty() ? "null" : json_text(c.leader));
+               json_or_null(c.leader));
   } else {
     fmt::print("{}  {}  fingerprint {}  election {}  {}\n", p.name(),
                counted(proof.count, "message"), safe(proof.fingerprint), c.election,

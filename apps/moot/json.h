@@ -12,6 +12,7 @@
 
 namespace moot::app {
 
+using text_rules::json_or_null;
 using text_rules::json_text;
 
 // A flat JSON object: all that goes between a command and the owner of the store, one a line.

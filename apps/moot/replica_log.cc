@@ -15,10 +15,6 @@
 namespace moot::app {
 namespace {
 
-std::string leader_json(const Client::Channel& c) {
-  return c.leader.empty() ? "null" : json_text(c.leader);
-}
-
 std::string standing(const Client::Channel& c) {
   return fmt::format("{}, {} of {} online", c.status.empty() ? "not connected" : safe(c.status),
                      std::max<std::uint64_t>(c.online_n, c.online.size()),
@@ -56,10 +52,11 @@ std::optional<ReplicaLog::Said> ReplicaLog::stands(State& s, const Client::Chann
   s.told = now;
   if (same) return std::nullopt;
   const std::string missing = now.status == "few" ? what_is_missing(now) : std::string();
-  return Said{"status",
-              fmt::format(",\"status\":{},\"members\":{},\"online\":{},\"leader\":{}",
-                          json_text(now.status), now.members_n, now.online_n, leader_json(now)),
-              standing(now) + (missing.empty() ? "; " + leads(now) : ". " + missing)};
+  return Said{
+      "status",
+      fmt::format(",\"status\":{},\"members\":{},\"online\":{},\"leader\":{}",
+                  json_text(now.status), now.members_n, now.online_n, json_or_null(now.leader)),
+      standing(now) + (missing.empty() ? "; " + leads(now) : ". " + missing)};
 }
 
 // By its id, which stays; an event that does not say it is of the channel of that name.
@@ -124,8 +121,8 @@ std::vector<std::string> ReplicaLog::hear(const Json& event, std::uint64_t now_m
     s.channel = get_channel(event);
     s.told.leader = s.channel.leader;
     said = Said{"leader",
-                fmt::format(",\"leader\":{},\"election\":{},\"self\":{}", leader_json(s.channel),
-                            s.channel.election, s.channel.leading),
+                fmt::format(",\"leader\":{},\"election\":{},\"self\":{}",
+                            json_or_null(s.channel.leader), s.channel.election, s.channel.leading),
                 fmt::format("{}, election {}", leads(s.channel), s.channel.election)};
   } else if (ev == "post") {
     hear_post(event);

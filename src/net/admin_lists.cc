@@ -63,7 +63,7 @@ std::string channel_line(const ChannelReport& r, bool json) {
         .put("id", text(r.state.id))
         .put("keeper", text(r.state.keeper))
         .put("status", text(r.status))
-        .raw("leader", r.leader.empty() ? "null" : json_text(r.leader.str()))
+        .raw("leader", text_rules::json_or_null(r.leader.str()))
         .put("members", r.members.size())
         .put("online", r.online.size())
         .put("election", r.election)

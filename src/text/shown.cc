@@ -63,4 +63,8 @@ std::string json_text(std::string_view foreign) {
   return out + '"';
 }
 
+std::string json_or_null(std::string_view foreign) {
+  return foreign.empty() ? "null" : json_text(foreign);
+}
+
 }  // namespace moot::text_rules

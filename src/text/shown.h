@@ -18,5 +18,7 @@ std::string safe(std::string_view foreign, bool lines = false);
 // A JSON string, quotes included, which is one of TOML too. Misleading characters are written as
 // \uXXXX, which both allow everywhere; an octet that is no UTF-8 as U+FFFD.
 std::string json_text(std::string_view foreign);
+// The same; null where there is nothing.
+std::string json_or_null(std::string_view foreign);
 
 }  // namespace moot::text_rules
