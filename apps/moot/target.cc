@@ -6,6 +6,7 @@
 
 #include "apps/moot/commands.h"
 #include "apps/moot/show.h"
+#include "model/codes.h"
 #include "model/limits.h"
 #include "text/text.h"
 
@@ -258,7 +259,7 @@ std::expected<Roles, Trouble> roles_of(const std::vector<std::string>& texts) {
     const auto equals = text.find('=');
     const std::string user = user_of(text.substr(0, equals));
     const std::string role = equals == std::string::npos ? std::string() : text.substr(equals + 1);
-    if (user.empty() || (role != "owner" && role != "admin" && role != "none")) {
+    if (user.empty() || !parse_enum<Role>(role)) {
       return refuse("\"" + safe(text) +
                     "\" is no role; write USER=owner, USER=admin or USER=none.");
     }

@@ -10,6 +10,7 @@
 #include "apps/moot/show_channel.h"
 #include "apps/moot/target.h"
 #include "apps/moot/tui_model.h"
+#include "model/codes.h"
 
 namespace moot::app::tui {
 namespace {
@@ -168,7 +169,7 @@ void Model::create(const std::string& rest) {
   bool since_join = false;
   while (words.size() > 1) {
     const std::string& w = words.back();
-    if (w == "members" || w == "server") {
+    if (parse_enum<Keeper>(w)) {
       keeper = w;
     } else if (w == "private") {
       is_private = true;
@@ -222,8 +223,7 @@ void Model::in_channel(std::string_view name, const std::string& rest) {
   const std::string user = user_of(words[0]);
   if (user.empty()) return note("\"" + safe(words[0]) + "\" is no user; write @NAME.");
   if (name == "role") {
-    if (words[1] != "owner" && words[1] != "admin" && words[1] != "none")
-      return note(usage(command));
+    if (!parse_enum<Role>(words[1])) return note(usage(command));
     return ask(std::move(set("set").set("roles", user + '=' + words[1])),
                {.what = For::sentence,
                 .text = words[1] == "none" ? "@" + safe(user) + " is a member like any other now."
