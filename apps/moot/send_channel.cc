@@ -11,6 +11,7 @@
 #include "apps/moot/send_loop.h"
 #include "apps/moot/show.h"
 #include "apps/moot/target.h"
+#include "base/counted.h"
 
 namespace moot::app {
 namespace {

@@ -78,9 +78,8 @@ void SendLoop::hear_connection(const Json& line) {
 
 Trouble SendLoop::lost() {
   return {
-      "The moot that has the store ended; what it had taken is in the outbox and goes with the "
-      "next "
-      "connection, see `moot tail`."};
+      "The moot that has the store ended; what it had taken is in the outbox "
+      "and goes with the next connection, see `moot tail`."};
 }
 
 }  // namespace moot::app

@@ -188,13 +188,12 @@ std::string_view event_word(Client::Event::Kind kind) {
 std::string message_json(const Client::Message& m) {
   // The reader of a received message is the one who confirmed it.
   const bool acked = m.state == Client::State::acked || m.state == Client::State::received;
-  std::string out =
-      "{\"to\":" + json_string(m.to) + ",\"id\":" + json_string(m.id) +
-      ",\"from\":" + json_string(m.from) + ",\"at\":" + json_string(iso_time(m.at_ms)) +
-      ",\"text\":" + json_string(m.text) +
-      ",\"state\":" + json_string(m.state == Client::State::received ? "acked" : word(m.state)) +
-      ",\"acks\":[" + (acked ? json_string(m.to) : std::string()) + ']';
-  if (!m.error.empty()) out += ",\"error\":" + json_string(m.error);
+  std::string out = "{\"to\":" + json_text(m.to) + ",\"id\":" + json_text(m.id) +
+                    ",\"from\":" + json_text(m.from) + ",\"at\":" + json_text(iso_time(m.at_ms)) +
+                    ",\"text\":" + json_text(m.text) + ",\"state\":" +
+                    json_text(m.state == Client::State::received ? "acked" : word(m.state)) +
+                    ",\"acks\":[" + (acked ? json_text(m.to) : std::string()) + ']';
+  if (!m.error.empty()) out += ",\"error\":" + json_text(m.error);
   return out + '}';
 }
 

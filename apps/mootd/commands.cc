@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "apps/mootd/key_output.h"
+#include "base/counted.h"
 #include "net/admin.h"
-#include "net/admin_lists.h"
 #include "net/admin_socket.h"
 #include "net/clock.h"
 #include "net/hub.h"
@@ -99,8 +99,8 @@ int run_restore(const Config& config, const std::string& file) {
   if (!report) return failed(report.error().message);
   char id[16];
   std::snprintf(id, sizeof id, "%08x", report->mk_id);
-  print("restored " + net::counted(report->accounts, "account") + "; the store needs master key " +
-        id + "\n");
+  print("restored " + counted(report->accounts, "account") + "; the store needs master key " + id +
+        "\n");
   return kExitDone;
 }
 

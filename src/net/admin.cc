@@ -9,6 +9,7 @@
 #include <set>
 #include <sstream>
 
+#include "base/counted.h"
 #include "base/hex.h"
 #include "crypto/wipe.h"
 #include "net/admin_lists.h"

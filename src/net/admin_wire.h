@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "text/shown.h"
 
 // A command of an operator and its answer, between `mootd COMMAND` and a running server.
 namespace moot::net {
@@ -48,7 +49,6 @@ std::string write_reply(const AdminReply& r);
 Result<AdminRequest> parse_request(std::string_view octets);
 Result<AdminReply> parse_reply(std::string_view octets);
 
-// A JSON text with its quotes.
-std::string json_text(std::string_view text);
+using text_rules::json_text;
 
 }  // namespace moot::net

@@ -65,7 +65,7 @@ class Worker {
   bool behind() const { return boxes_.full(); }
   // Set before the thread starts; called on it.
   std::function<void()> on_room = [] {};
-  // The same.
+  // What time a turn has. Set before the thread starts; called on it.
   std::function<Now()> clocks = [] { return read_clocks(); };
 
   // ---- a turn, in this order ----

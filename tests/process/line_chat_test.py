@@ -44,6 +44,16 @@ class LineChat(ServerCase):
         self.assertEqual(done.stdout.count("before you came"), 1)
         self.assertIn("You are not in #nowhere", done.stdout)
 
+    def test_a_name_means_what_it_means_on_the_command_line(self):
+        (ada,) = self.homes("ada")
+        for said in ("lobby", "LOBBY", "#Lobby"):
+            done = self.chat(ada, f"/to {said}\nsaid to {said}\n#LOBBY more of {said}\n")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn(f"  said to {said}\n", done.stdout)
+            self.assertIn(f"  more of {said}\n", done.stdout)
+        done = self.chat(ada, "/to no.such\n")
+        self.assertIn('"no.such" is nobody and no channel here', done.stdout)
+
     def test_a_channel_that_cannot_take_it_is_told(self):
         (ada,) = self.homes("ada")
         name = f"few{self._users}"

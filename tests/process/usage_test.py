@@ -130,6 +130,24 @@ class Asking(ServerCase):
         finally:
             self.server.start()
 
+    def test_doctor_tells_all_that_it_does_not_look_at(self):
+        new = Home(self, "new")
+        ada = Home(self, "plain").join(self.server.invite())
+        far = re.sub(r'(?m)^address = .*$', 'address = "192.0.2.1:7667"', ada.key_file.read_text())
+        ada.with_key(far)
+        damaged = Home(self, "storeless").join(self.server.invite())
+        (damaged.dir / "store.db").write_bytes(b"x" * 4096)
+        topics = ("key", "address", "store", "connection", "clock")
+        for home, good in ((new, 0), (ada, 1), (damaged, 2)):
+            done = home.run("doctor", "--json")
+            lines = [json.loads(line) for line in done.stdout.splitlines()]
+            verdicts = ["good"] * good + ["bad"] + ["skipped"] * (4 - good)
+            self.assertEqual([(x["topic"], x["verdict"]) for x in lines],
+                             list(zip(topics, verdicts)), done.stdout)
+            self.assertNotEqual(done.returncode, 0)
+        self.assertIn("--    the clock of the server: not looked at without a store",
+                      damaged.run("doctor").stdout)
+
     def test_a_damaged_store_of_a_client_is_no_matter_of_backups(self):
         ada = Home(self, "damaged").join(self.server.invite())
         self.assertEqual(ada.run("users").returncode, 0)
