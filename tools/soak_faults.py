@@ -118,7 +118,7 @@ class Service:
         if self.alive():
             return False
         code = self.server.process.returncode
-        log = self.server.log(100)
+        log = self.server.log_since_start(100)
         if code != 1 or "store.failed" not in log:
             raise Trouble(f"its disk failed and mootd ended with {code}:\n{log}")
         self.server.process.stdout.close()
