@@ -184,8 +184,9 @@ def judge(members, histories):
         for number in member.posts.left_behind:
             if (member.name, number) not in said:
                 raise Finding(f"{member.name} {number} was in the outbox and never went")
+    told = {member.name: member.posts.told for member in members}
     for author, number in said:
-        if number >= next(m.posts.told for m in members if m.name == author):
+        if number >= told.get(author, 0):
             raise Finding(f"{author} {number} was never said")
 
 

@@ -278,6 +278,14 @@ class MemberTest(unittest.TestCase):
         twice = [*self.history, ("3", "m0", 2)]
         self.assert_finding("twice", twice, twice)
 
+    def test_finds_what_was_never_said(self):
+        more = [*self.history, (f"{3:026}", "m0", 3)]
+        self.assert_finding("m0 3 was never said", more, more)
+
+    def test_finds_what_nobody_said_who_is_here(self):
+        more = [*self.history, (f"{3:026}", "m7", 0)]
+        self.assert_finding("m7 0 was never said", more, more)
+
     def test_finds_another_order(self):
         wrong = self.history[::-1]
         self.assert_finding("order", wrong, wrong)
