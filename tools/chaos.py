@@ -215,8 +215,7 @@ class World:
         finally:
             for person in self.people:
                 person.end()
-            if self.server.process is not None:
-                self.server.kill()
+            self.server.close()
             if good:
                 shutil.rmtree(self.dir)
 

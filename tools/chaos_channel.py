@@ -158,8 +158,7 @@ class World:
             for member in self.members:
                 member.kill()
                 member.log.close()
-            if self.server.process is not None:
-                self.server.kill()
+            self.server.close()
         shutil.rmtree(self.dir)
         return count, fingerprint
 

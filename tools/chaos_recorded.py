@@ -47,7 +47,7 @@ class Tap(threading.Thread):
     def relay(self, client, said):
         with client, socket.create_connection(("127.0.0.1", self.to)) as server:
             other = {client: server, server: client}
-            while other:
+            while True:
                 for end in select.select(list(other), [], [])[0]:
                     try:
                         octets = end.recv(65536)
@@ -60,6 +60,8 @@ class Tap(threading.Thread):
                     other[end].sendall(octets)
 
     def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)  # wakes whoever accepts
+        self.join()
         self.listener.close()
 
 
@@ -136,5 +138,4 @@ def recorded_sessions(programs, patience_s):
         if tap:
             tap.close()
         for s in (server, other):
-            if s.process is not None:
-                s.kill()
+            s.close()

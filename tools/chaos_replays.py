@@ -253,8 +253,7 @@ class Replays:
 
     def end(self):
         for s in (self.server, self.other):
-            if s.process is not None:
-                s.kill()
+            s.close()
 
 
 def main():

@@ -391,6 +391,7 @@ class Soak:
             member.log.close()
         if self.server.process is not None:
             self.server.kill()
+        self.disk.close()
 
     def summary(self, error=None):
         n = self.ledger.numbers() if self.ledger else {}

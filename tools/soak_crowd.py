@@ -135,6 +135,7 @@ class Crowd(threading.Thread):
         self._ended = True
         os.eventfd_write(self._bell, 1)
         self.join(30)
+        os.close(self._bell)
 
     # ---- connections
 

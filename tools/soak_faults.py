@@ -43,6 +43,9 @@ class Disk:
         self._put(0, 0)
         self._put(2, 0)
 
+    def close(self):
+        self._map.close()
+
     def failed(self):
         """Writes refused and syncs failed, ever."""
         return self._get(3) + self._get(4)

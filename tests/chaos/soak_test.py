@@ -1,5 +1,6 @@
 """That a soak finds what it looks for, without a process: ledgers and gauges that were broken."""
 
+import io
 import os
 import pathlib
 import sys
@@ -343,7 +344,7 @@ class FaultsTest(unittest.TestCase):
     def service(self, code, log=""):
         class Process:
             returncode = code
-            stdout = open(os.devnull, encoding="utf-8")
+            stdout = io.StringIO()
 
             def poll(self):
                 return code
@@ -359,7 +360,9 @@ class FaultsTest(unittest.TestCase):
         return self.service_of(Server())
 
     def service_of(self, server):
-        return soak_faults.Service(server, soak_faults.Disk(self.place, "", self.place))
+        disk = soak_faults.Disk(self.place, "", self.place)
+        self.addCleanup(disk.close)
+        return soak_faults.Service(server, disk)
 
     def test_takes_an_end_with_a_word(self):
         self.assertTrue(self.service(1, "store.failed reason=…").has_ended())
@@ -374,7 +377,7 @@ class FaultsTest(unittest.TestCase):
                            "echo ready\nexit 1\n")
         program.chmod(0o755)
         server = moot_process.Server(program, self.place)
-        self.addCleanup(server.__exit__)
+        self.addCleanup(server.close)
         service = self.service_of(server)
         server.start().process.wait()
         self.assertTrue(service.has_ended())

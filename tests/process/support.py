@@ -44,6 +44,7 @@ class ServerCase(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         cls.server.stop()
+        cls.server.close()
         shutil.rmtree(cls.dir, ignore_errors=True)
 
     def new_key(self, name=None):

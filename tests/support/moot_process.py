@@ -107,6 +107,10 @@ class Server:
         return self.start()
 
     def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Kills what still runs; from then on there is no log to be read."""
         if self.process is not None:
             self.kill()
         self._log.close()
