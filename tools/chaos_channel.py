@@ -27,7 +27,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 import moot_process  # noqa: E402
-from chaos_member import Finding, Member, judged  # noqa: E402
+from chaos_home import Finding  # noqa: E402
+from chaos_member import Member, judged  # noqa: E402
 
 CHANNEL = "chaos"
 PATIENCE_S = 180  # without any progress
@@ -69,7 +70,7 @@ class World:
         for member in self.members:
             member.start()
         for member in self.members:
-            member.posts.say(1)
+            member.posts.say(["first"])
         self.wait("the first messages to be committed",
                   lambda: all(not m.posts.waiting() for m in self.members))
 
@@ -104,7 +105,7 @@ class World:
                 self.server.start()
             for member in r.sample(self.members, 2):
                 if member.running() and len(member.posts.waiting()) < 100:
-                    member.posts.say(r.randint(1, 8))
+                    member.posts.say([self.words() for _ in range(r.randint(1, 8))])
             if r.random() < 0.25:
                 self.strike(now)
                 if self.server.process is not None and r.random() < 0.15:
@@ -137,7 +138,7 @@ class World:
             if not member.running():
                 member.start()
         for member in self.members:
-            member.posts.say(1)
+            member.posts.say(["calm"])
         self.wait("everything that was said since the last kills to be committed",
                   lambda: all(not m.posts.waiting() for m in self.members))
 

@@ -13,14 +13,11 @@ import threading
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests" / "support"))
 import moot_process  # noqa: E402
 import moot_wire  # noqa: E402
+from chaos_home import Finding  # noqa: E402
 
 # The rates of a person would make the rounds long; several servers run at once.
 OPTIONS = ("--http-listen", "off", "--set", "limits.commands_per_s=0", "--set",
             "limits.bytes_per_s=0")
-
-
-class Finding(AssertionError):
-    """A promise that was broken."""
 
 
 class Tap(threading.Thread):

@@ -37,7 +37,7 @@ import moot_process  # noqa: E402
 import moot_wire  # noqa: E402
 import soak_gauge  # noqa: E402
 import soak_judge  # noqa: E402
-from chaos_member import Finding  # noqa: E402
+from chaos_home import Finding, Sender  # noqa: E402
 from soak_crowd import Crowd, Device  # noqa: E402
 from soak_faults import DEADLY, Clock, Disk, Service, Trouble, Weather  # noqa: E402
 from soak_ledger import Book, Ledger  # noqa: E402
@@ -191,7 +191,7 @@ class Soak:
             for member in others:
                 member.ask("enter", channel)
             # One of each group writes letters to somebody of the crowd.
-            letters = chaos_member.Sender(group[-1], "@" + accounts[len(self.members)], "acked", True)
+            letters = Sender(group[-1], "@" + accounts[len(self.members)], "acked", True)
             group[-1].senders.append(letters)
 
     # ---- telling
@@ -247,7 +247,7 @@ class Soak:
             if self.crowd.speaking:
                 for sender in member.senders:
                     if self.random.random() < 0.03 and len(sender.waiting()) < 50:
-                        sender.say(self.random.randint(1, 4))
+                        sender.say([self.words() for _ in range(self.random.randint(1, 4))])
         self.tell()
 
     def live(self, seconds):

@@ -6,7 +6,8 @@ import subprocess
 import time
 
 import moot_wire
-from chaos_member import Finding, judged
+from chaos_home import Finding
+from chaos_member import judged
 
 BEGINNING = "1970-01-01"
 EQUAL_S = 300  # for the histories of members to become equal
@@ -37,7 +38,7 @@ class Judgement:
         last = self.crowd.call(self.crowd.say_everywhere)
         for member in soak.members:
             for sender in member.senders:
-                sender.say(1)
+                sender.say(["calm"])
         soak.wait("what was said to be acknowledged", self.unacknowledged)
         soak.wait("the last messages to be told to everybody", lambda: self.untold(last))
         self.barriers()
