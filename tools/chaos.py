@@ -36,7 +36,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 import moot_process  # noqa: E402
-from chaos_home import Finding, Home, Moot, Sender  # noqa: E402
+from chaos_home import Finding, Home, Moot, Sender, words  # noqa: E402
 from chaos_recorded import OPTIONS, recorded_sessions  # noqa: E402
 
 PEOPLE = ("ada", "bob", "cyd")
@@ -170,7 +170,7 @@ class World:
             weights=(35, 15, 10, 15, 25))[0]
         victim = r.choice(self.people)
         sizes = [r.randint(60, 220) for _ in PEOPLE]
-        texts = [[self.text(r) for _ in range(size)] for size in sizes]
+        texts = [[words(r) for _ in range(size)] for size in sizes]
         measure = r.choice(("kept", "acked"))
         point = r.random()
         again_at_once = r.random() < 0.3
@@ -179,7 +179,7 @@ class World:
                    if "server" in victims or p is victim or (p.to == victim.name and "tail" in victims)]
         # Two rounds of three do not leave it to the machine whether frames are in flight.
         author = r.choice(touched) if i % 3 != 2 else None
-        more = [self.text(r) for _ in range(r.randint(1, 30))]
+        more = [words(r) for _ in range(r.randint(1, 30))]
         reader_stops = r.random() < 0.5
 
         self.revive()
@@ -260,11 +260,6 @@ class World:
         author.posts.say(texts)
         self.wait(f"what {author.name} says to be in flight", lambda: later & author.kept)
         return stopped
-
-    @staticmethod
-    def text(r):
-        length = 3000 if r.random() < 0.02 else r.randint(0, 120)
-        return "".join(r.choices("abcdefghij äöü€🌳", k=length)).strip() + "."
 
     def quiet(self):
         """Confirmations that were on their way at the kill are heard: they were not in flight."""

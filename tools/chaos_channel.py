@@ -27,7 +27,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 import moot_process  # noqa: E402
-from chaos_home import Finding  # noqa: E402
+from chaos_home import Finding, words  # noqa: E402
 from chaos_member import Member, judged  # noqa: E402
 
 CHANNEL = "chaos"
@@ -53,10 +53,6 @@ class World:
 
     def found(self, what):
         self.finding = self.finding or what
-
-    def words(self):
-        length = 2000 if self.random.random() < 0.02 else self.random.randint(0, 100)
-        return "".join(self.random.choices("abcdefghij äöü€🌳", k=length)).strip() + "."
 
     def begin(self):
         self.server.start()
@@ -105,7 +101,7 @@ class World:
                 self.server.start()
             for member in r.sample(self.members, 2):
                 if member.running() and len(member.posts.waiting()) < 100:
-                    member.posts.say([self.words() for _ in range(r.randint(1, 8))])
+                    member.posts.say([words(r) for _ in range(r.randint(1, 8))])
             if r.random() < 0.25:
                 self.strike(now)
                 if self.server.process is not None and r.random() < 0.15:

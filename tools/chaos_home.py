@@ -10,6 +10,12 @@ class Finding(Exception):
     """Something that must not be."""
 
 
+def words(random):
+    """A text to say: short, rarely long, of characters of one to four octets."""
+    length = 2000 if random.random() < 0.02 else random.randint(0, 100)
+    return "".join(random.choices("abcdefghij äöü€🌳", k=length)).strip() + "."
+
+
 class Home:
     """`world` has `dir`, `moot`, `changed`, `progress` and `found(what)`."""
 
