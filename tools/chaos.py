@@ -128,9 +128,7 @@ class World:
             self.settle()
             self.check_stores()
             good = not self.count.stopped
-        except Exception as error:
-            if not isinstance(error, Finding):
-                error = Finding(f"{type(error).__name__}: {error}")
+        except (Finding, AssertionError, subprocess.SubprocessError, OSError) as error:
             raise Finding(self.story(error)) from error
         finally:
             for person in self.people:
@@ -141,7 +139,8 @@ class World:
                 shutil.rmtree(self.dir)
 
     def story(self, error):
-        parts = [f"world {self.number}: {error}", f"kept: {self.dir}", "mootd:", self.server.log(8)]
+        parts = [f"world {self.number}: {type(error).__name__}: {error}", f"kept: {self.dir}", "mootd:",
+                 self.server.log(8)]
         for person in self.people:
             parts += [person.name + ":", *person.last_words()]
         return "\n  ".join(parts)
@@ -395,7 +394,11 @@ def main():
     print(f"chaos: {options.rounds} rounds, seed {seed} (again: ./dev chaos {options.rounds} "
           f"--seed {seed})", flush=True)
 
-    refused = recorded_sessions(programs, PATIENCE_S)
+    try:
+        refused = recorded_sessions(programs, PATIENCE_S)
+    except Finding as finding:
+        print(f"FINDING {finding}")
+        return 1
     print(f"  recorded sessions: {refused} played back, {refused} refused", flush=True)
 
     count = Count(options.rounds)
@@ -416,6 +419,8 @@ def main():
     print(f"  {count.line()}")
     print("  killed: " + ", ".join(f"{what} {n}" for what, n in count.victims.most_common()))
     for finding in findings:
+        if not isinstance(finding, Finding):
+            raise finding  # a mistake in here
         print(f"FINDING {finding}")
     if findings:
         print(f"The same schedule again: ./dev chaos {options.rounds} --seed {seed}")
