@@ -167,6 +167,9 @@ def main():
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--bin", type=pathlib.Path, default=ROOT / "build" / "bin")
     options = parser.parse_args()
+    for program in (options.bin / "mootd", options.bin / "moot"):
+        if not program.is_file():
+            parser.error(f"there is no {program}; ./dev build makes it")
     if options.members < 4:
         parser.error("with fewer than four members a kill leaves nobody to talk to")
     if options.seed is None:
