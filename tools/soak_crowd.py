@@ -327,10 +327,10 @@ class Crowd(threading.Thread):
             raise Broken(f"a command that nobody expects: {c}")
 
     def on_sinfo(self, line, c):
-        when_unsafe_unsettled = line.barriers.pop(c.get("ref"), None)
-        if when_unsafe_unsettled is None:
+        barrier = line.barriers.pop(c.get("ref"), None)
+        if barrier is None:
             return
-        _, unsafe, unsettled, then = when_unsafe_unsettled
+        _, unsafe, unsettled, then = barrier
         for said, nonce in unsafe:
             line.refs.pop(nonce, None)
             if nonce not in line.refused:

@@ -1,5 +1,6 @@
 """The end of a soak: everything stands still, and what everybody has is compared with the ledger."""
 
+import functools
 import json
 import statistics
 import subprocess
@@ -108,13 +109,16 @@ class Judgement:
                         if not c["more"]:
                             got[1].append(1)
 
-                    self.crowd.ask(device, lambda line, book=book, page=page: self.crowd.pull(
-                        line, book, None, page))
+                    self.crowd.ask(device, functools.partial(
+                        self.crowd.pull, book=book, anchor=None, then=page))
 
         self.crowd.call(begin)
-        self.soak.wait("the histories to be read",
-                       lambda: (lambda left: f"{left} of {len(pages)}" if left else None)(
-                           sum(not over for _, over in pages.values())))
+
+        def unread():
+            left = sum(not over for _, over in pages.values())
+            return f"{left} of {len(pages)}" if left else None
+
+        self.soak.wait("the histories to be read", unread)
         histories = {}
         for (book, device), (history, _) in pages.items():
             book.judge(history)
@@ -128,7 +132,7 @@ class Judgement:
 
         def begin():
             for book, history in histories.items():
-                proof = dict(zip(("anchor", "count", "fp"), book.proof(history)))
+                anchor, count, fp = book.proof(history)
                 for device in book.members:
                     asked.append(1)
 
@@ -137,9 +141,8 @@ class Judgement:
                         if c["messages"] or "ranges" in c or c["more"]:
                             self.ledger.found(f"#{book.name}: the server has another history: {c}")
 
-                    self.crowd.ask(device, lambda line, book=book, page=page, proof=proof: (
-                        self.crowd.pull(line, book, proof["anchor"], page, count=proof["count"],
-                                        fp=proof["fp"])))
+                    self.crowd.ask(device, functools.partial(
+                        self.crowd.pull, book=book, anchor=anchor, then=page, count=count, fp=fp))
 
         self.crowd.call(begin)
         self.soak.wait("every member's proof", lambda: None if len(equal) >= len(asked) else
