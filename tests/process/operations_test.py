@@ -1,7 +1,6 @@
 """The playbooks of docs/operations.md, done as they are written there."""
 
 import json
-import os
 import pathlib
 import shutil
 import signal

@@ -148,12 +148,20 @@ class Activation(unittest.TestCase):
         for clean in (process.stderr.close, process.stdout.close, process.wait, process.kill):
             self.addCleanup(clean)
         for _ in sockets:
-            while "Listening on" not in process.stderr.readline():
-                pass
+            self.lines_until(process.stderr, "Listening on")
         return process
 
+    def lines_until(self, stream, words):
+        """What is said before a line with these words, which has to come."""
+        lines = []
+        for line in stream:
+            if words in line:
+                return lines
+            lines.append(line)
+        self.fail(f"it ended without {words!r}: {lines}")
+
     def lines_until_ready(self, process):
-        lines = list(iter(process.stdout.readline, "ready\n"))
+        lines = self.lines_until(process.stdout, "ready\n")
         return [line.removeprefix("listening ").strip() for line in lines]
 
     def stop(self, process):
