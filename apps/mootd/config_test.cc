@@ -102,7 +102,7 @@ TEST(Config, HttpStaysOnLoopbackUnlessToldInWords) {
   EXPECT_NE(refused({.address = "0.0.0.0:1"}).find("http.insecure_plaintext"), std::string::npos);
   EXPECT_EQ(refused({.address = "0.0.0.0:1", .insecure = true}), "");
   EXPECT_EQ(taken("[http]\nlisten=\"0.0.0.0:1\"\ninsecure_plaintext=\"I understand\"").server.http,
-            (net::HttpOptions{.address = "0.0.0.0:1", .by_default = false}));
+            (net::HttpOptions{.address = "0.0.0.0:1", .by_default = false, .insecure = true}));
 }
 
 TEST(Config, PlainTcpStaysOnLoopbackUnlessToldInWords) {

@@ -229,7 +229,8 @@ Key http_listen_key() {
           [](Config& c, const toml::node& n) -> Status {
             auto t = text_of(n);
             if (!t) return std::unexpected(t.error());
-            c.server.http = {.address = std::move(*t), .by_default = false};
+            c.server.http.address = std::move(*t);
+            c.server.http.by_default = false;
             return {};
           },
           [](const Config& c) { return toml_text(c.server.http.address); }};

@@ -57,9 +57,7 @@ struct HttpOptions {
   bool by_default = true;
   bool insecure = false;  // off loopback, in the operator's own words
   bool off() const { return address == "off"; }
-  friend bool operator==(const HttpOptions& a, const HttpOptions& b) {
-    return a.address == b.address && a.by_default == b.by_default;
-  }
+  friend bool operator==(const HttpOptions&, const HttpOptions&) = default;
 };
 
 // What a running server may be told anew (SIGHUP).
