@@ -437,7 +437,7 @@ Status Server::apply(const ServerOptions& next) {
   if (next.data_dir != options_.data_dir) return fixed("data_dir");
   if (next.threads != options_.threads) return fixed("threads");
   if (next.listen != options_.listen) return fixed("listen");
-  if (next.http != options_.http) return fixed("http.listen");
+  if (next.http.address != options_.http.address) return fixed("http.listen");
   if (next.default_keeper != options_.default_keeper) return fixed("channels.default_keeper");
   if (next.live.core.channels.lobby != options_.live.core.channels.lobby ||
       next.live.core.channels.member_kept != options_.live.core.channels.member_kept ||

@@ -46,8 +46,10 @@ class LineChat(ServerCase):
 
     def test_a_name_means_what_it_means_on_the_command_line(self):
         (ada,) = self.homes("ada")
-        for said in ("lobby", "LOBBY", "#Lobby"):
-            done = self.chat(ada, f"/to {said}\nsaid to {said}\n#LOBBY more of {said}\n")
+        name = f"Shift{self._users}"
+        self.assertEqual(ada.run("create", name, "--keeper", "server").returncode, 0)
+        for said in (name, name.upper(), f"#{name.lower()}"):
+            done = self.chat(ada, f"/to {said}\nsaid to {said}\n#{name.upper()} more of {said}\n")
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertIn(f"  said to {said}\n", done.stdout)
             self.assertIn(f"  more of {said}\n", done.stdout)

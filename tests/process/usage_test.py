@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import unittest
 
-from support import MOOTD, Home, ServerCase
+from support import MOOTD, Home, ServerCase, key_text
 
 MOOT = os.environ["MOOT"]
 USAGE = 2
@@ -133,8 +133,7 @@ class Asking(ServerCase):
     def test_doctor_tells_all_that_it_does_not_look_at(self):
         new = Home(self, "new")
         ada = Home(self, "plain").join(self.server.invite())
-        far = re.sub(r'(?m)^address = .*$', 'address = "192.0.2.1:7667"', ada.key_file.read_text())
-        ada.with_key(far)
+        ada.with_key(key_text(ada.key_file.read_text(), address="192.0.2.1:7667", tls="off"))
         damaged = Home(self, "storeless").join(self.server.invite())
         (damaged.dir / "store.db").write_bytes(b"x" * 4096)
         topics = ("key", "address", "store", "connection", "clock")
