@@ -45,8 +45,8 @@ grow. Made by `moot-bench scale`, `reconcile_bench` and `store_bench`.
 """
 
 PROFILE = """Samples of mootd in each workload, sorted by the system call it was in, else by the function (`tools/profile.py`, with
-perf): microseconds of a delivery, and the share. What goes to sockets and to the disk is the kernel's work; the others' servers have the
-first as well, at about what the bare relay costs in all, and not the second.
+perf): microseconds of a delivery, and the share. What goes to sockets and to the disk is the kernel's work; the other servers
+have the first as well, about what the bare relay costs in all, and not the second.
 """
 
 CAVEATS = """## Caveats
@@ -244,6 +244,9 @@ def main():
                          runs=max(r["runs"] for r in rows)),
             f"Measured on {machine()}.", "", "## What has to be reached", "",
             *goals([by_workload(each) for each in files]), ""]
+    missing = [key for key in GOALS if not share(by_workload(rows), key)]
+    if missing:
+        text += [f"Not measured in the last run, or not beside the rival: {', '.join(missing)}.", ""]
     for key, group in by_workload(rows).items():
         name = key.lower().replace(".", "-")
         (folder / "performance" / f"{name}.svg").write_text(plot(group), encoding="utf-8")
