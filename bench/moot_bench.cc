@@ -178,10 +178,10 @@ int main_of(int argc, char** argv) {
       o.only.push_back(a);
     } else {
       std::printf(
-          "moot-bench [pm] [channel] [pull] [idle] [revoke] [frame] [scale] [hostile] [refusals] "
-          "[--runs N] [--connections N] [--records N] [--seconds N] [--tries N] "
-          "[--wall proxy|unix|tls] [--no-batch] [--json]\n\n"
-          "Starts a mootd of its own on one processor, loads it from another and prints what it "
+          "moot-bench [pm] [channel] [pull] [idle] [revoke] [frame] [scale] [hostile] [refusals]\n"
+          "  [--runs N] [--connections N] [--records N] [--seconds N] [--tries N]\n"
+          "  [--wall proxy|unix|tls] [--no-batch] [--json]\n\n"
+          "Starts a mootd of its own on one processor, loads it from another and prints what it\n"
           "costs:\n"
           "  pm      CPU per relayed private message, 50 pairs, windows 1 and 64\n"
           "  channel CPU, frames, octets and fsyncs per committed message, 3, 10, 100 members\n"
@@ -190,17 +190,15 @@ int main_of(int argc, char** argv) {
           "  revoke  time from the return of `mootd key revoke` to the closed connection;\n"
           "          with --wall of CNs that a front tells, uids (as root), certificates\n"
           "  frame   verify, decode, encode and sign one frame, against the bare HMACs\n"
-          "  scale   CPU of a delivery by members of a channel, 3 to 10,000; memory by "
-          "connections\n"
-          "  hostile an established chat beside 10,000 bogus connections a second, 1,000 slow "
-          "readers,\n"
-          "          a storm of fan-out and one of elections, each for --seconds (default 20)\n"
-          "  refusals  whether the time of a refusal tells its reason, --tries (default "
-          "1,000,000)\n"
-          "Without a name: all but scale, hostile and refusals. Medians of N runs (default 5) with "
-          "the "
-          "spread in "
-          "brackets.\n");
+          "  scale   CPU of a delivery by members of a channel, 3 to 10,000;\n"
+          "          memory by connections\n"
+          "  hostile an established chat beside 10,000 bogus connections a second,\n"
+          "          1,000 slow readers, a storm of fan-out and one of elections,\n"
+          "          each for --seconds (default 20)\n"
+          "  refusals  whether the time of a refusal tells its reason,\n"
+          "          --tries (default 1,000,000)\n"
+          "Without a name: all but scale, hostile and refusals.\n"
+          "Medians of N runs (default 5) with the spread in brackets.\n");
       return a == "--help" || a == "-h" ? 0 : 2;
     }
   }

@@ -5,6 +5,7 @@
 #include <array>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <deque>
 #include <memory>
 #include <span>
@@ -217,7 +218,11 @@ void measure(const std::vector<RecordKey>& keys, std::size_t d, Where where, boo
   const bool equal = puller.replica().history().below(std::nullopt) ==
                          leader.replica().history().below(std::nullopt) &&
                      puller.replica().history().count() == n;
-  if (json && equal) {
+  if (json && !equal) {
+    std::fprintf(stderr, "reconcile_bench: %zu differences of %zu: NOT EQUAL\n", d, n);
+    std::exit(1);
+  }
+  if (json) {
     const std::string n_text = std::to_string(n);
     bench::Point point{.id = "S.differences." + n_text,
                        .title = "Finding differences in a history of " + n_text,

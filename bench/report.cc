@@ -19,8 +19,8 @@ void print(const Options& o, Figure f) {
   const double median = f.values[f.values.size() / 2];
   if (o.json) {
     std::printf(
-        "{\"workload\":\"%s\",\"median\":%.4f,\"min\":%.4f,\"max\":%.4f,\"unit\":\"%s\",\"runs\":%"
-        "zu,\"beside\":\"%s\"}\n",
+        "{\"workload\":\"%s\",\"median\":%.4f,\"min\":%.4f,\"max\":%.4f,\"unit\":\"%s\","
+        "\"runs\":%zu,\"beside\":\"%s\"}\n",
         f.workload.c_str(), median, f.values.front(), f.values.back(), f.unit.c_str(),
         f.values.size(), f.beside.c_str());
   } else {

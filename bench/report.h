@@ -18,7 +18,7 @@ struct Options {
   std::size_t records = 100'000;
   double seconds = 20;  // of each attack
   std::size_t tries = 1'000'000;
-  std::string wall;  // "proxy", "unix": revoke records of one
+  std::string wall;  // what `wall_named` knows: revoke records of one
   bool batch = true;
   bool json = false;
 };

@@ -44,3 +44,12 @@ function(moot_fuzz name)
   target_link_libraries(fuzz_${name} PRIVATE ${F_LIBS} moot_flags)
   target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
 endfunction()
+
+# moot_preloaded(name source): a library for LD_PRELOAD, NAME.so beside the tests that use it.
+function(moot_preloaded name source)
+  add_library(${name} MODULE ${source})
+  set_target_properties(${name} PROPERTIES PREFIX ""
+    LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
+  target_compile_options(${name} PRIVATE -Wall -Wextra -Wconversion -Wshadow)
+  target_link_libraries(${name} PRIVATE ${CMAKE_DL_LIBS})
+endfunction()

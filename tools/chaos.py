@@ -36,78 +36,42 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 import moot_process  # noqa: E402
-from chaos_recorded import OPTIONS, Finding, recorded_sessions  # noqa: E402
+from chaos_home import Finding, Home, Moot, Sender, words  # noqa: E402
+from chaos_recorded import OPTIONS, recorded_sessions  # noqa: E402
 
 PEOPLE = ("ada", "bob", "cyd")
 ROUNDS_OF_A_WORLD = 25
 PATIENCE_S = 120  # without any progress
+SENDERS = 10  # of one home in a row that may end because their owner was killed
 BEGINNING = "1970-01-01"
 
 
 # ---- one person --------------------------------------------------------------------------------
 
 
-class Lines(threading.Thread):
-    """The whole lines of a process's stdout, each handed over once."""
-
-    def __init__(self, process, hear, world):
-        super().__init__(daemon=True)
-        self.process, self.hear, self.world = process, hear, world
-        self.start()
-
-    def run(self):
-        for line in self.process.stdout:
-            if not line.endswith(b"\n"):
-                break  # cut by the kill
-            with self.world.changed:
-                try:
-                    self.hear(json.loads(line))
-                except (ValueError, LookupError) as error:
-                    raise_in(self.world, f"a line that nobody understands ({error!r}): {line!r}")
-                self.world.progress += 1
-                self.world.changed.notify_all()
-        with self.world.changed:
-            self.world.changed.notify_all()
-
-
-class Person:
-    """A home, the processes that work in it, and what they have said.
+class Person(Home):
+    """Who writes to the next one, and what this one is shown.
 
     Messages are known by number: `ada 17` is the 17th that ada was told to send."""
 
     def __init__(self, world, name, to):
-        self.world, self.name, self.to = world, name, to
-        self.home = world.dir / name
-        self.told = 0  # handed to `moot send`, ever
-        self.unsure = set()  # of these: the process that had it died before it said acked
-        self.here = set()  # handed to the `moot send` of now
-        self.acked = set()
-        self.kept = set()  # on disk here, as `moot tail` said
+        super().__init__(world, name)
+        self.to = to
+        self.posts = Sender(self, "@" + to, "acked")
+        self.kept = set()  # of them: on disk here, as `moot tail` said
         self.shown = []  # [(author, number)] that the `moot tail` of now has shown
         self.shown_once = set()
         self.before = []  # what an earlier one had shown, in order
-        self.tail = self.send = None
-        self.log = open(world.dir / f"{name}.log", "w+b")
+        self.tail = None
 
-    def moot(self, *args):
-        return [str(self.world.moot), "--home", str(self.home), *args]
+    @property
+    def send(self):
+        return self.posts.process
 
     def start_tail(self):
         self.before = self.shown if len(self.shown) > len(self.before) else self.before
         self.shown, self.shown_once = [], set()
-        self.tail = subprocess.Popen(self.moot("tail", "--follow", "--json", "--since", BEGINNING),
-                                     stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                     stderr=self.log)
-        self.tail_lines = Lines(self.tail, self.hear_tail, self.world)
-
-    def start_send(self):
-        self.unsure |= self.here - self.acked
-        self.here = set()
-        self.send = subprocess.Popen(
-            self.moot("send", "@" + self.to, "-", "--wait", "acked", "--timeout",
-                      f"{2 * PATIENCE_S}s", "--json"),
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log)
-        self.send_lines = Lines(self.send, self.hear_send, self.world)
+        self.tail = Moot(self, ("tail", "--follow", "--json", "--since", BEGINNING), self.hear_tail)
 
     def hear_tail(self, m):
         author, number = m["from"], int(m["text"].split()[0])
@@ -115,65 +79,19 @@ class Person:
             self.kept.add(number)
             return
         if (author, number) in self.shown_once:
-            raise_in(self.world, f"{self.name} was shown {author} {number} twice")
+            self.world.found(f"{self.name} was shown {author} {number} twice")
         at = len(self.shown)
         if at < len(self.before) and self.before[at] != (author, number):
-            raise_in(self.world, f"{self.name} was shown {self.before[at]} in place {at} before a kill, "
-                                 f"now {author} {number}")
+            self.world.found(f"{self.name} was shown {self.before[at]} in place {at} before a kill, "
+                             f"now {author} {number}")
         self.shown_once.add((author, number))
         self.shown.append((author, number))
 
-    def hear_send(self, m):
-        if m["state"] != "acked":
-            raise_in(self.world, f"`moot send` of {self.name} ended with {m}")
-        self.acked.add(int(m["text"].split()[0]))
-
-    def say(self, texts):
-        """Hands messages to `moot send`; what a dead one gets is lost, and known to be unsure."""
-        lines = b""
-        for text in texts:
-            self.here.add(self.told)
-            lines += f"{self.told} {text}\n".encode()
-            self.told += 1
-        try:
-            self.send.stdin.write(lines)
-            self.send.stdin.flush()
-        except BrokenPipeError:
-            pass
-
-    def kill(self, what):
-        process = getattr(self, what)
-        process.kill()
-        process.wait()
-
-    def let_go(self, what):
-        """Hears the last words of a process that has ended."""
-        process = getattr(self, what)
-        process.wait()
-        getattr(self, what + "_lines").join()
-        process.stdout.close()
-        if process.stdin:
-            try:
-                process.stdin.close()
-            except BrokenPipeError:
-                pass
-
     def end(self):
-        for what in ("send", "tail"):
-            process = getattr(self, what)
+        for process in (self.send, self.tail):
             if process is not None:
-                if process.poll() is None:
-                    process.kill()
-                self.let_go(what)
-        self.log.close()
-
-    def words(self):
-        self.log.seek(0)
-        return self.log.read().decode(errors="replace").splitlines()
-
-
-def raise_in(world, what):
-    world.finding = world.finding or what
+                process.kill()
+                process.let_go()
 
 
 # ---- one world: a server, three people, some rounds ---------------------------------------------
@@ -188,6 +106,9 @@ class World:
         self.progress = 0
         self.finding = None
 
+    def found(self, what):
+        self.finding = self.finding or what
+
     def run(self):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="moot-chaos-"))
         self.server = moot_process.Server(self.mootd, self.dir / "data", OPTIONS)
@@ -199,7 +120,7 @@ class World:
                 subprocess.run(person.moot("join", self.server.invite(), "--as", person.name),
                                check=True, capture_output=True, timeout=PATIENCE_S)
                 person.start_tail()
-                person.start_send()
+                person.posts.start()
             self.settle()
             for i in range(self.rounds):
                 self.round(i)
@@ -208,22 +129,21 @@ class World:
             self.settle()
             self.check_stores()
             good = not self.count.stopped
-        except Exception as error:
-            if not isinstance(error, Finding):
-                error = Finding(f"{type(error).__name__}: {error}")
+        except (Finding, AssertionError, subprocess.SubprocessError, OSError) as error:
             raise Finding(self.story(error)) from error
         finally:
             for person in self.people:
                 person.end()
-            if self.server.process is not None:
-                self.server.kill()
+                person.log.close()
+            self.server.close()
             if good:
                 shutil.rmtree(self.dir)
 
     def story(self, error):
-        parts = [f"world {self.number}: {error}", f"kept: {self.dir}", "mootd:", self.server.log(8)]
+        parts = [f"world {self.number}: {type(error).__name__}: {error}", f"kept: {self.dir}", "mootd:",
+                 self.server.log(8)]
         for person in self.people:
-            parts += [person.name + ":", *person.words()[-6:]]
+            parts += [person.name + ":", *person.last_words()]
         return "\n  ".join(parts)
 
     def wait(self, what, done):
@@ -250,7 +170,7 @@ class World:
             weights=(35, 15, 10, 15, 25))[0]
         victim = r.choice(self.people)
         sizes = [r.randint(60, 220) for _ in PEOPLE]
-        texts = [[self.text(r) for _ in range(size)] for size in sizes]
+        texts = [[words(r) for _ in range(size)] for size in sizes]
         measure = r.choice(("kept", "acked"))
         point = r.random()
         again_at_once = r.random() < 0.3
@@ -259,23 +179,23 @@ class World:
                    if "server" in victims or p is victim or (p.to == victim.name and "tail" in victims)]
         # Two rounds of three do not leave it to the machine whether frames are in flight.
         author = r.choice(touched) if i % 3 != 2 else None
-        more = [self.text(r) for _ in range(r.randint(1, 30))]
+        more = [words(r) for _ in range(r.randint(1, 30))]
         reader_stops = r.random() < 0.5
 
         self.revive()
         if author:
             self.connected(author)
         with self.changed:
-            start = {p: (len(p.kept), len(p.acked)) for p in self.people}
-            first = {p: p.told for p in self.people}
+            start = {p: (len(p.kept), len(p.posts.confirmed)) for p in self.people}
+            first = {p: p.posts.told for p in self.people}
         for person, lines in zip(self.people, texts):
-            person.say(lines)
+            person.posts.say(lines)
 
         # The point: so many of the messages of this round are on their authors' disks, or acked.
         until = int(point * sum(sizes) * 0.3)
 
         def reached():
-            moved = sum((len(p.kept) if measure == "kept" else len(p.acked))
+            moved = sum((len(p.kept) if measure == "kept" else len(p.posts.confirmed))
                         - start[p][measure == "acked"] for p in self.people)
             return moved >= until or any(p.send.poll() is not None for p in self.people)
 
@@ -290,17 +210,17 @@ class World:
             else:
                 getattr(victim, what).kill()
         with self.changed:
-            kept = {p: p.kept & p.here for p in self.people}
+            kept = {p: p.kept & p.posts.here for p in self.people}
         if "server" in victims:
             self.server.kill()
         for what in victims:
             if what != "server":
-                victim.let_go(what)
+                getattr(victim, what).let_go()
         self.quiet()
         with self.changed:
             # An author of whom nothing was confirmed in this round may not be connected again yet.
-            flying = sum(len(kept[p] - p.acked) for p in touched
-                         if p is author or any(n >= first[p] for n in p.acked))
+            flying = sum(len(kept[p] - p.posts.confirmed) for p in touched
+                         if p is author or any(n >= first[p] for n in p.posts.confirmed))
         self.count.round("+".join(victims), flying)
         for process in stopped:
             if process.returncode is None:
@@ -312,7 +232,7 @@ class World:
             if what == "tail":
                 victim.start_tail()
             elif what == "send":
-                victim.start_send()
+                victim.posts.start()
         if not server_first and "server" in victims:
             self.server.start()
         if not again_at_once:
@@ -320,12 +240,13 @@ class World:
 
     def connected(self, author):
         """One more thing is said and confirmed: author, server and reader have each other."""
-        while True:
+        for _ in range(SENDERS):
             number = self.mark(author)
             self.wait(f"{author.name} to be connected",
-                      lambda: number in author.acked or author.send.poll() is not None)
-            if number in author.acked:
+                      lambda: number in author.posts.confirmed or author.send.poll() is not None)
+            if number in author.posts.confirmed:
                 return
+        raise Finding(f"{SENDERS} `moot send` of {author.name} ended, one after the other")
 
     def in_flight(self, author, texts, reader_stops):
         """Stops the server, or the reader, wherever it is, and returns once `author` has sent on.
@@ -336,15 +257,10 @@ class World:
         for process in stopped:
             process.send_signal(signal.SIGSTOP)
         with self.changed:
-            later = set(range(author.told, author.told + len(texts)))
-        author.say(texts)
+            later = set(range(author.posts.told, author.posts.told + len(texts)))
+        author.posts.say(texts)
         self.wait(f"what {author.name} says to be in flight", lambda: later & author.kept)
         return stopped
-
-    @staticmethod
-    def text(r):
-        length = 3000 if r.random() < 0.02 else r.randint(0, 120)
-        return "".join(r.choices("abcdefghij äöü€🌳", k=length)).strip() + "."
 
     def quiet(self):
         """Confirmations that were on their way at the kill are heard: they were not in flight."""
@@ -358,8 +274,8 @@ class World:
         """A `moot send` whose owner was killed may end; nothing else may."""
         for person in self.people:
             if person.send.poll() is not None:
-                person.let_go("send")
-                person.start_send()
+                person.send.let_go()
+                person.posts.start()
             if person.tail.poll() is not None:
                 raise Finding(f"`moot tail` of {person.name} ended by itself with {person.tail.poll()}")
         if self.server.process.poll() is not None:
@@ -370,15 +286,13 @@ class World:
         for person in self.people:
             self.mark(person)
         for person in self.people:
-            while True:
-                self.wait(f"what {person.name} said to be confirmed",
-                          lambda p=person: p.here <= p.acked or p.send.poll() is not None)
-                if person.send.poll() is None:
-                    break
-                self.mark(person)
+            self.wait(f"what {person.name} said to be confirmed",
+                      lambda p=person: not p.posts.waiting() or p.send.poll() is not None)
+            if person.send.poll() is not None:
+                self.connected(person)
             reader = self.person(person.to)
             self.wait(f"{reader.name} to be shown what {person.name} said",
-                      lambda p=person, q=reader: {(p.name, n) for n in p.acked} <= q.shown_once
+                      lambda p=person, q=reader: {(p.name, n) for n in p.posts.confirmed} <= q.shown_once
                       or q.tail.poll() is not None)
         self.revive()
         for person in self.people:
@@ -387,8 +301,8 @@ class World:
     def mark(self, person):
         """The number of what it says."""
         self.revive()
-        person.say(["mark"])
-        return person.told - 1
+        person.posts.say(["mark"])
+        return person.posts.told - 1
 
     def person(self, name):
         return self.people[PEOPLE.index(name)]
@@ -397,7 +311,7 @@ class World:
         """What the reader of `author` has, of him: [(author, number)]."""
         with self.changed:
             got = [number for name, number in shown if name == author.name]
-            acked, unsure = set(author.acked), set(author.unsure)
+            acked, unsure = set(author.posts.confirmed), set(author.posts.unsure)
         reader = author.to
         if len(set(got)) != len(got):
             twice = [n for n, k in collections.Counter(got).items() if k > 1]
@@ -406,17 +320,15 @@ class World:
             raise Finding(f"{reader} {verb} the messages of {author.name} out of order")
         if lost := sorted(acked - set(got)):
             raise Finding(f"acknowledged to {author.name}, but not what {reader} {verb}: {lost[:5]}")
-        if lost := sorted(set(range(author.told)) - unsure - author.here - set(got)):
+        if lost := sorted(set(range(author.posts.told)) - unsure - author.posts.here - set(got)):
             raise Finding(f"{author.name} {lost[:5]} never arrived at {reader}")
-        if foreign := [n for n in got if n >= author.told]:
+        if foreign := [n for n in got if n >= author.posts.told]:
             raise Finding(f"{reader} {verb} {author.name} {foreign[:5]}, which was never said")
 
     def check_stores(self):
         """Once more, from the store of each reader, with nobody else there."""
         for person in self.people:
-            for what in ("send", "tail"):
-                person.kill(what)
-                person.let_go(what)
+            person.end()
             listed = subprocess.run(
                 person.moot("tail", "--json", "--since", BEGINNING), check=True, capture_output=True,
                 timeout=PATIENCE_S).stdout
@@ -425,7 +337,7 @@ class World:
             self.check(author, has, "has")
             if [n for n in has if n[0] != person.name][: len(person.shown)] != person.shown:
                 raise Finding(f"{person.name} has another order than was shown")
-            self.count.acked(len(author.acked))
+            self.count.acked(len(author.posts.confirmed))
 
 
 # ---- counting, and saying so ----------------------------------------------------------------------
@@ -482,7 +394,11 @@ def main():
     print(f"chaos: {options.rounds} rounds, seed {seed} (again: ./dev chaos {options.rounds} "
           f"--seed {seed})", flush=True)
 
-    refused = recorded_sessions(programs, PATIENCE_S)
+    try:
+        refused = recorded_sessions(programs, PATIENCE_S)
+    except Finding as finding:
+        print(f"FINDING {finding}")
+        return 1
     print(f"  recorded sessions: {refused} played back, {refused} refused", flush=True)
 
     count = Count(options.rounds)
@@ -503,6 +419,8 @@ def main():
     print(f"  {count.line()}")
     print("  killed: " + ", ".join(f"{what} {n}" for what, n in count.victims.most_common()))
     for finding in findings:
+        if not isinstance(finding, Finding):
+            raise finding  # a mistake in here
         print(f"FINDING {finding}")
     if findings:
         print(f"The same schedule again: ./dev chaos {options.rounds} --seed {seed}")

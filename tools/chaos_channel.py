@@ -27,7 +27,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 import moot_process  # noqa: E402
-from chaos_member import Finding, Member, judged  # noqa: E402
+from chaos_home import Finding, words  # noqa: E402
+from chaos_member import Member, judged  # noqa: E402
 
 CHANNEL = "chaos"
 PATIENCE_S = 180  # without any progress
@@ -53,10 +54,6 @@ class World:
     def found(self, what):
         self.finding = self.finding or what
 
-    def words(self):
-        length = 2000 if self.random.random() < 0.02 else self.random.randint(0, 100)
-        return "".join(self.random.choices("abcdefghij äöü€🌳", k=length)).strip() + "."
-
     def begin(self):
         self.server.start()
         for member in self.members:
@@ -69,7 +66,7 @@ class World:
         for member in self.members:
             member.start()
         for member in self.members:
-            member.posts.say(1)
+            member.posts.say(["first"])
         self.wait("the first messages to be committed",
                   lambda: all(not m.posts.waiting() for m in self.members))
 
@@ -104,7 +101,7 @@ class World:
                 self.server.start()
             for member in r.sample(self.members, 2):
                 if member.running() and len(member.posts.waiting()) < 100:
-                    member.posts.say(r.randint(1, 8))
+                    member.posts.say([words(r) for _ in range(r.randint(1, 8))])
             if r.random() < 0.25:
                 self.strike(now)
                 if self.server.process is not None and r.random() < 0.15:
@@ -137,7 +134,7 @@ class World:
             if not member.running():
                 member.start()
         for member in self.members:
-            member.posts.say(1)
+            member.posts.say(["calm"])
         self.wait("everything that was said since the last kills to be committed",
                   lambda: all(not m.posts.waiting() for m in self.members))
 
@@ -158,8 +155,7 @@ class World:
             for member in self.members:
                 member.kill()
                 member.log.close()
-            if self.server.process is not None:
-                self.server.kill()
+            self.server.close()
         shutil.rmtree(self.dir)
         return count, fingerprint
 
@@ -171,6 +167,9 @@ def main():
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--bin", type=pathlib.Path, default=ROOT / "build" / "bin")
     options = parser.parse_args()
+    for program in (options.bin / "mootd", options.bin / "moot"):
+        if not program.is_file():
+            parser.error(f"there is no {program}; ./dev build makes it")
     if options.members < 4:
         parser.error("with fewer than four members a kill leaves nobody to talk to")
     if options.seed is None:

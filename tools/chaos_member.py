@@ -4,107 +4,31 @@ the judgement of what all of them have in the end. tools/chaos_channel.py and to
 import collections
 import json
 import subprocess
-import threading
 import time
 
-
-class Finding(Exception):
-    """Something that must not be."""
+from chaos_home import Finding, Home, Moot, Sender
 
 
-class Sender:
-    """A `moot send TARGET -` of a home: texts that begin with their number, and what became of them."""
-
-    def __init__(self, member, target, wait, may_end=False):
-        self.member, self.target, self.wait, self.may_end = member, target, wait, may_end
-        self.told = 0  # handed to the process, ever
-        self.unsure = set()  # of these: the process that had it died before it said what became of it
-        self.here = set()  # handed to the process of now
-        self.confirmed = set()
-        self.left_behind = set()  # it ended and said that these are in the outbox
-        self.process = None
-
-    def start(self):
-        self.unsure |= self.here - self.confirmed
-        self.here = set()
-        self.process = subprocess.Popen(
-            self.member.moot("send", self.target, "-", "--wait", self.wait, "--timeout", "2400s",
-                             "--json"),
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.member.log)
-        self.member.listen(self.process, self.hear)
-
-    def hear(self, told):
-        if self.may_end and not told["text"]:
-            # It gave up before it had heard more of this one than that it was taken.
-            self.member.world.heard["posts told without their text"] += 1
-            return
-        number = int(told["text"].split()[0])
-        if told["state"] == self.wait:
-            self.confirmed.add(number)
-        elif self.may_end and told["state"] in ("queued", "sent", "pending"):
-            self.left_behind.add(number)
-        else:
-            self.member.world.found(f"`moot send` of {self.member.name} said {told}")
-
-    def say(self, count):
-        lines = b""
-        for _ in range(count):
-            self.here.add(self.told)
-            lines += f"{self.told} {self.member.world.words()}\n".encode()
-            self.told += 1
-        try:
-            self.process.stdin.write(lines)
-            self.process.stdin.flush()
-        except (BrokenPipeError, OSError):
-            pass
-
-    def waiting(self):
-        return self.here - self.confirmed
-
-
-class Member:
-    """A home, and the processes that work in it. `world` has `dir`, `moot`, `changed`, `progress`,
-    `found(what)`, `words()`, and `heard` and `leader` of what replicas said, the latter by channel."""
+class Member(Home):
+    """Who keeps a channel with others. `world` has besides what a home needs `heard` and `leader` of
+    what replicas said, the latter by channel."""
 
     def __init__(self, world, name, channel, may_end=False):
-        self.world, self.name, self.channel = world, name, channel
-        self.home = world.dir / name
+        super().__init__(world, name)
+        self.channel = channel
         self.posts = Sender(self, "#" + channel, "committed", may_end)
         self.senders = [self.posts]
         self.replica = None
         self.back_at = 0.0
-        self.log = open(world.dir / f"{name}.log", "w+b")
-
-    def moot(self, *args):
-        return [str(self.world.moot), "--home", str(self.home), *args]
 
     def ask(self, *args, timeout=600, check=True):
         return subprocess.run(self.moot(*args), stdin=subprocess.DEVNULL, capture_output=True,
                               text=True, timeout=timeout, check=check)
 
     def start(self):
-        self.replica = subprocess.Popen(self.moot("replica", self.channel, "--json"),
-                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=self.log)
-        self.listen(self.replica, self.hear_replica)
+        self.replica = Moot(self, ("replica", self.channel, "--json"), self.hear_replica)
         for sender in self.senders:
             sender.start()
-
-    def listen(self, process, hear):
-        threading.Thread(target=self.hear_lines, args=(process, hear), daemon=True).start()
-
-    def hear_lines(self, process, hear):
-        with process.stdout:
-            for line in process.stdout:
-                if not line.endswith(b"\n"):
-                    break  # cut by the kill
-                with self.world.changed:
-                    try:
-                        hear(json.loads(line))
-                    except (ValueError, LookupError) as error:
-                        self.world.found(f"{self.name} said {line!r}: {error}")
-                    self.world.progress += 1
-                    self.world.changed.notify_all()
 
     def hear_replica(self, line):
         self.world.heard[line["what"]] += 1
@@ -116,15 +40,9 @@ class Member:
 
     def kill(self):
         for process in self.processes():
-            if process.poll() is None:
-                process.kill()
+            process.kill()
         for process in self.processes():
-            process.wait()
-            if process.stdin:
-                try:
-                    process.stdin.close()
-                except BrokenPipeError:
-                    pass
+            process.let_go()
         self.replica = None
         for sender in self.senders:
             sender.process = None
@@ -141,11 +59,8 @@ class Member:
                 continue
             if not sender.may_end or sender.process.returncode != 1:
                 raise Finding(f"`moot send` of {self.name} ended with {sender.process.poll()}")
+            sender.process.let_go()
             sender.start()
-
-    def last_words(self):
-        self.log.seek(0)
-        return self.log.read().decode(errors="replace").splitlines()[-6:]
 
 
 def verified(members, patience_s):
@@ -188,8 +103,9 @@ def judge(members, histories):
         for number in member.posts.left_behind:
             if (member.name, number) not in said:
                 raise Finding(f"{member.name} {number} was in the outbox and never went")
+    told = {member.name: member.posts.told for member in members}
     for author, number in said:
-        if number >= next(m.posts.told for m in members if m.name == author):
+        if number >= told.get(author, 0):
             raise Finding(f"{author} {number} was never said")
 
 

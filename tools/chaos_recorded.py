@@ -13,14 +13,11 @@ import threading
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests" / "support"))
 import moot_process  # noqa: E402
 import moot_wire  # noqa: E402
+from chaos_home import Finding  # noqa: E402
 
 # The rates of a person would make the rounds long; several servers run at once.
 OPTIONS = ("--http-listen", "off", "--set", "limits.commands_per_s=0", "--set",
             "limits.bytes_per_s=0")
-
-
-class Finding(AssertionError):
-    """A promise that was broken."""
 
 
 class Tap(threading.Thread):
@@ -47,7 +44,7 @@ class Tap(threading.Thread):
     def relay(self, client, said):
         with client, socket.create_connection(("127.0.0.1", self.to)) as server:
             other = {client: server, server: client}
-            while other:
+            while True:
                 for end in select.select(list(other), [], [])[0]:
                     try:
                         octets = end.recv(65536)
@@ -60,6 +57,8 @@ class Tap(threading.Thread):
                     other[end].sendall(octets)
 
     def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)  # wakes whoever accepts
+        self.join()
         self.listener.close()
 
 
@@ -136,5 +135,4 @@ def recorded_sessions(programs, patience_s):
         if tap:
             tap.close()
         for s in (server, other):
-            if s.process is not None:
-                s.kill()
+            s.close()

@@ -25,6 +25,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 import moot_process  # noqa: E402
 import moot_wire  # noqa: E402
+from chaos_home import Finding  # noqa: E402
 
 PATIENCE_S = 60
 RECORDED = 40  # sessions of each of the two
@@ -32,10 +33,6 @@ SAID = 3  # messages in each
 OPTIONS = ("--http-listen", "off", "--set", "limits.commands_per_s=0", "--set",
            "limits.bytes_per_s=0", "--set", "presence.mode=\"off\"", "--set",
            "offline.max_messages=1000000", "--set", "offline.max_bytes=1000000000")
-
-
-class Finding(AssertionError):
-    """A promise that was broken."""
 
 
 class Line:
@@ -253,8 +250,7 @@ class Replays:
 
     def end(self):
         for s in (self.server, self.other):
-            if s.process is not None:
-                s.kill()
+            s.close()
 
 
 def main():

@@ -4,8 +4,8 @@ set -eu
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
-mkdir "$tree"/{tools,apps,bench,fuzz,include,src,tests}
-cp "$here/tools/format.sh" "$tree/tools"
+mkdir "$tree"/{tools,apps,bench,examples,fuzz,include,src,tests}
+cp "$here"/tools/{format,sources}.sh "$tree/tools"
 cp "$here/.clang-format" "$tree"
 echo 'int good();' >"$tree/src/good.h"
 "$tree/tools/format.sh"

@@ -3,7 +3,7 @@
 
 ROWS are files of JSON objects, one a line, each of one run of bench-peers; the tables are those of
 the last one, the ratios to what has to be reached are told of all. POINTS is a file of the same
-form, of curves (`moot-bench scale --json` and others). OUT_DIR gets performance.md and a folder
+form, of curves (`moot-bench scale --json` and others) and of profiles (profile.py). OUT_DIR gets performance.md and a folder
 performance/ with one SVG a workload and a curve."""
 
 import json
@@ -42,6 +42,11 @@ figures move with the machine; **what counts are the ratios of one run**.
 
 GROWTH = """Both axes are logarithmic: a straight line that rises by one step of the grid per step is linear, a flat one does not
 grow. Made by `moot-bench scale`, `reconcile_bench` and `store_bench`.
+"""
+
+PROFILE = """Samples of mootd in each workload, sorted by the system call it was in, else by the function (`tools/profile.py`, with
+perf): microseconds of a delivery, and the share. What goes to sockets and to the disk is the kernel's work; the other servers
+have the first as well, about what the bare relay costs in all, and not the second.
 """
 
 CAVEATS = """## Caveats
@@ -202,6 +207,24 @@ def curves(points, folder):
     return ["## As the work grows", "", GROWTH, *text] if text else []
 
 
+def profiles(points):
+    if not points:
+        return []
+    by_id = {}
+    for p in points:
+        by_id.setdefault(p["profile"], {})[p["part"]] = p
+    parts = sorted({p["part"] for p in points},
+                   key=lambda part: -sum(w[part]["share"] for w in by_id.values() if part in w))
+
+    def cell(w, part):
+        return f"{figure(w[part]['median'])} ({w[part]['share']:.0%})" if part in w else ""
+
+    return ["## Where the time goes", "", PROFILE,
+            "| | " + " | ".join(by_id) + " |", "|---" * (len(by_id) + 1) + "|",
+            *(f"| {part} | " + " | ".join(cell(w, part) for w in by_id.values()) + " |"
+              for part in parts), ""]
+
+
 def read(path):
     with open(path, encoding="utf-8") as file:
         return [json.loads(line) for line in file if line.strip().startswith("{")]
@@ -221,12 +244,16 @@ def main():
                          runs=max(r["runs"] for r in rows)),
             f"Measured on {machine()}.", "", "## What has to be reached", "",
             *goals([by_workload(each) for each in files]), ""]
+    missing = [key for key in GOALS if not share(by_workload(rows), key)]
+    if missing:
+        text += [f"Not measured in the last run, or not beside the rival: {', '.join(missing)}.", ""]
     for key, group in by_workload(rows).items():
         name = key.lower().replace(".", "-")
         (folder / "performance" / f"{name}.svg").write_text(plot(group), encoding="utf-8")
         text += [f"## {group[0]['workload']}", "", f"In {group[0]['unit']}.", "",
                  f"![{group[0]['workload']}](performance/{name}.svg)", "", *table(group), ""]
-    text += curves(points, folder)
+    text += profiles([p for p in points if "profile" in p])
+    text += curves([p for p in points if "profile" not in p], folder)
     text.append(CAVEATS)
     (folder / "performance.md").write_text("\n".join(text), encoding="utf-8")
 

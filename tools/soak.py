@@ -37,7 +37,7 @@ import moot_process  # noqa: E402
 import moot_wire  # noqa: E402
 import soak_gauge  # noqa: E402
 import soak_judge  # noqa: E402
-from chaos_member import Finding  # noqa: E402
+from chaos_home import Finding, Sender, words  # noqa: E402
 from soak_crowd import Crowd, Device  # noqa: E402
 from soak_faults import DEADLY, Clock, Disk, Service, Trouble, Weather  # noqa: E402
 from soak_ledger import Book, Ledger  # noqa: E402
@@ -95,10 +95,6 @@ class Soak:
 
     def found(self, what):
         self.ledger.found(what)
-
-    def words(self):
-        length = 2000 if self.random.random() < 0.02 else self.random.randint(0, 100)
-        return "".join(self.random.choices("abcdefghij äöü€🌳", k=length)).strip() + "."
 
     # ---- the beginning
 
@@ -191,7 +187,7 @@ class Soak:
             for member in others:
                 member.ask("enter", channel)
             # One of each group writes letters to somebody of the crowd.
-            letters = chaos_member.Sender(group[-1], "@" + accounts[len(self.members)], "acked", True)
+            letters = Sender(group[-1], "@" + accounts[len(self.members)], "acked", True)
             group[-1].senders.append(letters)
 
     # ---- telling
@@ -247,7 +243,7 @@ class Soak:
             if self.crowd.speaking:
                 for sender in member.senders:
                     if self.random.random() < 0.03 and len(sender.waiting()) < 50:
-                        sender.say(self.random.randint(1, 4))
+                        sender.say([words(self.random) for _ in range(self.random.randint(1, 4))])
         self.tell()
 
     def live(self, seconds):
@@ -391,6 +387,7 @@ class Soak:
             member.log.close()
         if self.server.process is not None:
             self.server.kill()
+        self.disk.close()
 
     def summary(self, error=None):
         n = self.ledger.numbers() if self.ledger else {}

@@ -11,6 +11,7 @@ import time
 import traceback
 
 import moot_wire
+from chaos_home import words
 from moot_records import digest_of
 from soak_line import Broken, Line
 
@@ -135,6 +136,7 @@ class Crowd(threading.Thread):
         self._ended = True
         os.eventfd_write(self._bell, 1)
         self.join(30)
+        os.close(self._bell)
 
     # ---- connections
 
@@ -253,8 +255,7 @@ class Crowd(threading.Thread):
 
     def text(self):
         self.serial += 1
-        length = 2000 if self.random.random() < 0.02 else self.random.randint(0, 100)
-        return moot_wire.text_content(f"{self.serial} " + "abc äö€🌳."[: length % 10] * (length // 10))
+        return moot_wire.text_content(f"{self.serial} {words(self.random)}")
 
     def new_id(self, ahead_ms, newest=bytes(16)):
         """The greater of the server's clock and what is a little above the newest id that is known: not
@@ -326,10 +327,10 @@ class Crowd(threading.Thread):
             raise Broken(f"a command that nobody expects: {c}")
 
     def on_sinfo(self, line, c):
-        when_unsafe_unsettled = line.barriers.pop(c.get("ref"), None)
-        if when_unsafe_unsettled is None:
+        barrier = line.barriers.pop(c.get("ref"), None)
+        if barrier is None:
             return
-        _, unsafe, unsettled, then = when_unsafe_unsettled
+        _, unsafe, unsettled, then = barrier
         for said, nonce in unsafe:
             line.refs.pop(nonce, None)
             if nonce not in line.refused:

@@ -43,6 +43,9 @@ class Disk:
         self._put(0, 0)
         self._put(2, 0)
 
+    def close(self):
+        self._map.close()
+
     def failed(self):
         """Writes refused and syncs failed, ever."""
         return self._get(3) + self._get(4)
@@ -118,7 +121,7 @@ class Service:
         if self.alive():
             return False
         code = self.server.process.returncode
-        log = self.server.log(100)
+        log = self.server.log_since_start(100)
         if code != 1 or "store.failed" not in log:
             raise Trouble(f"its disk failed and mootd ended with {code}:\n{log}")
         self.server.process.stdout.close()

@@ -1,12 +1,14 @@
 """The end of a soak: everything stands still, and what everybody has is compared with the ledger."""
 
+import functools
 import json
 import statistics
 import subprocess
 import time
 
 import moot_wire
-from chaos_member import Finding, judged
+from chaos_home import Finding
+from chaos_member import judged
 
 BEGINNING = "1970-01-01"
 EQUAL_S = 300  # for the histories of members to become equal
@@ -37,7 +39,7 @@ class Judgement:
         last = self.crowd.call(self.crowd.say_everywhere)
         for member in soak.members:
             for sender in member.senders:
-                sender.say(1)
+                sender.say(["calm"])
         soak.wait("what was said to be acknowledged", self.unacknowledged)
         soak.wait("the last messages to be told to everybody", lambda: self.untold(last))
         self.barriers()
@@ -107,13 +109,16 @@ class Judgement:
                         if not c["more"]:
                             got[1].append(1)
 
-                    self.crowd.ask(device, lambda line, book=book, page=page: self.crowd.pull(
-                        line, book, None, page))
+                    self.crowd.ask(device, functools.partial(
+                        self.crowd.pull, book=book, anchor=None, then=page))
 
         self.crowd.call(begin)
-        self.soak.wait("the histories to be read",
-                       lambda: (lambda left: f"{left} of {len(pages)}" if left else None)(
-                           sum(not over for _, over in pages.values())))
+
+        def unread():
+            left = sum(not over for _, over in pages.values())
+            return f"{left} of {len(pages)}" if left else None
+
+        self.soak.wait("the histories to be read", unread)
         histories = {}
         for (book, device), (history, _) in pages.items():
             book.judge(history)
@@ -127,7 +132,7 @@ class Judgement:
 
         def begin():
             for book, history in histories.items():
-                proof = dict(zip(("anchor", "count", "fp"), book.proof(history)))
+                anchor, count, fp = book.proof(history)
                 for device in book.members:
                     asked.append(1)
 
@@ -136,9 +141,8 @@ class Judgement:
                         if c["messages"] or "ranges" in c or c["more"]:
                             self.ledger.found(f"#{book.name}: the server has another history: {c}")
 
-                    self.crowd.ask(device, lambda line, book=book, page=page, proof=proof: (
-                        self.crowd.pull(line, book, proof["anchor"], page, count=proof["count"],
-                                        fp=proof["fp"])))
+                    self.crowd.ask(device, functools.partial(
+                        self.crowd.pull, book=book, anchor=anchor, then=page, count=count, fp=fp))
 
         self.crowd.call(begin)
         self.soak.wait("every member's proof", lambda: None if len(equal) >= len(asked) else

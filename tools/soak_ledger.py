@@ -192,7 +192,6 @@ class Book:
         self.stamps = {}
         self.told = {}  # id -> to whom it was told as new, a bit for each place
         self.newest = bytes(16)
-        self.times_told = 0
         ledger.books[channel] = self
 
     def say(self, origin, msg_id, msg):
@@ -215,7 +214,6 @@ class Book:
         said = self._is_right(c["msg_id"], c["from"], c["msg"], c["sent"], c["stamp"])
         if said is None:
             return None
-        self.times_told += 1
         if not c.get("merged"):
             bit = 1 << self.place[device]
             before = self.told.get(c["msg_id"], 0)
@@ -244,9 +242,6 @@ class Book:
         self.newest = max(self.newest, msg_id)
         said.acked = True
         return said
-
-    def waiting(self):
-        return [s for s in self.said.values() if not s.acked]
 
     def digests(self, history):
         return [digest_of(self.id, i, self.said[i].author, self.said[i].msg) for i in history

@@ -234,7 +234,7 @@ def check_tree(texts):
     for path, text in texts.items():
         if path.endswith((".h", ".cc", ".py", ".sh")) and not path.startswith("tools/tidy"):
             check_citations(path, text, sections, report)
-        if path.endswith((".h", ".cc", ".py", ".mjs", ".ts", ".sh", ".cmake", "CMakeLists.txt")) and not path.startswith("tools/tidy"):
+        if path not in PAGES.values() and not path.startswith("tools/tidy"):
             check_text(path, text, report)
         if not path.endswith((".h", ".cc")):
             continue

@@ -18,6 +18,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 Client::Channel ops() {
   Client::Channel c;
@@ -289,6 +290,43 @@ TEST_F(ChannelCommands, WhatCannotBeSentStaysAndSaysWhoIsMissing) {
   EXPECT_THAT(ran.err, HasSubstr("in the outbox"));
   EXPECT_THAT(ran.err, HasSubstr("has 1: 2 people are missing."));
   EXPECT_EQ(moot({"send", "#ops", "hello", "--wait", "queued"}).code, kDone);
+}
+
+TEST_F(ChannelCommands, WhoIsRefusedByTheServerHearsFirstWhatIsOnDisk) {
+  ScriptedOwner owner(dir_, [](const Json& ask) -> std::vector<Json> {
+    if (ask.str("do") == "channels_here") return {line(ops())};
+    if (ask.str("do") != "post") return {};
+    Client::Post p = post(1, ask.str("text"));
+    p.id.clear();
+    p.draft = 4;
+    p.state = Client::State::queued;
+    const Json refused =
+        Json().set("ev", "disconnected").set("text", "Set your clock.").set("refused", true);
+    return {Json().set("draft_only", std::uint64_t{4}), refused, event(p)};
+  });
+  const Ran ran = moot({"send", "#ops", "hello", "--json"});
+  EXPECT_EQ(ran.code, kFailed);
+  EXPECT_THAT(ran.out, HasSubstr("\"at\":\"2023-12-15T02:41:57.001Z\",\"text\":\"hello\""));
+  EXPECT_THAT(ran.err, HasSubstr("Set your clock."));
+}
+
+// The owner took it and told nothing more in time.
+TEST_F(ChannelCommands, WhatIsGivenUpBeforeAnythingWasToldOfItIsShownWhole) {
+  ScriptedOwner owner(dir_, [](const Json& ask) -> std::vector<Json> {
+    if (ask.str("do") == "channels_here") return {line(ops())};
+    if (ask.str("do") == "post") return {Json().set("draft_only", std::uint64_t{4})};
+    if (ask.str("do") == "send") return {Json().set("id", post(1).id)};
+    return {};
+  });
+  for (const auto& [to, named] :
+       {std::pair{"#ops", "\"channel\":\"ops\""}, {"@bob", "\"to\":\"bob\""}}) {
+    const Ran ran = moot({"send", to, "hello", "--json", "--timeout", "50ms"});
+    EXPECT_EQ(ran.code, kFailed);
+    EXPECT_THAT(ran.out, HasSubstr(named));
+    EXPECT_THAT(ran.out, HasSubstr("\"from\":\"ada\""));
+    EXPECT_THAT(ran.out, HasSubstr("\"text\":\"hello\",\"state\":\"queued\""));
+    EXPECT_THAT(ran.out, Not(HasSubstr("1970")));
+  }
 }
 
 TEST_F(ChannelCommands, HistoryIsWholeHoweverManyPagesAndSiblingsThereAre) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "apps/moot/show.h"
+#include "base/counted.h"
 
 namespace moot::app {
 namespace {
@@ -29,10 +30,6 @@ std::string leader_words(const Client::Channel& c) {
 
 }  // namespace
 
-std::string counted(std::uint64_t n, std::string_view one, std::string_view many) {
-  return fmt::format("{} {}", n, n == 1 ? one : many);
-}
-
 std::string what_is_missing(const Client::Channel& c) {
   const std::string name = '#' + safe(c.name);
   if (c.status == "healthy" || c.status == "server") return {};
@@ -55,9 +52,9 @@ std::string channel_json(const Client::Channel& c) {
   return fmt::format(
       "{{\"channel\":{},\"id\":{},\"keeper\":{},\"status\":{},\"leader\":{},\"members\":{},"
       "\"online\":{},\"member\":{},\"invited\":{},\"topic\":{}}}",
-      json_string(c.name), json_string(c.id), json_string(c.keeper), json_string(c.status),
-      c.leader.empty() ? "null" : json_string(c.leader), members(c), online(c), c.member, c.invited,
-      c.member ? json_string(c.topic) : "null");
+      json_text(c.name), json_text(c.id), json_text(c.keeper), json_text(c.status),
+      json_or_null(c.leader), members(c), online(c), c.member, c.invited,
+      c.member ? json_text(c.topic) : "null");
 }
 
 std::string channel_line(const Client::Channel& c, bool colour) {
@@ -70,9 +67,8 @@ std::string channel_line(const Client::Channel& c, bool colour) {
 }
 
 std::string member_json(const Client::Member& m, const Client::Channel& c) {
-  const std::string_view role = role_of(m.user, c);
-  return fmt::format("{{\"user\":{},\"online\":{},\"role\":{},\"leader\":{}}}", json_string(m.user),
-                     m.online, role.empty() ? "null" : json_string(role), m.user == c.leader);
+  return fmt::format("{{\"user\":{},\"online\":{},\"role\":{},\"leader\":{}}}", json_text(m.user),
+                     m.online, json_or_null(role_of(m.user, c)), m.user == c.leader);
 }
 
 std::string member_line(const Client::Member& m, const Client::Channel& c, bool colour) {

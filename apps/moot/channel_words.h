@@ -8,9 +8,6 @@
 // Sentences and lines about channels.
 namespace moot::app {
 
-// "12 messages", "1 person": with `one` and `many` as written.
-std::string counted(std::uint64_t n, std::string_view one, std::string_view many);
-
 // Why nothing can be sent there now, with how many people are missing; empty when it can.
 std::string what_is_missing(const Client::Channel& c);
 

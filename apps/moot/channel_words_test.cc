@@ -43,7 +43,8 @@ TEST(Target, ANameWithoutASignIsAChannelOfOursElseAUser) {
   const Known known{{"Ops", "bob"}, {"bob"}};
   EXPECT_EQ(target_of("@ops", known), (Target{false, "ops"}));
   EXPECT_EQ(target_of("#ada", known), (Target{true, "ada"}));
-  EXPECT_EQ(target_of("ops", known), (Target{true, "ops"}));
+  EXPECT_EQ(target_of("ops", known), (Target{true, "Ops"})) << "as this device knows it";
+  EXPECT_EQ(target_of("#OPS", known), (Target{true, "Ops"}));
   EXPECT_EQ(target_of("ada", known), (Target{false, "ada"}));
   for (const char* bad : {"bob", "@", "#", "@Ada", "No Such", ""}) {
     const auto target = target_of(bad, known);
@@ -59,14 +60,14 @@ TEST(Target, ANameWithoutASignIsNobodyWhereItIsAChannelWeAreNotIn) {
                     .others = {"ops"},
                     .users = std::vector<std::string>{"ada", "ops", "secret"}};
   EXPECT_EQ(target_of("@ops", known), (Target{false, "ops"}));
-  EXPECT_EQ(target_of("#secret", known), (Target{true, "secret"}));
+  EXPECT_EQ(target_of("#secret", known), (Target{true, "Secret"}));
   EXPECT_EQ(target_of("ada", known), (Target{false, "ada"}));
   const auto sentence = [&](const char* text, Aim aim = Aim::say) {
     const auto target = target_of(text, known, aim);
     return target ? "taken" : std::to_string(target.error().code) + " " + target.error().sentence;
   };
   EXPECT_EQ(sentence("secret"),
-            "1 You are in no #secret any more; `moot enter '#secret'` enters it. To a user of that "
+            "1 You are in no #Secret any more; `moot enter '#Secret'` enters it. To a user of that "
             "name: @secret.");
   EXPECT_EQ(sentence("ops"),
             "1 You are in no #ops; `moot enter '#ops'` enters it. To a user of that name: @ops.");
@@ -74,7 +75,7 @@ TEST(Target, ANameWithoutASignIsNobodyWhereItIsAChannelWeAreNotIn) {
             "1 \"nope\" is nobody and no channel here; `moot users` and `moot channels` list what "
             "there is.");
   for (const Aim aim : {Aim::read, Aim::read_here})
-    EXPECT_EQ(target_of("secret", known, aim), (Target{true, "secret"}));
+    EXPECT_EQ(target_of("secret", known, aim), (Target{true, "Secret"}));
   EXPECT_TRUE(sentence("ops", Aim::read).starts_with("1 You are in no #ops;"));
 }
 

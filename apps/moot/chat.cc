@@ -8,6 +8,7 @@
 #include "apps/moot/post_pages.h"
 #include "apps/moot/show.h"
 #include "apps/moot/target.h"
+#include "base/counted.h"
 
 namespace moot::app {
 namespace {
@@ -104,10 +105,9 @@ bool Chat::drain() {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         until - std::chrono::steady_clock::now());
     if (left.count() <= 0) {
-      fmt::print(
-          stderr, "moot: {} not {} yet; in the outbox, going with the next connection.\n",
-          waiting() == 1 ? std::string("1 message is") : fmt::format("{} messages are", waiting()),
-          drafts_.empty() ? "sent" : "committed");
+      fmt::print(stderr, "moot: {} not {} yet; in the outbox, going with the next connection.\n",
+                 counted(waiting(), "message is", "messages are"),
+                 drafts_.empty() ? "sent" : "committed");
       return raw_;
     }
     const auto got = seat_.receive(left);
@@ -287,7 +287,8 @@ void Chat::take(const std::string& line) {
   if (line[0] == '/' && !line.starts_with("//")) return command(line);
   const std::size_t space = line.find(' ');
   if (const std::string target = target_in(line.substr(0, space)); !target.empty()) {
-    if (space == std::string::npos) return open_target(target);
+    // Tab leaves a blank behind a name.
+    if (line.find_first_not_of(' ', space) == std::string::npos) return open_target(target);
     return send(target, line.substr(space + 1));
   }
   if (target_.empty())
@@ -302,8 +303,21 @@ std::string Chat::target_in(std::string_view text) const {
     return user.empty() ? user : '@' + user;
   }
   if (!text.starts_with('#')) return {};
-  const std::string name = channel_of(text);
-  return channels_.contains(name) ? '#' + name : std::string();
+  const Known known{.channels = {channels_.begin(), channels_.end()}, .peers = {}};
+  const Meaning m = meaning_of(std::string(text), known);
+  return channels_.contains(m.channel) ? '#' + m.channel : std::string();
+}
+
+// As the command line takes it, which may ask the server about a name without a sign.
+void Chat::go(const std::string& rest) {
+  const auto targets = targets_of(seat_, {rest}, Aim::say, hearing());
+  if (!targets) return note(safe(targets.error().sentence));
+  const Target& t = targets->front();
+  if (!t.channel) return open_target('@' + t.name);
+  const std::string target = target_in('#' + t.name);
+  if (target.empty())
+    return note("You are not in #" + safe(t.name) + "; `moot enter` enters a channel.");
+  open_target(target);
 }
 
 void Chat::send(const std::string& target, const std::string& text) {
@@ -319,15 +333,14 @@ void Chat::send(const std::string& target, const std::string& text) {
 void Chat::command(const std::string& line) {
   const std::size_t space = line.find(' ');
   const std::string name = line.substr(1, space == std::string::npos ? space : space - 1);
-  const std::string rest = space == std::string::npos ? std::string() : line.substr(space + 1);
+  std::string rest = space == std::string::npos ? std::string() : line.substr(space + 1);
+  rest.erase(rest.find_last_not_of(' ') + 1);
   if (name == "quit" || name == "q") {
     quit_ = true;
   } else if (name == "help" || name == "?") {
     print(std::string(kHelp));
-  } else if (name == "to" && !target_in(rest).empty()) {
-    open_target(target_in(rest));
-  } else if (name == "to" && rest.starts_with('#')) {
-    note("You are not in " + safe(rest) + "; `moot enter` enters a channel.");
+  } else if (name == "to" && !rest.empty()) {
+    go(rest);
   } else if (name == "users") {
     const auto each = [this](const Json& u) {
       names_[u.str("user")] = u.str("name");

@@ -34,6 +34,7 @@ class Chat {
   bool read_input();
   void take(const std::string& line);
   void command(const std::string& line);
+  void go(const std::string& rest);
   void open_target(const std::string& target);
   void open_conversation(const std::string& user);
   void open_channel(const std::string& name);

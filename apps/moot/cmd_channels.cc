@@ -66,9 +66,9 @@ void add_channels(CLI::App& app, Globals& globals, Run& run) {
       "One object a line: {\"channel\",\"id\",\"keeper\",\"status\",\"leader\","
       "\"members\",\"online\",\"member\",\"invited\",\"topic\"}; the topic of your own ones");
   sub->footer(
-      "* marks your own, + those you are invited to. What the server keeps, whoever operates it "
-      "can "
-      "read;\nwhat the members keep is on their disks alone.\n"
+      "* marks your own, + those you are invited to.\n"
+      "What the server keeps, whoever operates it can read;\n"
+      "what the members keep is on their disks alone.\n"
       "Example: moot channels --json | jq -r 'select(.member).channel'");
   sub->callback(
       [=, &globals, &run] { run = [=, &globals] { return list_channels(globals, *json); }; });

@@ -28,7 +28,14 @@ class Report {
   void skipped(const char* topic, const std::string& what) {
     line(topic, "skipped", "--   ", what, {});
   }
-  // What is left cannot be looked at without what was just found bad.
+  // What cannot be looked at without what was just found bad.
+  void skipped_from(const char* first, const char* missing) {
+    bool behind = false;
+    for (const auto& [topic, name] : kLooks) {
+      behind = behind || std::string_view(topic) == first;
+      if (behind) skipped(topic, fmt::format("{}: not looked at without {}", name, missing));
+    }
+  }
   int end(int code) {
     code_ = code;
     return code_;
@@ -36,12 +43,19 @@ class Report {
   int code() const { return code_; }
 
  private:
+  // In this order.
+  static constexpr std::pair<const char*, const char*> kLooks[] = {
+      {"address", "the address"},
+      {"store", "the store"},
+      {"connection", "the connection"},
+      {"clock", "the clock of the server"},
+  };
   void line(const char* topic, const char* verdict, const char* sign, const std::string& what,
             const std::string& fix) {
     if (json_) {
-      fmt::print("{{\"topic\":{},\"verdict\":{},\"what\":{}{}}}\n", json_string(topic),
-                 json_string(verdict), json_string(what),
-                 fix.empty() ? std::string() : ",\"fix\":" + json_string(fix));
+      fmt::print("{{\"topic\":{},\"verdict\":{},\"what\":{}{}}}\n", json_text(topic),
+                 json_text(verdict), json_text(what),
+                 fix.empty() ? std::string() : ",\"fix\":" + json_text(fix));
     } else {
       fmt::print("{} {}\n", sign, what);
       if (!fix.empty()) fmt::print("      {}\n", fix);
@@ -52,28 +66,25 @@ class Report {
 };
 
 bool check_connection(Seat& seat, Report& report) {
-  if (!seat.send(Json().set("do", "watch"))) return false;
+  const auto not_connected = [&report](const std::string& why) {
+    report.bad("connection", "not connected", why);
+    return false;
+  };
+  constexpr char kOwnerEnded[] = "The moot that has the store ended; run it again.";
+  if (!seat.send(Json().set("do", "watch"))) return not_connected(kOwnerEnded);
   const auto until = std::chrono::steady_clock::now() + kPatience;
   while (std::chrono::steady_clock::now() < until) {
     const auto got = seat.receive(std::chrono::milliseconds(500));
-    if (got.ended) {
-      report.bad("connection", "not connected", "The moot that has the store ended; run it again.");
-      return false;
-    }
+    if (got.ended) return not_connected(kOwnerEnded);
     if (!got.line) continue;
     const std::string& ev = got.line->str("ev");
     if (ev == "connected" || ev == "caught_up") {
       report.good("connection", "connected, the key is accepted");
       return true;
     }
-    if (ev == "disconnected" || ev == "stopped") {
-      report.bad("connection", "not connected", safe(got.line->str("text")));
-      return false;
-    }
+    if (ev == "disconnected" || ev == "stopped") return not_connected(safe(got.line->str("text")));
   }
-  report.bad("connection", "not connected",
-             "The server does not answer; check that mootd runs at the address.");
-  return false;
+  return not_connected("The server does not answer; check that mootd runs at the address.");
 }
 
 void check_clock(Seat& seat, bool connected, Report& report) {
@@ -98,11 +109,13 @@ int doctor(const Globals& globals, bool json) {
   const auto place = find_place(globals);
   if (!place) {
     report.bad("key", "the key file", place.error().sentence);
+    report.skipped_from("address", "a key");
     return report.end(place.error().code);
   }
   const auto key = net::load_key_file(place->key_file);
   if (!key) {
     report.bad("key", "the key file", key.error().message);
+    report.skipped_from("address", "a key");
     return report.end(kBadConfig);
   }
   report.good("key", fmt::format("key file {}: @{} on {}, mode 0600", place->key_file,
@@ -111,6 +124,7 @@ int doctor(const Globals& globals, bool json) {
   const auto tls = client::parse_tls(key->tls);
   if (const auto allowed = client::check_protection(*address, *tls); !allowed) {
     report.bad("address", "address " + key->address, allowed.error().message);
+    report.skipped_from("store", "a good address");
     return report.code();
   }
   report.good("address",
@@ -119,8 +133,7 @@ int doctor(const Globals& globals, bool json) {
   auto seat = Seat::take(globals, {});
   if (!seat) {
     report.bad("store", "the store in " + place->home, seat.error().sentence);
-    report.skipped("connection", "the connection: not tried without a store");
-    report.skipped("clock", "the server's clock is not known without a connection");
+    report.skipped_from("connection", "a store");
     return report.code();
   }
   const auto checked =

@@ -4,11 +4,12 @@
 
 #include "apps/moot/commands.h"
 #include "apps/moot/show.h"
-#include "base/controls.h"
+#include "base/utf8.h"
 #include "client/invite_link.h"
 #include "model/limits.h"
 #include "moot/client.h"
 #include "store/files.h"
+#include "wire/msgpack.h"
 
 namespace moot::app {
 namespace {
@@ -37,6 +38,10 @@ int join_server(const Globals& globals, Options o) {
   }
   if (const auto link = client::read_invite_link(o.link); !link)
     return give_up({link.error().message, kUsage});
+  if (wire::check_text(as_bytes(o.label)) != wire::ProfileError::ok)
+    return give_up({"A label is UTF-8 text; correct it.", kUsage});
+  if (has_controls(o.label))
+    return give_up({"A label has no control characters; leave them out.", kUsage});
   if (o.as.starts_with('@')) o.as.erase(0, 1);
   if (!o.as.empty() && user_of(o.as).empty()) {
     return give_up({"\"" + safe(o.as) +
@@ -58,8 +63,6 @@ int join_server(const Globals& globals, Options o) {
       if (at == std::string::npos) break;
     }
   }
-  if (has_controls(o.label))
-    return give_up({"A label has no control characters; leave them out.", kUsage});
   const auto joined = join(o.link, o.as, o.name, o.label.empty() ? host_name() : o.label);
   if (!joined) return give_up({safe(joined.error())});
   if (const auto kept = store::write_new(path, as_bytes(joined->key_file)); !kept)

@@ -9,6 +9,7 @@
 #include "apps/moot/replica_log.h"
 #include "apps/moot/show.h"
 #include "apps/moot/target.h"
+#include "base/counted.h"
 
 // pull and verify: whether this device has what the channel has.
 namespace moot::app {
@@ -180,12 +181,11 @@ int pull(const Globals& globals, const std::string& target, bool json) {
   if (!pulled) return give_up(pulled.error());
   if (json) {
     fmt::print("{{\"channel\":{},\"records\":{},\"differences\":{},\"synced\":true}}\n",
-               json_string(p->state().name), pulled->records, pulled->differences);
+               json_text(p->state().name), pulled->records, pulled->differences);
   } else if (p->state().leading) {
     fmt::print("{}: this device leads; the others pull from it.\n", p->name());
   } else {
-    fmt::print("{}: {} pulled; in step with {}.\n", p->name(),
-               counted(pulled->records, "record", "records"),
+    fmt::print("{}: {} pulled; in step with {}.\n", p->name(), counted(pulled->records, "record"),
                p->state().keeper == "server" ? "the server" : '@' + safe(p->state().leader));
   }
   return kDone;
@@ -195,11 +195,11 @@ void print_proof(const Puller& p, const Proof& proof, bool json) {
   const Client::Channel& c = p.state();
   if (json) {
     fmt::print("{{\"channel\":{},\"count\":{},\"fingerprint\":{},\"election\":{},\"leader\":{}}}\n",
-               json_string(c.name), proof.count, json_string(proof.fingerprint), c.election,
-               c.leader.empty() ? "null" : json_string(c.leader));
+               json_text(c.name), proof.count, json_text(proof.fingerprint), c.election,
+               json_or_null(c.leader));
   } else {
     fmt::print("{}  {}  fingerprint {}  election {}  {}\n", p.name(),
-               counted(proof.count, "message", "messages"), safe(proof.fingerprint), c.election,
+               counted(proof.count, "message"), safe(proof.fingerprint), c.election,
                c.leader.empty()       ? "no leader"
                : c.keeper == "server" ? "kept by the server"
                                       : "leader @" + safe(c.leader));
@@ -216,7 +216,7 @@ std::expected<Proof, Trouble> verified(Puller& p, Proof proof) {
     if (!pulled) return std::unexpected(pulled.error());
     if (pulled->records == 0 && pulled->differences == 0) return proof;
     fmt::print(stderr, "{} differed from the leader's by {}: pulled, compared again.\n", p.name(),
-               counted(std::max(pulled->records, pulled->differences), "record", "records"));
+               counted(std::max(pulled->records, pulled->differences), "record"));
     auto again = p.prove();
     if (!again) return again;
     proof = *again;

@@ -22,12 +22,6 @@ constexpr auto kBetweenSums = std::chrono::seconds(1);
 // Owners that end one after another while the channels are asked for.
 constexpr int kTries = 5;
 
-std::uint64_t now_ms() {
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-          .count());
-}
-
 class Replica {
   struct Followed {
     std::string id;  // as soon as it is known: a channel may be renamed

@@ -113,8 +113,8 @@ void add_export(CLI::App& app, Globals& globals, Run& run) {
   sub->add_option("--format", *format, "jsonl (default) or text")
       ->check(CLI::IsMember({"jsonl", "text"}));
   sub->footer(
-      "What is on this device. NAME alone is the channel if you are or were in one of that name, "
-      "else the "
+      "What is on this device.\n"
+      "NAME alone is the channel if you are or were in one of that name, else the\n"
       "user; a shell takes an unquoted #ops for a comment.\n"
       "Examples:\n"
       "  moot export @ada > ada.jsonl\n"

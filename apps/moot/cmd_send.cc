@@ -55,8 +55,10 @@ void add_send(CLI::App& app, Globals& globals, Run& run) {
   sub->add_flag("--json", o->json, "Print each message, one object a line");
   sub->footer(
       "What could not be sent stays in the outbox and goes with the next connection.\n"
-      "NAME alone is the channel if you are in one of that name, else the user. A shell takes an "
-      "unquoted #ops for a comment: write ops or '#ops'.\n"
+      "NAME alone is the channel if you are in one of that name, else the user; where\n"
+      "both could be meant, or a channel that you are not in, it is refused: write\n"
+      "@NAME or '#NAME'. A shell takes an unquoted #ops for a comment: write ops or\n"
+      "'#ops'.\n"
       "Examples:\n"
       "  moot send @ada 'lunch?' --wait acked\n"
       "  grep error log | moot send ops -");

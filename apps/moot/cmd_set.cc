@@ -5,7 +5,7 @@
 #include "apps/moot/commands.h"
 #include "apps/moot/show.h"
 #include "apps/moot/target.h"
-#include "base/controls.h"
+#include "base/utf8.h"
 #include "model/limits.h"
 
 // set, invite, kick: what those who run a channel do.

@@ -47,10 +47,9 @@ int status(const Globals& globals, bool json) {
     fmt::print(
         "{{\"account\":{},\"label\":{},\"server\":{},\"address\":{},\"connected\":{},\"outbox\":{},"
         "\"unread\":{},\"clock_offset_ms\":{},\"reason\":{}}}\n",
-        json_string(facts.str("account")), json_string(facts.str("label")),
-        json_string(facts.str("server")), json_string(facts.str("address")), connected,
-        facts.u64("unconfirmed"), unread, facts.str("offset_ms"),
-        json_string(facts.str("sentence")));
+        json_text(facts.str("account")), json_text(facts.str("label")),
+        json_text(facts.str("server")), json_text(facts.str("address")), connected,
+        facts.u64("unconfirmed"), unread, facts.str("offset_ms"), json_text(facts.str("sentence")));
     return kDone;
   }
   fmt::print("@{} on {} ({}), device {}\n", safe(facts.str("account")), safe(facts.str("server")),

@@ -369,10 +369,11 @@ void add_tail(CLI::App& app, Globals& globals, Run& run) {
                 "Go on until interrupted, or until the server takes the key away; takes part in "
                 "the channels, so that what is said there comes");
   sub->footer(
-      "Of channels, committed messages; those that came behind their time are marked late. Without "
-      "--follow: what is on this device.\n"
-      "NAME alone is the channel if you are in one of that name, else the user. A shell takes an "
-      "unquoted #ops for a comment: write ops or '#ops'.\n"
+      "Of channels, committed messages; those that came behind their time are marked\n"
+      "late. Without --follow: what is on this device.\n"
+      "NAME alone is the channel if you are or were in one of that name, else the\n"
+      "user; where both could be meant it is refused: write @NAME or '#NAME'. A\n"
+      "shell takes an unquoted #ops for a comment: write ops or '#ops'.\n"
       "Examples:\n"
       "  moot tail @ada --count 5\n"
       "  moot tail ops --follow\n"

@@ -12,8 +12,8 @@ int list(const Globals& globals, bool json) {
   if (!seat) return give_up(seat.error());
   const auto print = [json](const Json& user) {
     if (json) {
-      fmt::print("{{\"id\":{},\"name\":{},\"status\":{}}}\n", json_string(user.str("user")),
-                 json_string(user.str("name")), json_string(user.str("status")));
+      fmt::print("{{\"id\":{},\"name\":{},\"status\":{}}}\n", json_text(user.str("user")),
+                 json_text(user.str("name")), json_text(user.str("status")));
     } else {
       fmt::print("{:8} @{:20} {}\n", safe(user.str("status")), safe(user.str("user")),
                  safe(user.str("name")));

@@ -92,7 +92,7 @@ int run_moot(int argc, const char* const* argv, const std::string& version) {
     return give_up({"--json goes behind a command that prints data, or with --version.", kUsage});
   if (tell_version) {
     if (json) {
-      fmt::print("{{\"program\":\"moot\",\"version\":{},\"protocol\":0}}\n", json_string(version));
+      fmt::print("{{\"program\":\"moot\",\"version\":{},\"protocol\":0}}\n", json_text(version));
     } else {
       fmt::print("moot {}\n", version);
     }

@@ -59,7 +59,7 @@ std::size_t EditLine::after(std::size_t at) const {
   while (at < text_.size()) {
     const CodePoint next = code_at(at);
     const bool joined = c.code == kJoiner && next.valid && next.code >= 0x80;
-    if (!next.valid || next.code < 0x20 || (columns(next.code) != 0 && !joined)) break;
+    if (!next.valid || is_control(next.code) || (columns(next.code) != 0 && !joined)) break;
     at += next.octets;
     c = next;
   }

@@ -2,18 +2,12 @@
 
 #include <charconv>
 
-#include "apps/moot/utf8.h"
+#include "base/utf8.h"
 
 namespace moot::app {
 namespace {
 
 constexpr std::size_t kMembersMax = 64;
-
-void put_u(std::string& out, std::uint32_t unit) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  out += "\\u";
-  for (int shift = 12; shift >= 0; shift -= 4) out += kDigits[unit >> shift & 15];
-}
 
 class Parser {
  public:
@@ -104,29 +98,6 @@ class Parser {
 
 }  // namespace
 
-std::string json_string(std::string_view utf8) {
-  std::string out = "\"";
-  while (!utf8.empty()) {
-    const CodePoint c = next_code_point(utf8);
-    utf8.remove_prefix(c.octets);
-    if (!c.valid) {
-      put_u(out, 0xfffd);
-    } else if (c.code == '"' || c.code == '\\') {
-      out += '\\';
-      out += static_cast<char>(c.code);
-    } else if (c.code == '\n') {
-      out += "\\n";
-    } else if (c.code == '\t') {
-      out += "\\t";
-    } else if (misleading(c.code)) {
-      put_u(out, c.code);  // all of them are below U+10000
-    } else {
-      append_utf8(out, c.code);
-    }
-  }
-  return out + '"';
-}
-
 Json& Json::put(std::string_view key, Value value) {
   members_.emplace_back(key, std::move(value));
   return *this;
@@ -160,9 +131,9 @@ std::string Json::text() const {
   std::string out = "{";
   for (const auto& [key, value] : members_) {
     if (out.size() > 1) out += ',';
-    out += json_string(key) + ':';
+    out += json_text(key) + ':';
     if (const auto* s = std::get_if<std::string>(&value)) {
-      out += json_string(*s);
+      out += json_text(*s);
     } else if (const auto* n = std::get_if<std::uint64_t>(&value)) {
       out += std::to_string(*n);
     } else {

@@ -8,11 +8,12 @@
 #include <variant>
 #include <vector>
 
+#include "text/shown.h"
+
 namespace moot::app {
 
-// A text as a JSON string, quotes included. What could trick a terminal (control characters,
-// overrides of the writing direction) is written as \uXXXX, which JSON allows everywhere.
-std::string json_string(std::string_view utf8);
+using text_rules::json_or_null;
+using text_rules::json_text;
 
 // A flat JSON object: all that goes between a command and the owner of the store, one a line.
 class Json {

@@ -8,15 +8,12 @@
 #include "apps/moot/channel_words.h"
 #include "apps/moot/progress.h"
 #include "apps/moot/show.h"
+#include "base/counted.h"
 #include "model/limits.h"
 #include "text/text.h"
 
 namespace moot::app {
 namespace {
-
-std::string leader_json(const Client::Channel& c) {
-  return c.leader.empty() ? "null" : json_string(c.leader);
-}
 
 std::string standing(const Client::Channel& c) {
   return fmt::format("{}, {} of {} online", c.status.empty() ? "not connected" : safe(c.status),
@@ -39,9 +36,9 @@ bool same_channel(std::string_view a, std::string_view b) {
 std::string ReplicaLog::line(const std::string& channel, const Said& said,
                              std::uint64_t now_ms) const {
   if (json_) {
-    return fmt::format("{{\"at\":{},{}\"what\":\"{}\"{}}}", json_string(iso_time(now_ms)),
-                       channel.empty() ? "" : "\"channel\":" + json_string(channel) + ',',
-                       said.what, said.fields);
+    return fmt::format("{{\"at\":{},{}\"what\":\"{}\"{}}}", json_text(iso_time(now_ms)),
+                       channel.empty() ? "" : "\"channel\":" + json_text(channel) + ',', said.what,
+                       said.fields);
   }
   const std::string name =
       channel.empty() ? std::string() : coloured('#' + safe(channel), channel, colour_) + "  ";
@@ -55,10 +52,11 @@ std::optional<ReplicaLog::Said> ReplicaLog::stands(State& s, const Client::Chann
   s.told = now;
   if (same) return std::nullopt;
   const std::string missing = now.status == "few" ? what_is_missing(now) : std::string();
-  return Said{"status",
-              fmt::format(",\"status\":{},\"members\":{},\"online\":{},\"leader\":{}",
-                          json_string(now.status), now.members_n, now.online_n, leader_json(now)),
-              standing(now) + (missing.empty() ? "; " + leads(now) : ". " + missing)};
+  return Said{
+      "status",
+      fmt::format(",\"status\":{},\"members\":{},\"online\":{},\"leader\":{}",
+                  json_text(now.status), now.members_n, now.online_n, json_or_null(now.leader)),
+      standing(now) + (missing.empty() ? "; " + leads(now) : ". " + missing)};
 }
 
 // By its id, which stays; an event that does not say it is of the channel of that name.
@@ -99,22 +97,22 @@ std::vector<std::string> ReplicaLog::hear(const Json& event, std::uint64_t now_m
       known != channels_.end() && known->second.channel.name != name) {
     lines = sums(now_ms);  // of what happened under the old name
     const std::string was = std::exchange(known->second.channel.name, name);
-    const Said renamed{"renamed", ",\"was\":" + json_string(was),
+    const Said renamed{"renamed", ",\"was\":" + json_text(was),
                        "was called #" + safe(was) + " before"};
     lines.push_back(line(name, renamed, now_ms));
   }
   if (ev == "connected") {
     said = Said{"connected", "", "connected"};
   } else if (ev == "disconnected") {
-    said = Said{"disconnected", ",\"text\":" + json_string(event.str("text")),
-                safe(event.str("text"))};
+    said =
+        Said{"disconnected", ",\"text\":" + json_text(event.str("text")), safe(event.str("text"))};
   } else if (ev == "channel") {
     said = stands(state_of(id, name), get_channel(event));
   } else if (ev == "election") {
     State& s = state_of(id, name);
     s.channel = get_channel(event);
     said = Said{"election",
-                fmt::format(",\"user\":{},\"election\":{}", json_string(event.str("user")),
+                fmt::format(",\"user\":{},\"election\":{}", json_text(event.str("user")),
                             s.channel.election),
                 fmt::format("election {}: @{} asks for votes", s.channel.election,
                             safe(event.str("user")))};
@@ -123,8 +121,8 @@ std::vector<std::string> ReplicaLog::hear(const Json& event, std::uint64_t now_m
     s.channel = get_channel(event);
     s.told.leader = s.channel.leader;
     said = Said{"leader",
-                fmt::format(",\"leader\":{},\"election\":{},\"self\":{}", leader_json(s.channel),
-                            s.channel.election, s.channel.leading),
+                fmt::format(",\"leader\":{},\"election\":{},\"self\":{}",
+                            json_or_null(s.channel.leader), s.channel.election, s.channel.leading),
                 fmt::format("{}, election {}", leads(s.channel), s.channel.election)};
   } else if (ev == "post") {
     hear_post(event);
@@ -139,11 +137,11 @@ std::vector<std::string> ReplicaLog::hear(const Json& event, std::uint64_t now_m
     said = Said{"synced", fmt::format(",\"records\":{}", s.records),
                 s.records == 0 ? "in step with the leader"
                                : fmt::format("in step with the leader, {} pulled",
-                                             counted(s.records, "record", "records"))};
+                                             counted(s.records, "record"))};
     s.syncing = false;
     s.records = s.differences = 0;
   } else if (ev == "left") {
-    said = Said{"left", ",\"why\":" + json_string(event.str("why")),
+    said = Said{"left", ",\"why\":" + json_text(event.str("why")),
                 "ours no more: " + safe(event.str("why"))};
   }
   if (!said) return lines;

@@ -110,12 +110,15 @@ class ScriptedOwner {
         guest.send(lines[i]);
         continue;
       }
-      // POSTs and CHANNELs are told, then the end; an answer of one line is its end.
-      const bool whole = lines[i].has("draft_only") || !lines[i].str("error").empty();
+      // POSTs and CHANNELs are told, then the end; an answer of one line is its end: a draft, an
+      // error, what became of `send`.
+      const bool whole =
+          lines[i].has("draft_only") || !lines[i].str("error").empty() || ask.str("do") == "send";
       Json line = Json().set("re", ask.u64("n"));
       if (whole) {
         if (!lines[i].str("error").empty()) line.set("error", lines[i].str("error"));
         if (lines[i].has("draft_only")) line.set("draft", lines[i].u64("draft_only"));
+        if (ask.str("do") == "send") line.set("id", lines[i].str("id"));
         guest.send(line.set("end", true));
         answered = true;
       } else {

@@ -11,11 +11,11 @@
 #include "apps/moot/send_loop.h"
 #include "apps/moot/show.h"
 #include "apps/moot/target.h"
+#include "base/counted.h"
 
 namespace moot::app {
 namespace {
 
-using std::chrono::milliseconds;
 using State = Client::State;
 
 // Each text is followed by its draft number until it has an id, then by that.
@@ -26,9 +26,13 @@ class Poster final : public SendLoop {
  private:
   struct Sent {
     std::string text;
-    Client::Post post;
+    std::uint64_t at_ms = now_ms();  // when it was handed over
+    Client::Post post = {};
     bool answered = false;
     bool there = false;
+
+    // What the owner answers with is a draft's number alone.
+    bool told() const { return !post.text.empty(); }
   };
 
   std::expected<void, Trouble> begin() override {
@@ -47,7 +51,7 @@ class Poster final : public SendLoop {
   std::size_t following() const override { return sent_.size(); }
 
   void submit(const std::string& text) override {
-    sent_.push_back({text, {}, false, false});
+    sent_.push_back({.text = text});
     ++unanswered_;
     seat_.send(post(next_n_++, text));
   }
@@ -155,9 +159,19 @@ class Poster final : public SendLoop {
     return safe(first.error);
   }
 
+  bool all_told() const override {
+    return std::ranges::all_of(sent_, [](const Sent& s) { return s.there || s.told(); });
+  }
+
   void print_rest() const override {
-    // As the sentence on stderr says it.
     for (Sent s : sent_) {
+      if (!s.told()) {
+        s.post.channel = channel_.name;
+        s.post.from = self_;
+        s.post.text = s.text;
+        s.post.at_ms = s.at_ms;
+      }
+      // As the sentence on stderr says it.
       if (!s.there && s.post.state != State::failed) s.post.error = reason();
       print(s);
     }
@@ -246,9 +260,7 @@ class Poster final : public SendLoop {
   // The server's clock, by which ids are made, against this one.
   static constexpr std::uint64_t kClockSlackMs = 60'000;
 
-  const std::uint64_t began_ms_ = static_cast<std::uint64_t>(
-      std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-          .count());
+  const std::uint64_t began_ms_ = now_ms();
   std::deque<Sent> sent_;
   std::unordered_map<std::uint64_t, std::uint64_t> by_draft_;
   std::unordered_map<std::string, std::uint64_t> by_id_;

@@ -26,7 +26,7 @@ int SendLoop::run() {
   while (stdin_.open() || following() > 0) {
     if (!broken_.empty()) return give_up({safe(broken_)});
     if (following() > 0) {
-      if (refused_ && unanswered_ == 0) return stuck({});
+      if (refused_ && unanswered_ == 0 && all_told()) return stuck({});
       if (Clock::now() - moved_ > timeout_) return stuck(" within " + o_.timeout);
     }
     const bool room = stdin_.open() && following() < kSendPipeline && unanswered_ < kSendUnanswered;
@@ -78,9 +78,8 @@ void SendLoop::hear_connection(const Json& line) {
 
 Trouble SendLoop::lost() {
   return {
-      "The moot that has the store ended; what it had taken is in the outbox and goes with the "
-      "next "
-      "connection, see `moot tail`."};
+      "The moot that has the store ended; what it had taken is in the outbox "
+      "and goes with the next connection, see `moot tail`."};
 }
 
 }  // namespace moot::app

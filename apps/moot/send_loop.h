@@ -30,7 +30,9 @@ class SendLoop {
   virtual void print_ready() = 0;
   // The owner has gone. False: what it had not answered is unknown, so it is not sent again.
   virtual bool again() = 0;
-  // What was printed of those that are not there yet, and why nothing moves.
+  // Whether each that is followed was told of, which the owner does when it is on disk.
+  virtual bool all_told() const = 0;
+  // Prints those that are not there yet, with why nothing moves.
   virtual void print_rest() const = 0;
   virtual std::string sentence_of_stuck(std::string_view in_time) const = 0;
 

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <deque>
 #include <unordered_map>
 
@@ -18,11 +19,12 @@ class Sender final : public SendLoop {
  private:
   struct Sent {
     std::string text;
-    Client::Message message;
+    std::uint64_t at_ms = now_ms();  // when it was handed over
+    Client::Message message = {};
     bool answered = false;
     bool known = false;  // `message` has all, not only id and state
     bool there = false;
-    std::string why;
+    std::string why = {};
   };
 
   std::expected<void, Trouble> begin() override {
@@ -33,7 +35,7 @@ class Sender final : public SendLoop {
   std::size_t following() const override { return sent_.size(); }
 
   void submit(const std::string& text) override {
-    sent_.push_back({.text = text, .message = {}, .why = {}});
+    sent_.push_back({.text = text});
     ++unanswered_;
     seat_.send(Json().set("do", "send").set("n", next_n_++).set("to", o_.to).set("text", text));
   }
@@ -127,9 +129,19 @@ class Sender final : public SendLoop {
     }
   }
 
+  bool all_told() const override {
+    return std::ranges::all_of(sent_, [](const Sent& s) { return s.there || s.known; });
+  }
+
   void print_rest() const override {
-    // As the sentence on stderr says it.
     for (Sent s : sent_) {
+      if (!s.known) {
+        s.message.from = self_;
+        s.message.to = o_.to;
+        s.message.text = s.text;
+        s.message.at_ms = s.at_ms;
+      }
+      // As the sentence on stderr says it.
       if (!s.there && s.message.error.empty()) s.message.error = why_stuck();
       if (o_.json && !s.message.id.empty()) fmt::print("{}\n", message_json(s.message));
     }

@@ -33,6 +33,12 @@ std::string coloured(std::string_view text, std::string_view name, bool colour) 
   return fmt::format("\x1b[{}m{}\x1b[0m", 30 + colour_of(name), text);
 }
 
+std::uint64_t now_ms() {
+  using namespace std::chrono;
+  return static_cast<std::uint64_t>(
+      duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
+}
+
 std::string iso_time(std::uint64_t unix_ms) {
   using namespace std::chrono;
   const sys_time<milliseconds> at{milliseconds{static_cast<std::int64_t>(unix_ms)}};
@@ -182,13 +188,12 @@ std::string_view event_word(Client::Event::Kind kind) {
 std::string message_json(const Client::Message& m) {
   // The reader of a received message is the one who confirmed it.
   const bool acked = m.state == Client::State::acked || m.state == Client::State::received;
-  std::string out =
-      "{\"to\":" + json_string(m.to) + ",\"id\":" + json_string(m.id) +
-      ",\"from\":" + json_string(m.from) + ",\"at\":" + json_string(iso_time(m.at_ms)) +
-      ",\"text\":" + json_string(m.text) +
-      ",\"state\":" + json_string(m.state == Client::State::received ? "acked" : word(m.state)) +
-      ",\"acks\":[" + (acked ? json_string(m.to) : std::string()) + ']';
-  if (!m.error.empty()) out += ",\"error\":" + json_string(m.error);
+  std::string out = "{\"to\":" + json_text(m.to) + ",\"id\":" + json_text(m.id) +
+                    ",\"from\":" + json_text(m.from) + ",\"at\":" + json_text(iso_time(m.at_ms)) +
+                    ",\"text\":" + json_text(m.text) + ",\"state\":" +
+                    json_text(m.state == Client::State::received ? "acked" : word(m.state)) +
+                    ",\"acks\":[" + (acked ? json_text(m.to) : std::string()) + ']';
+  if (!m.error.empty()) out += ",\"error\":" + json_text(m.error);
   return out + '}';
 }
 

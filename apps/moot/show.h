@@ -21,6 +21,8 @@ int colour_of(std::string_view name);
 // `text` in the colour that `name` has everywhere.
 std::string coloured(std::string_view text, std::string_view name, bool colour);
 
+// The time by this computer's clock, ms since the unix epoch.
+std::uint64_t now_ms();
 // "2026-11-23T03:11:42.123Z", and back; a date alone is its midnight in UTC.
 std::string iso_time(std::uint64_t unix_ms);
 std::optional<std::uint64_t> parse_iso_time(std::string_view text);

@@ -131,17 +131,16 @@ std::string post_json(const Client::Post& p) {
   std::string acks;
   for (const std::string& user : p.acks) {
     if (!acks.empty()) acks += ',';
-    acks += json_string(user);
+    acks += json_text(user);
   }
-  std::string out = "{\"channel\":" + json_string(p.channel) + ",\"id\":" + json_string(p.id) +
-                    ",\"from\":" + json_string(p.from) +
-                    ",\"at\":" + json_string(iso_time(p.at_ms)) +
-                    ",\"text\":" + json_string(p.text) +
-                    ",\"state\":" + json_string(word(p.state)) + ",\"acks\":[" + acks + ']';
+  std::string out = "{\"channel\":" + json_text(p.channel) + ",\"id\":" + json_text(p.id) +
+                    ",\"from\":" + json_text(p.from) + ",\"at\":" + json_text(iso_time(p.at_ms)) +
+                    ",\"text\":" + json_text(p.text) + ",\"state\":" + json_text(word(p.state)) +
+                    ",\"acks\":[" + acks + ']';
   if (p.acks_n > p.acks.size()) out += ",\"acks_n\":" + std::to_string(p.acks_n);
   if (p.late) out += ",\"late\":true";
   if (p.conflict) out += ",\"conflict\":true";
-  if (!p.error.empty()) out += ",\"error\":" + json_string(p.error);
+  if (!p.error.empty()) out += ",\"error\":" + json_text(p.error);
   return out + '}';
 }
 

@@ -6,6 +6,7 @@
 
 #include "apps/moot/commands.h"
 #include "apps/moot/show.h"
+#include "model/codes.h"
 #include "model/limits.h"
 #include "text/text.h"
 
@@ -15,9 +16,15 @@ namespace {
 // What the server tells a device that has just connected.
 constexpr auto kToldWithin = std::chrono::seconds(3);
 
-bool holds(const std::vector<std::string>& names, std::string_view name) {
+// The one that people read as `name`.
+const std::string* known_as(const std::vector<std::string>& names, std::string_view name) {
   const auto folded = text_rules::fold(name);
-  return std::ranges::any_of(names, [&](const auto& n) { return text_rules::fold(n) == folded; });
+  const auto at =
+      std::ranges::find_if(names, [&](const auto& n) { return text_rules::fold(n) == folded; });
+  return at == names.end() ? nullptr : &*at;
+}
+bool holds(const std::vector<std::string>& names, std::string_view name) {
+  return known_as(names, name) != nullptr;
 }
 
 std::expected<Known, Trouble> ask_known(Seat& seat, const Seat::Each& other) {
@@ -82,43 +89,67 @@ std::expected<std::string, Trouble> named_channel(std::string_view target) {
   return name;
 }
 
+Meaning meaning_of(const std::string& text, const Known& known, Aim aim) {
+  using Is = Meaning::Is;
+  Meaning m{.user = user_of(text), .channel = channel_of(text)};
+  if (text.starts_with('@')) {
+    m.is = m.user.empty() ? Is::nothing : Is::user;
+    return m;
+  }
+  const auto among = [&](const std::vector<std::string>& names) {
+    return m.channel.empty() ? nullptr : known_as(names, m.channel);
+  };
+  const std::string* ours = among(known.channels);
+  const std::string* left = among(known.left);
+  const std::string* other = among(known.others);
+  if (const std::string* name = ours ? ours : left ? left : other) m.channel = *name;
+  if (text.starts_with('#')) {
+    m.is = m.channel.empty() ? Is::nothing : Is::channel;
+  } else if (ours || (left && aim != Aim::say)) {
+    m.is = has(known.peers, m.user) ? Is::both : Is::channel;
+  } else if (left || other) {
+    m.is = left ? Is::left : Is::other;
+  } else if (!m.user.empty()) {
+    const bool stranger = known.users && !has(known.peers, m.user) && !has(*known.users, m.user);
+    m.is = stranger ? Is::stranger : Is::user;
+  }
+  return m;
+}
+
 std::expected<Target, Trouble> target_of(const std::string& text, const Known& known, Aim aim) {
   const auto refuse = [&](std::string_view why) {
     return std::unexpected(Trouble{fmt::format("\"{}\" {}", safe(text), why), kUsage});
   };
-  const std::string user = user_of(text);
-  const std::string channel = channel_of(text);
-  if (text.starts_with('@')) {
-    if (user.empty()) return refuse("is no user; write @NAME, `moot users` lists them.");
-    return Target{false, user};
-  }
-  if (text.starts_with('#')) {
-    if (channel.empty()) return refuse("can be no channel's name, which has 1 to 64 characters.");
-    return Target{true, channel};
-  }
-  const bool left = !channel.empty() && holds(known.left, channel);
-  const bool ours =
-      !channel.empty() && (holds(known.channels, channel) || (left && aim != Aim::say));
-  if (ours && has(known.peers, user))
-    return refuse(fmt::format("is a channel and a person here; write '#{0}' or @{0}.", safe(text)));
-  if (ours) return Target{true, channel};
   const auto fail = [](std::string sentence) {
     return std::unexpected(Trouble{std::move(sentence), kFailed});
   };
-  if (left || (!channel.empty() && holds(known.others, channel))) {
-    const std::string who = user.empty() ? "" : fmt::format(" To a user of that name: @{}.", user);
-    return fail(fmt::format("You are in no #{0}{1}; `moot enter '#{0}'` enters it.{2}",
-                            safe(channel), left ? " any more" : "", who));
+  const Meaning m = meaning_of(text, known, aim);
+  switch (m.is) {
+    case Meaning::Is::user:
+      return Target{false, m.user};
+    case Meaning::Is::channel:
+      return Target{true, m.channel};
+    case Meaning::Is::both:
+      return refuse(
+          fmt::format("is a channel and a person here; write '#{0}' or @{0}.", safe(text)));
+    case Meaning::Is::left:
+    case Meaning::Is::other:
+      return fail(
+          fmt::format("You are in no #{0}{1}; `moot enter '#{0}'` enters it.{2}", safe(m.channel),
+                      m.is == Meaning::Is::left ? " any more" : "",
+                      m.user.empty() ? "" : fmt::format(" To a user of that name: @{}.", m.user)));
+    case Meaning::Is::stranger:
+      return fail(
+          fmt::format("\"{}\" is nobody and no channel here; `moot users` and `moot channels` "
+                      "list what there is.",
+                      m.user));
+    case Meaning::Is::nothing:
+      break;
   }
-  if (user.empty())
-    return refuse("is no user, and you are in no channel of that name; write @USER or '#NAME'.");
-  if (known.users && !has(known.peers, user) && !has(*known.users, user)) {
-    return fail(
-        fmt::format("\"{}\" is nobody and no channel here; `moot users` and `moot channels` "
-                    "list what there is.",
-                    user));
-  }
-  return Target{false, user};
+  if (text.starts_with('@')) return refuse("is no user; write @NAME, `moot users` lists them.");
+  if (text.starts_with('#'))
+    return refuse("can be no channel's name, which has 1 to 64 characters.");
+  return refuse("is no user, and you are in no channel of that name; write @USER or '#NAME'.");
 }
 
 std::expected<std::vector<Target>, Trouble> targets_of(Seat& seat,
@@ -228,7 +259,7 @@ std::expected<Roles, Trouble> roles_of(const std::vector<std::string>& texts) {
     const auto equals = text.find('=');
     const std::string user = user_of(text.substr(0, equals));
     const std::string role = equals == std::string::npos ? std::string() : text.substr(equals + 1);
-    if (user.empty() || (role != "owner" && role != "admin" && role != "none")) {
+    if (user.empty() || !parse_enum<Role>(role)) {
       return refuse("\"" + safe(text) +
                     "\" is no role; write USER=owner, USER=admin or USER=none.");
     }

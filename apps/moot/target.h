@@ -37,15 +37,31 @@ struct Known {
   // All users there are, where the server was asked and has answered.
   std::optional<std::vector<std::string>> users = {};
 };
-// "@ada" is a user and "#ops" a channel. A name without a sign is the channel of that name if this
-// device is in one, else the user; refused when it has both, so that nothing private is said to
-// many, and when it is a channel that we are not in, so that nothing meant for many is said to one.
-// To read, a channel that was left is as good as any.
 enum class Aim : std::uint8_t {
   say,
   read,
   read_here,  // on this device alone: the server is not asked
 };
+// "@ada" is a user and "#ops" a channel. A name without a sign is the channel of that name if this
+// device is in one, else the user; refused when it has both, so that nothing private is said to
+// many, and when it is a channel that we are not in, so that nothing meant for many is said to one.
+// To read, a channel that was left is as good as any.
+struct Meaning {
+  enum class Is : std::uint8_t {
+    user,
+    channel,
+    both,
+    left,      // a channel that we are in no more
+    other,     // a channel that we are not in
+    stranger,  // a user that the server does not have
+    nothing,   // no name of what its sign says
+  };
+  Is is = Is::nothing;
+  std::string user;     // empty when no user can be called so
+  std::string channel;  // as this device knows it, else as it was written; empty when none can
+};
+Meaning meaning_of(const std::string& text, const Known& known, Aim aim = Aim::say);
+// The same for a command, in words where it cannot be one or the other.
 std::expected<Target, Trouble> target_of(const std::string& text, const Known& known,
                                          Aim aim = Aim::say);
 // The same for all of them; asks the owner only where a sign is missing.

@@ -10,6 +10,7 @@
 
 #include "apps/moot/commands.h"
 #include "apps/moot/tui_model.h"
+#include "base/counted.h"
 
 namespace moot::app::tui {
 namespace {
@@ -118,7 +119,7 @@ class FullScreen {
     }
     if (const std::size_t n = model_.waiting(); n > 0) {
       fmt::print(stderr, "moot: {} not sent yet; in the outbox, going with the next connection.\n",
-                 n == 1 ? std::string("1 message is") : fmt::format("{} messages are", n));
+                 counted(n, "message is", "messages are"));
     }
   }
 

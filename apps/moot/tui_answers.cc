@@ -8,6 +8,7 @@
 #include "apps/moot/show_channel.h"
 #include "apps/moot/tui_lines.h"
 #include "apps/moot/tui_model.h"
+#include "base/counted.h"
 
 // What the owner of the store answers.
 namespace moot::app::tui {
@@ -160,8 +161,8 @@ void Model::end_of_answer(Ask& ask, const Json& line) {
                                  : fmt::format("Found on this device:{}", ask.found));
     case For::verify: {
       note(fmt::format("{} here, {} what it was when it was committed; fingerprint {}.",
-                       counted(ask.count, "message", "messages"),
-                       ask.count == 1 ? "which is" : "every one is", safe(ask.text)));
+                       counted(ask.count, "message"), ask.count == 1 ? "which is" : "every one is",
+                       safe(ask.text)));
       const auto r = state_.rooms.find(ask.target);
       if (r == state_.rooms.end() || r->second.channel.leading) return;
       if (r->second.channel.keeper != "server" && r->second.channel.leader.empty())

@@ -10,6 +10,7 @@
 #include "apps/moot/show_channel.h"
 #include "apps/moot/target.h"
 #include "apps/moot/tui_model.h"
+#include "model/codes.h"
 
 namespace moot::app::tui {
 namespace {
@@ -113,30 +114,44 @@ void Model::command(std::string_view line) {
   }
 }
 
+// As on the command line, by what is on the screen: what is meant for many is said to nobody else.
 void Model::go(const std::string& rest) {
-  if (rest.starts_with('#')) {
-    if (const auto named = named_channel(rest); !named) return note(safe(named.error().sentence));
-    const auto r = state_.rooms.find(rest);
-    if (r != state_.rooms.end() && r->second.channel.member) return open(rest);
-    return ask(Json().set("do", "enter").set("channel", rest.substr(1)),
-               {.what = For::open, .target = rest});
+  Known known;
+  for (const auto& [target, r] : state_.rooms) {
+    if (r.is_person()) known.peers.push_back(r.name());
+    if (r.is_channel()) (r.channel.member ? known.channels : known.left).push_back(r.name());
   }
-  const std::string user = user_of(rest);
-  if (user.empty())
-    return note("\"" + safe(rest) + "\" is nobody and no channel; write @NAME or #NAME.");
+  known.others.assign(others_.begin(), others_.end());
+  const Meaning m = meaning_of(rest, known);
+  switch (m.is) {
+    case Meaning::Is::user:
+    case Meaning::Is::stranger:
+      return go_to_user(m.user);
+    case Meaning::Is::channel: {
+      const std::string target = '#' + m.channel;
+      const auto r = state_.rooms.find(target);
+      if (r != state_.rooms.end() && r->second.channel.member) return open(target);
+      return ask(Json().set("do", "enter").set("channel", m.channel),
+                 {.what = For::open, .target = target});
+    }
+    case Meaning::Is::both:
+      return note(
+          fmt::format("\"{0}\" is a channel and a person here; write #{0} or @{0}.", safe(rest)));
+    case Meaning::Is::left:
+    case Meaning::Is::other:
+      return note(fmt::format(
+          "You are in no #{0}; /enter #{0} enters it{1}.", safe(m.channel),
+          m.user.empty() ? "" : fmt::format(", /to @{} goes to a user of that name", m.user)));
+    case Meaning::Is::nothing:
+      break;
+  }
+  if (rest.starts_with('#')) return note(safe(named_channel(rest).error().sentence));
+  note("\"" + safe(rest) + "\" is nobody and no channel; write @NAME or #NAME.");
+}
+
+void Model::go_to_user(const std::string& user) {
   if (user == state_.self) return note("That is you.");
   const std::string target = '@' + user;
-  if (!rest.starts_with('@')) {
-    // As on the command line: what is meant for many is said to nobody else.
-    const auto r = state_.rooms.find('#' + user);
-    if (r != state_.rooms.end() && r->second.channel.member) return open(r->first);
-    if (r != state_.rooms.end() || others_.contains(user)) {
-      return note(
-          fmt::format("You are in no #{0}; /enter #{0} enters it, /to @{0} goes to a user "
-                      "of that name.",
-                      user));
-    }
-  }
   if (people_known_ && state_.people.size() < kPeopleMax && !state_.people.contains(user) &&
       !state_.rooms.contains(target)) {
     return note("There is no user " + target + "; /users lists who there is.");
@@ -154,7 +169,7 @@ void Model::create(const std::string& rest) {
   bool since_join = false;
   while (words.size() > 1) {
     const std::string& w = words.back();
-    if (w == "members" || w == "server") {
+    if (parse_enum<Keeper>(w)) {
       keeper = w;
     } else if (w == "private") {
       is_private = true;
@@ -208,8 +223,7 @@ void Model::in_channel(std::string_view name, const std::string& rest) {
   const std::string user = user_of(words[0]);
   if (user.empty()) return note("\"" + safe(words[0]) + "\" is no user; write @NAME.");
   if (name == "role") {
-    if (words[1] != "owner" && words[1] != "admin" && words[1] != "none")
-      return note(usage(command));
+    if (!parse_enum<Role>(words[1])) return note(usage(command));
     return ask(std::move(set("set").set("roles", user + '=' + words[1])),
                {.what = For::sentence,
                 .text = words[1] == "none" ? "@" + safe(user) + " is a member like any other now."

@@ -139,6 +139,7 @@ class Model {
   // What begins with "/" (tui_commands.cc).
   void command(std::string_view line);
   void go(const std::string& rest);
+  void go_to_user(const std::string& user);
   void create(const std::string& rest);
   void in_channel(std::string_view name, const std::string& rest);
   void list_members(const std::string& target);

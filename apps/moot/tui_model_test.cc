@@ -237,6 +237,12 @@ TEST(ChatModel, WhatASyncBroughtBeforeARoomWasReadIsNotMarkedInItLater) {
   EXPECT_EQ(texts(w.model.state().room()).back(), "message 42");
 }
 
+TEST(ChatModel, APasteHasNoControls) {
+  World w = in_ops(0);
+  w.model.press({.code = Key::Code::paste, .text = "a\x1b\x7f\u009bb\n\u00fc"});
+  EXPECT_EQ(w.model.state().input.text(), "ab\n\u00fc");
+}
+
 TEST(ChatModel, ReadsOnWhereTheOwnerCutAPage) {
   World w("#ops");
   w.model.seated();
@@ -357,6 +363,33 @@ TEST(ChatModel, ReadsAHistoryToItsBeginAndBackInBoundedMemory) {
     w.serve();
   }
   EXPECT_EQ(texts(w.model.state().room()).back(), "message 3000");
+}
+
+TEST(ChatModel, ANameMeansWhatItMeansOnTheCommandLine) {
+  World w = in_ops(0);
+  w.run(R"(answer channels {"id":"01KAV0000000000000000000AC","channel":"Tea","member":false})");
+  w.run("end channels");
+  w.hear(
+      R"({"ev":"channel","id":"01KAV0000000000000000000BB","channel":"Night Shift","member":true})");
+  const auto to = [&w](const std::string& name) {
+    w.take_asked();
+    w.type("/to " + name);
+    w.press("Enter");
+    return w.model.state().current;
+  };
+  EXPECT_EQ(to("night shift"), "#Night Shift");
+  EXPECT_EQ(to("OPS"), "#ops");
+  EXPECT_EQ(to("#NIGHT SHIFT"), "#Night Shift");
+  EXPECT_EQ(to("tea"), "#Night Shift") << "a channel that is not ours, and may be somebody";
+  EXPECT_EQ(to("@bob"), "@bob");
+  w.hear(R"({"ev":"message","id":"01KZ","from":"ops","to":"ada","text":"hi","state":"received"})");
+  EXPECT_EQ(to("ops"), "@bob") << "a channel of ours, and somebody we talked to";
+  EXPECT_EQ(to("@ops"), "@ops");
+  EXPECT_EQ(to("#ops"), "#ops");
+  to("#tea");
+  const auto asked = w.take_asked();
+  ASSERT_FALSE(asked.empty());
+  EXPECT_EQ(asked.back().str("do") + ' ' + asked.back().str("channel"), "enter Tea");
 }
 
 TEST(ChatModel, ReadsAPrivateHistoryByItsNumbers) {

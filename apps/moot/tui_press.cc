@@ -26,7 +26,7 @@ std::string typable(std::string_view pasted) {
       out += '\n';
     } else if (octets == "\t") {
       out += "    ";
-    } else if (octets == "\n" || (c.valid && c.code >= 0x20 && c.code != 0x7f)) {
+    } else if (octets == "\n" || (c.valid && !is_control(c.code))) {
       out += octets;
     }
   }

@@ -7,6 +7,7 @@
 
 #include "apps/moot/show.h"
 #include "apps/moot/utf8.h"
+#include "base/counted.h"
 
 namespace moot::app::tui {
 namespace {
@@ -46,7 +47,7 @@ std::string own_channel_mark(const Line& line, const Room& room, bool newest) {
                   : fmt::format("\u2713 {}/{}", line.acks_n, of);
   }
   if (const std::uint64_t n = missing(room.channel); n > 0)
-    return fmt::format("draft, waits for {} more {}", n, n == 1 ? "person" : "people");
+    return "draft, waits for " + counted(n, "more person", "more people");
   return line.error.empty() ? "queued" : "queued: " + safe(line.error);
 }
 

@@ -8,6 +8,7 @@
 #include "apps/moot/show.h"
 #include "apps/moot/tui_rows.h"
 #include "apps/moot/utf8.h"
+#include "base/counted.h"
 
 namespace moot::app::tui {
 namespace {
@@ -19,10 +20,6 @@ void add(std::string& out, std::string_view text) {
   if (text.empty()) return;
   if (!out.empty()) out += kDot;
   out += text;
-}
-
-std::string people_missing(std::uint64_t n) {
-  return n == 1 ? "1 person is missing" : fmt::format("{} people are missing", n);
 }
 
 // Facts in the order of their need; those that do not fit are left out.
@@ -56,7 +53,7 @@ Title title_of_channel(const State& state, const Room& r, int width) {
   Facts facts(width);
   if (state.connection == "connected") {
     if (const std::uint64_t n = missing(c); n > 0) {
-      facts.add(people_missing(n));
+      facts.add(counted(n, "person is missing", "people are missing"));
       t.alarm = true;
     }
     if (c.status == "electing") facts.add("electing");

@@ -1,7 +1,7 @@
 #pragma once
 
+#include <cstddef>
 #include <map>
-#include <string>
 
 #include "apps/mootd/config.h"
 
@@ -9,7 +9,7 @@ namespace moot::mootd {
 
 // The sockets that the service manager opened, by what they are for.
 struct Adopted {
-  std::map<std::string, int> listeners;  // by the address of the listener as it is written
+  std::map<std::size_t, int> listeners;  // by the listener's place, as several may be at port 0
   int http = -1;                         // none
 };
 // Each goes where its name says (`http`, `listen-2` for the second [[listen]]), any other to the

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "apps/mootd/key_output.h"
+#include "base/counted.h"
 #include "net/admin.h"
-#include "net/admin_lists.h"
 #include "net/admin_socket.h"
 #include "net/clock.h"
 #include "net/hub.h"
@@ -34,7 +34,7 @@ Result<net::AdminReply> on_store(const Config& config, const net::AdminRequest& 
   const std::string actor =
       "uid=" + std::to_string(::geteuid()) + " pid=" + std::to_string(::getpid()) + " via=store";
   auto result =
-      net::administer(**hub, config.server, configured_addresses(config), actor, false, request);
+      net::administer(**hub, config.server, configured_addresses(config), actor, nullptr, request);
   if (auto ok = (*hub)->commit_all(); !ok) return std::unexpected(ok.error());
   return std::move(result.reply);
 }
@@ -52,7 +52,11 @@ std::vector<net::PublicAddress> configured_addresses(const Config& config) {
 }
 
 Result<net::AdminReply> carry_out(const Config& config, const net::AdminRequest& request) {
-  auto asked = net::ask_running_server(config.server.data_dir, request);
+  return carry_out(config, request, net::ask_running_server(config.server.data_dir, request));
+}
+
+Result<net::AdminReply> carry_out(const Config& config, const net::AdminRequest& request,
+                                  Result<std::optional<net::AdminReply>> asked) {
   if (!asked) return std::unexpected(asked.error());
   Result<net::AdminReply> reply =
       *asked ? Result<net::AdminReply>(std::move(**asked)) : on_store(config, request);
@@ -71,15 +75,6 @@ int run_command(const Config& config, const net::AdminRequest& request,
     std::fprintf(stderr,
                  many ? "mootd: --all needs --key-out DIR, a new directory for the key files.\n"
                       : "mootd: --json needs --key-out FILE; without it the key would be lost.\n");
-    return kExitUsage;
-  }
-  if (request.command == "key rotate" && request.has("kid") == many) {
-    std::fprintf(stderr, "mootd: Name the key to rotate, or --all [NAME].\n");
-    return kExitUsage;
-  }
-  if (request.command == "key revoke" && request.has("kid") == request.has("all")) {
-    std::fprintf(stderr,
-                 "mootd: Name keys to revoke, or --all NAME; `mootd key list` shows them.\n");
     return kExitUsage;
   }
   KeyOut out;
@@ -104,8 +99,8 @@ int run_restore(const Config& config, const std::string& file) {
   if (!report) return failed(report.error().message);
   char id[16];
   std::snprintf(id, sizeof id, "%08x", report->mk_id);
-  print("restored " + net::counted(report->accounts, "account") + "; the store needs master key " +
-        id + "\n");
+  print("restored " + counted(report->accounts, "account") + "; the store needs master key " + id +
+        "\n");
   return kExitDone;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,9 @@ int run_command(const Config& config, const net::AdminRequest& request,
 
 // The same without printing: what came back, or why nothing did.
 Result<net::AdminReply> carry_out(const Config& config, const net::AdminRequest& request);
+// The same when a running server was asked already, and this is what it said.
+Result<net::AdminReply> carry_out(const Config& config, const net::AdminRequest& request,
+                                  Result<std::optional<net::AdminReply>> asked);
 
 int run_restore(const Config& config, const std::string& file);
 // Where people reach the server by the configuration alone, one for each listener.

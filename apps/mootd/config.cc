@@ -157,7 +157,7 @@ Status check_whole(const Config& config) {
                                                      : !live.core.channels.member_kept) {
     return fail("`channels.default_keeper` must be one of `channels.keepers`.");
   }
-  return check_http(config);
+  return check_http(config.server.http);
 }
 
 Result<Config> read_table(const ConfigSources& sources, const toml::table& file) {
@@ -224,13 +224,12 @@ Status check_address(const net::ListenOptions& l) {
               "TLS, or set insecure_plaintext = \"I understand\" in the [[listen]] block.");
 }
 
-Status check_http(const Config& config) {
-  const std::string& address = config.server.http.address;
-  if (config.server.http.off()) return {};
-  const auto at = net::parse_endpoint(address);
+Status check_http(const net::HttpOptions& http) {
+  if (http.off()) return {};
+  const auto at = net::parse_endpoint(http.address);
   if (!at) return fail("`http.listen`: " + at.error().message + " Or \"off\".");
-  if (at->address.loopback() || config.http_insecure) return {};
-  return fail("`http.listen`: " + address +
+  if (at->address.loopback() || http.insecure) return {};
+  return fail("`http.listen`: " + http.address +
               " is no loopback address, and everybody there could read how the server does; use "
               "127.0.0.1, or set http.insecure_plaintext = \"I understand\".");
 }

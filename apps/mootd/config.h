@@ -20,7 +20,6 @@ struct Config {
   net::log::Format log_format = net::log::Format::text;
   std::string tls_cert;  // of --tls-listen, and of TLS listeners that name none
   std::string tls_key;
-  bool http_insecure = false;
   std::vector<std::string> exempt;  // limits.exempt as it was written
 };
 
@@ -42,7 +41,7 @@ Result<Config> read_config(const ConfigSources& sources, std::string_view toml);
 
 // Whether the address of a listener is one, and may be listened at; the same for http.listen.
 Status check_address(const net::ListenOptions& l);
-Status check_http(const Config& config);
+Status check_http(const net::HttpOptions& http);
 
 // Every key with its value, as TOML.
 std::string show_config(const Config& config);

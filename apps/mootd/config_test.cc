@@ -92,6 +92,19 @@ TEST(Config, RefusesValuesOutOfRangeAndOfTheWrongKind) {
   }
 }
 
+TEST(Config, HttpStaysOnLoopbackUnlessToldInWords) {
+  const auto refused = [](net::HttpOptions http) {
+    const Status ok = check_http(http);
+    return ok ? std::string() : ok.error().message;
+  };
+  EXPECT_EQ(refused({.address = "off"}), "");
+  EXPECT_EQ(refused({.address = "[::1]:0"}), "");
+  EXPECT_NE(refused({.address = "0.0.0.0:1"}).find("http.insecure_plaintext"), std::string::npos);
+  EXPECT_EQ(refused({.address = "0.0.0.0:1", .insecure = true}), "");
+  EXPECT_EQ(taken("[http]\nlisten=\"0.0.0.0:1\"\ninsecure_plaintext=\"I understand\"").server.http,
+            (net::HttpOptions{.address = "0.0.0.0:1", .by_default = false, .insecure = true}));
+}
+
 TEST(Config, PlainTcpStaysOnLoopbackUnlessToldInWords) {
   EXPECT_NE(refusal("", {.listen = {"0.0.0.0:7667"}}).find("insecure_plaintext"),
             std::string::npos);

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <sys/resource.h>
@@ -114,10 +115,8 @@ std::vector<std::string_view> lines_of(std::string_view text) {
   return lines;
 }
 
-// How the server is, or would be: what it says in a few lines. False: there is nothing to go on
-// with.
-bool look_at_server(Findings& f, const Config& config) {
-  const auto status = carry_out(config, {"status", {}});
+// How the server is, or would be: its status in a few lines. False: there is nothing to go on with.
+bool look_at_server(Findings& f, const Result<net::AdminReply>& status) {
   if (!status) {
     f.bad("server", status.error().message);
     return false;
@@ -137,7 +136,7 @@ bool look_at_server(Findings& f, const Config& config) {
 void look_at_store(Findings& f, const Config& config) {
   const auto store = carry_out(config, {"doctor", {}});
   if (!store) return f.bad("store", store.error().message);
-  for (const std::string_view line : lines_of(store->out)) f.told(line);
+  for (const net::AdminReply::Key& finding : store->keys) f.told(finding);
 }
 
 }  // namespace
@@ -146,7 +145,8 @@ int run_doctor(const Config& config, bool json) {
   Findings f(json);
   const UnixMs now = net::read_clocks().wall;
   f.good("configuration", "");
-  const auto asked = net::ask_running_server(config.server.data_dir, {"status", {}});
+  const net::AdminRequest status{"status", {}};
+  auto asked = net::ask_running_server(config.server.data_dir, status);
   const bool running = asked && asked->has_value();
   for (const net::ListenOptions& l : config.server.listen) {
     look_at_listener(f, l, running);
@@ -160,7 +160,7 @@ int run_doctor(const Config& config, bool json) {
   look_at_clock(f, now);
   look_at_disk(f, config.server.data_dir);
   look_at_descriptors(f);
-  if (look_at_server(f, config)) look_at_store(f, config);
+  if (look_at_server(f, carry_out(config, status, std::move(asked)))) look_at_store(f, config);
   return f.any_bad() ? kExitFailed : kExitDone;
 }
 

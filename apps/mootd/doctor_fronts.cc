@@ -75,9 +75,9 @@ bool look_at_users(Findings& f, const std::string& topic, const net::ListenOptio
 void look_at_front(Findings& f, const net::ListenOptions& l, bool running) {
   const std::string topic = "front " + l.address;
   if (l.at_path() && !look_at_users(f, topic, l)) return;
-  if (!running) return f.good(topic, "looked at more closely while the server runs");
+  if (!running) return f.skipped(topic, "a header is tried while the server runs");
   if (!net::is_own_front(l)) {
-    return f.good(topic, "not tried: whoever runs this is no front of it");
+    return f.skipped(topic, "no header was tried: whoever runs this is no front of it");
   }
   if (const Status ok = net::front_is_heard(l); !ok) return f.bad(topic, ok.error().message);
   f.good(topic, "a header from here is taken");

@@ -229,7 +229,8 @@ Key http_listen_key() {
           [](Config& c, const toml::node& n) -> Status {
             auto t = text_of(n);
             if (!t) return std::unexpected(t.error());
-            c.server.http = {.address = std::move(*t), .by_default = false};
+            c.server.http.address = std::move(*t);
+            c.server.http.by_default = false;
             return {};
           },
           [](const Config& c) { return toml_text(c.server.http.address); }};
@@ -314,7 +315,7 @@ std::vector<Key> make_keys() {
   k.push_back(text_key("tls.key", [](Config& c) -> auto& { return c.tls_key; }));
   k.push_back(http_listen_key());
   k.push_back(understood_key("http.insecure_plaintext",
-                             [](Config& c) -> auto& { return c.http_insecure; }));
+                             [](Config& c) -> auto& { return c.server.http.insecure; }));
   return k;
 }
 

@@ -91,6 +91,13 @@ void json_flag(CLI::App* app, Line& line, const std::string& what = "One JSON ob
       what);
 }
 
+// Of what stands in it, exactly one is to be given.
+CLI::App* one_of(CLI::App* app, const std::string& name, const std::string& what) {
+  CLI::App* group = app->add_option_group(name, what);
+  group->require_option(1);
+  return group;
+}
+
 void key_options(CLI::App* app, Line& line) {
   app->add_option("--key-out", line.output.key_out,
                   "Write the key file there, mode 0600, never over an existing one (default: "
@@ -195,15 +202,14 @@ void add_keys(CLI::App& app, Line& line) {
                   "Examples:\n"
                   "  mootd key rotate 995e494b5ab93fde --key-out new.toml\n"
                   "  mootd key rotate --all --overlap 0 --key-out new-keys");
-  pass(rotate, line, "KID", "kid", "", "The old key, 16 hex digits of `key list`")
-      ->check(check_kid);
-  rotate
-      ->add_option_function<std::vector<std::string>>(
-          "--all",
-          [&line](const std::vector<std::string>& names) {
-            line.request.args["all"] = names.empty() ? std::string() : bare(names.front());
-          },
-          "Every key, or every key of this account; --key-out then names a new directory")
+  CLI::App* old = one_of(rotate, "Which key", "One, or many");
+  pass(old, line, "KID", "kid", "", "The old key, 16 hex digits of `key list`")->check(check_kid);
+  old->add_option_function<std::vector<std::string>>(
+         "--all",
+         [&line](const std::vector<std::string>& names) {
+           line.request.args["all"] = names.empty() ? std::string() : bare(names.front());
+         },
+         "Every key, or every key of this account; --key-out then names a new directory")
       ->type_name("[NAME]")
       ->check([](const std::string& id) { return id.empty() ? id : check_user(id); })
       ->expected(0, 1);
@@ -216,7 +222,8 @@ void add_keys(CLI::App& app, Line& line) {
                              "Examples:\n"
                              "  mootd key revoke 995e494b5ab93fde\n"
                              "  mootd key revoke --all ada");
-  revoke
+  CLI::App* ended = one_of(revoke, "Which keys", "By their kids, or all of an account");
+  ended
       ->add_option_function<std::vector<std::string>>(
           "KID",
           [&line](const std::vector<std::string>& kids) {
@@ -225,7 +232,7 @@ void add_keys(CLI::App& app, Line& line) {
           "The key, or several: 16 hex digits of `key list`")
       ->type_name("")
       ->check(check_kid);
-  pass_user(revoke, line, "--all", "all", "NAME", "Every key of this account");
+  pass_user(ended, line, "--all", "all", "NAME", "Every key of this account");
 }
 
 void add_channels(CLI::App& app, Line& line) {

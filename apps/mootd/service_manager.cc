@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "net/endpoint.h"
+#include "net/local_socket.h"
 
 namespace moot::mootd {
 namespace {
@@ -40,21 +41,9 @@ bool for_us(const char* variable) {
 }
 
 std::optional<std::string> address_of(int fd) {
-  int listens = 0;
-  socklen_t size = sizeof listens;
-  if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || listens == 0) {
-    return std::nullopt;
-  }
-  net::SocketAddress at;
-  if (::getsockname(fd, at.any(), &at.size) != 0) return std::nullopt;
-  if (at.storage.ss_family == AF_UNIX) {
-    sockaddr_un path{};
-    std::memcpy(&path, &at.storage, sizeof path);
-    if (path.sun_path[0] != '/') return std::nullopt;
-    return path.sun_path;
-  }
-  if (at.storage.ss_family != AF_INET && at.storage.ss_family != AF_INET6) return std::nullopt;
-  return net::text(net::endpoint_of(at));
+  const auto at = net::listening_at(fd);
+  if (!at) return std::nullopt;
+  return at->tcp() ? net::text(net::endpoint_of(*at)) : net::path_of(*at);
 }
 
 }  // namespace

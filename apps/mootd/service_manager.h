@@ -33,6 +33,7 @@ struct InheritedSocket {
   int fd = -1;
   std::string address;  // "127.0.0.1:7667", "/run/moot/wall"
   std::string name;     // FileDescriptorName= of its unit; empty: it was not told
+  bool at_path() const { return address.starts_with('/'); }
 };
 // Those of LISTEN_FDS, closed on exec; the variables are gone afterwards. A socket that is no
 // listening socket of TCP or at a path is an error.

@@ -11,6 +11,7 @@
 
 #include "base/blocks.h"
 #include "base/bytes.h"
+#include "base/counted.h"
 #include "base/groups.h"
 #include "base/hex.h"
 #include "base/slot_table.h"
@@ -119,6 +120,22 @@ TEST(Utf8, WhatIsNoUtf8IsOneOctet) {
     EXPECT_FALSE(got.valid);
     EXPECT_EQ(got.octets, 1u);
   }
+}
+
+TEST(Utf8, ControlsAreC0DelAndC1) {
+  for (const std::string_view text : {"a\n", "\x1b[2J", "\x7f", "\xc2\x80", "gr\xc3\xbc\xc2\x9f"})
+    EXPECT_TRUE(has_controls(text)) << text;
+  for (const std::string_view text :
+       {"", " ~", "\xc2\xa0", "\xe2\x82\x80", "\xc3\x9b", "\x9b", "a\xc2"})
+    EXPECT_FALSE(has_controls(text)) << text;
+}
+
+TEST(Counted, OneIsNoPlural) {
+  EXPECT_EQ(counted(0, "record"), "0 records");
+  EXPECT_EQ(counted(1, "record"), "1 record");
+  EXPECT_EQ(counted(2, "record"), "2 records");
+  EXPECT_EQ(counted(1, "copy", "copies"), "1 copy");
+  EXPECT_EQ(counted(18'446'744'073'709'551'615u, "copy", "copies"), "18446744073709551615 copies");
 }
 
 // A client's ids of one millisecond differ by one, in their last octets.

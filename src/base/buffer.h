@@ -19,10 +19,6 @@ class Buffer {
   std::uint8_t* data() { return mem_.get() + begin_; }
   const std::uint8_t* data() const { return mem_.get() + begin_; }
   Bytes bytes() const { return {data(), size()}; }
-  MutBytes mut(std::size_t at, std::size_t n) {
-    MOOT_CHECK(at + n <= size());
-    return {data() + at, n};
-  }
 
   // Room for n more octets at the end, uninitialised.
   std::uint8_t* grow(std::size_t n) {

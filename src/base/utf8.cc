@@ -18,6 +18,15 @@ CodePoint next_code_point(std::string_view text) {
   return {code, octets, true};
 }
 
+bool has_controls(std::string_view text) {
+  while (!text.empty()) {
+    const CodePoint c = next_code_point(text);
+    if (c.valid && is_control(c.code)) return true;
+    text.remove_prefix(c.octets);
+  }
+  return false;
+}
+
 void append_utf8(std::string& out, std::uint32_t c) {
   const auto put = [&](std::uint32_t octet) { out += static_cast<char>(octet); };
   if (c < 0x80) {

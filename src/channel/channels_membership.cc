@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/check.h"
-#include "base/controls.h"
+#include "base/utf8.h"
 #include "channel/channels_impl.h"
 #include "channel/ranges.h"
 #include "model/limits.h"

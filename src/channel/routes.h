@@ -53,7 +53,6 @@ class Routes {
   Merge* find_merge(const RecordKey& key);
   void erase_merge(const RecordKey& key);
   const std::map<RecordKey, Merge>& merges() const { return merges_; }
-  std::size_t merge_bytes() const { return merge_bytes_; }
 
   void clear();
   void check_invariants() const;

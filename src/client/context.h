@@ -27,7 +27,6 @@ class Context {
 
   void put(cop::Any op) { ops_.push_back(std::move(op)); }
   Ticket step_ticket() const { return {submitted_.n + 1}; }
-  bool has_ops() const { return !ops_.empty(); }
   // The ticket after which everything asked for so far is on disk.
   Ticket all() const { return ops_.empty() ? submitted_ : step_ticket(); }
   Ticket on_disk() const { return on_disk_; }

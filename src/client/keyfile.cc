@@ -55,9 +55,8 @@ std::string write_key_file(const KeyFile& key) {
 namespace {
 
 constexpr char kGetAnother[] =
-    "; the file was cut or edited: take your copy of it, or ask the server's operator for a new "
-    "key "
-    "file, or an invitation for `moot join`.";
+    "; the file was cut or edited: take your copy of it, "
+    "or ask the server's operator for a new key file, or an invitation for `moot join`.";
 
 // What a file says, not understood yet.
 struct Raw {

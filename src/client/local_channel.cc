@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/counted.h"
 #include "client/content.h"
 
 namespace moot::client {
@@ -22,10 +23,6 @@ ReplicaId new_replica_id(Rng& rng) {
   ReplicaId id;
   rng.fill(id.octets);
   return id;
-}
-
-std::string more_people(std::uint64_t n) {
-  return n == 1 ? "1 more person" : std::to_string(n) + " more people";
 }
 
 }  // namespace
@@ -270,8 +267,9 @@ std::string LocalChannel::why_waiting() const {
   if (!here() || !attached_) return "#" + state_.known.name + " is not open here yet.";
   if (replica_.can_send()) return {};
   if (state_.status == ChannelStatus::few && state_.online_n < state_.min) {
-    return more_people(state_.min - state_.online_n) + " must be online in #" + state_.known.name +
-           ": " + std::to_string(state_.online_n) + " of " + std::to_string(state_.min) + " are.";
+    return moot::counted(state_.min - state_.online_n, "more person", "more people") +
+           " must be online in #" + state_.known.name + ": " + std::to_string(state_.online_n) +
+           " of " + std::to_string(state_.min) + " are.";
   }
   return "The members of #" + state_.known.name + " are electing a leader.";
 }

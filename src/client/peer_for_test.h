@@ -61,7 +61,6 @@ class ServerEnd {
   std::vector<std::string> heard() { return std::exchange(heard_, {}); }
   // That passed, with CNN.
   std::size_t frames() const { return frames_; }
-  std::size_t infos() const { return infos_.size(); }
   bool open() const { return session_.open(); }
   std::uint64_t nonce_of(const std::string& cmd) const { return nonces_.at(cmd); }
   std::uint64_t last_sent() const { return session_.outgoing().next_nonce() - 1; }

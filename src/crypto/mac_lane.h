@@ -23,9 +23,6 @@ class MacLane {
  public:
   void begin(const MacKey& key, Bytes a, Bytes b);
 
-  // Permutations that a message of so many octets takes, the outer hash included.
-  static std::size_t permutations(std::size_t octets) { return octets / kMacRate + 2; }
-
   const KeccakState& inner() const { return key_->inner_; }
   const KeccakState& outer() const { return key_->outer_; }
 

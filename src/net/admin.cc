@@ -9,6 +9,7 @@
 #include <set>
 #include <sstream>
 
+#include "base/counted.h"
 #include "base/hex.h"
 #include "crypto/wipe.h"
 #include "net/admin_lists.h"
@@ -25,7 +26,7 @@ struct Context {
   std::span<const PublicAddress> all;  // where people reach it, a place a listener
   const PublicAddress& where = key_address(all);
   std::string_view actor;
-  bool running;
+  const Serving* serving;  // null: nobody is connected
   const AdminRequest& request;
 
   server::Core& core() const { return hub.core(); }
@@ -350,16 +351,22 @@ AdminResult audit_verify(const Context& c) {
 
 // What `mootd doctor` asks about the store.
 AdminResult doctor(const Context& c) {
-  const auto line = std::make_shared<std::string>();
+  const auto backup = std::make_shared<AdminReply::Key>();
   AdminResult result;
-  result.work = [&store = c.hub.store(), now = c.now().wall, line](const std::atomic<bool>&) {
-    *line = backup_line(store, now);
+  result.work = [&store = c.hub.store(), now = c.now().wall, backup](const std::atomic<bool>&) {
+    *backup = backup_finding(store, now);
     return store.check();
   };
-  result.then = [line](Hub&, const Status& worked) {
-    return said(worked, "store: every seal opens\n" + *line);
+  result.then = [backup](Hub&, const Status& worked) {
+    if (!worked) return failed(worked.error());
+    return replied({0, {}, {}, {finding("store", "good", "every seal opens"), *backup}});
   };
   return result;
+}
+
+AdminResult fronts(const Context& c) {
+  if (c.serving == nullptr) return failed("No server runs that fronts could connect to; start it.");
+  return replied({0, {}, {}, c.serving->fronts()});
 }
 
 AdminResult carry_out(const Context& c) {
@@ -384,6 +391,7 @@ AdminResult carry_out(const Context& c) {
       {"backup", backup},
       {"audit verify", audit_verify},
       {"doctor", doctor},
+      {kAskFronts, fronts},
   };
   if (c.request.command == "user list") return printed(list_users(c.core(), json));
   if (c.request.command == "key list") {
@@ -391,7 +399,7 @@ AdminResult carry_out(const Context& c) {
   }
   if (c.request.command == "channel list") return printed(list_channels(c.core(), json));
   if (c.request.command == "status") {
-    return printed(show_status(c.core(), c.options, c.where, c.running, json));
+    return printed(show_status(c.core(), c.options, c.where, c.serving != nullptr, json));
   }
   static const std::set<std::string_view> kMakeKeys{"user add", "key add", "key rotate", "invite"};
   if (kMakeKeys.contains(c.request.command) && wall_option(c.request) == nullptr) {
@@ -408,15 +416,16 @@ AdminResult carry_out(const Context& c) {
 }  // namespace
 
 AdminResult administer(Hub& hub, const ServerOptions& options, std::span<const PublicAddress> where,
-                       std::string_view actor, bool running, const AdminRequest& request) {
+                       std::string_view actor, const Serving* serving,
+                       const AdminRequest& request) {
   try {
     AdminResult result = carry_out({.hub = hub,
                                     .options = options,
                                     .all = where,
                                     .actor = actor,
-                                    .running = running,
+                                    .serving = serving,
                                     .request = request});
-    if (running || !result.work) return result;
+    if (serving != nullptr || !result.work) return result;
     const std::atomic<bool> never{false};
     return result.then(hub, result.work(never));
   } catch (const store::ReadFailed& e) {

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "net/admin_wire.h"
 #include "net/hub.h"
@@ -35,8 +38,13 @@ struct WallOption {
 };
 std::span<const WallOption> wall_options();
 
-// What `doctor` asks a running server besides: what became of its fronts.
+// What `mootd doctor` asks a running server besides: what became of its fronts.
 inline constexpr std::string_view kAskFronts = "fronts";
+
+// What is known only where connections are served.
+struct Serving {
+  std::function<std::vector<AdminReply::Key>()> fronts;  // what became of them since the start
+};
 
 // What a command came to. `after`: answer once that is on disk.
 struct AdminResult {
@@ -50,11 +58,11 @@ struct AdminResult {
 
 // Carries out an operator's command: behind the admin socket of a running server, or on the store
 // of a stopped one. The same code for both (interface.md "mootd").
-// `actor` goes into the audit log; `running`: whether connections are served. On the store of a
-// stopped server nothing is left to do afterwards.
+// `actor` goes into the audit log; `serving`: of a server that runs. On the store of a stopped one,
+// which has none, nothing is left to do afterwards.
 // `where`: one for each listener, in their order.
 AdminResult administer(Hub& hub, const ServerOptions& options, std::span<const PublicAddress> where,
-                       std::string_view actor, bool running, const AdminRequest& request);
+                       std::string_view actor, const Serving* serving, const AdminRequest& request);
 
 // "7d", "24h", "30m", "10s", "500ms".
 Result<Millis> parse_duration(std::string_view text);

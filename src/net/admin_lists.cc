@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <iterator>
 
+#include "base/counted.h"
 #include "text/shown.h"
 
 namespace moot::net {
@@ -62,7 +63,7 @@ std::string channel_line(const ChannelReport& r, bool json) {
         .put("id", text(r.state.id))
         .put("keeper", text(r.state.keeper))
         .put("status", text(r.status))
-        .raw("leader", r.leader.empty() ? "null" : json_text(r.leader.str()))
+        .raw("leader", text_rules::json_or_null(r.leader.str()))
         .put("members", r.members.size())
         .put("online", r.online.size())
         .put("election", r.election)
@@ -96,10 +97,6 @@ std::string uses_text(const Credential& c) {
 }
 
 }  // namespace
-
-std::string counted(std::uint64_t n, std::string_view thing) {
-  return std::to_string(n) + " " + std::string(thing) + (n == 1 ? "" : "s");
-}
 
 std::string list_users(const server::Core& core, bool json) {
   std::string out;

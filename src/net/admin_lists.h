@@ -10,9 +10,6 @@
 // What operators are shown: for people, or with `json` one object a line.
 namespace moot::net {
 
-// "1 account", "2 accounts".
-std::string counted(std::uint64_t n, std::string_view thing);
-
 std::string list_users(const server::Core& core, bool json);
 std::string list_keys(const server::Core& core, UnixMs now, std::string_view account, bool json);
 std::string list_channels(const server::Core& core, bool json);

@@ -5,9 +5,6 @@
 #include <span>
 #include <vector>
 
-#include "base/utf8.h"
-#include "text/shown.h"
-
 namespace moot::net {
 namespace {
 
@@ -96,25 +93,6 @@ Result<AdminReply> parse_reply(std::string_view octets) {
     rest = rest.subspan(n);
   }
   return reply;
-}
-
-std::string json_text(std::string_view text) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  std::string out = "\"";
-  while (!text.empty()) {
-    const CodePoint c = next_code_point(text);
-    if (c.code == '"' || c.code == '\\') {
-      out.push_back('\\');
-      out += text[0];
-    } else if (c.valid && text_rules::misleading(c.code)) {  // all of them are below U+10000
-      out += "\\u";
-      for (int shift = 12; shift >= 0; shift -= 4) out.push_back(kHex[c.code >> shift & 15]);
-    } else {
-      out += text.substr(0, c.octets);
-    }
-    text.remove_prefix(c.octets);
-  }
-  return out + "\"";
 }
 
 }  // namespace moot::net

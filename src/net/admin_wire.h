@@ -3,10 +3,12 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "text/shown.h"
 
 // A command of an operator and its answer, between `mootd COMMAND` and a running server.
 namespace moot::net {
@@ -28,11 +30,16 @@ struct AdminReply {
   int code = 0;
   std::string out;        // for stdout
   std::string note;       // for stderr: the error, or a sentence
-  std::vector<Key> keys;  // fields of new key files, or of an invitation
+  std::vector<Key> keys;  // fields of new key files, of an invitation, or of findings
   friend bool operator==(const AdminReply&, const AdminReply&) = default;
 
   static AdminReply failure(std::string sentence) { return {1, {}, std::move(sentence), {}}; }
 };
+
+// What a doctor says of one thing, with the names that it has in --json.
+inline AdminReply::Key finding(std::string topic, std::string verdict, std::string what) {
+  return {{"topic", std::move(topic)}, {"verdict", std::move(verdict)}, {"what", std::move(what)}};
+}
 
 inline constexpr std::size_t kAdminBytesMax = 16 * 1024 * 1024;
 
@@ -42,7 +49,6 @@ std::string write_reply(const AdminReply& r);
 Result<AdminRequest> parse_request(std::string_view octets);
 Result<AdminReply> parse_reply(std::string_view octets);
 
-// A JSON text with its quotes.
-std::string json_text(std::string_view text);
+using text_rules::json_text;
 
 }  // namespace moot::net

@@ -30,11 +30,6 @@ TEST(AdminWire, RefusesWhateverIsCutShort) {
   EXPECT_FALSE(parse_request(std::string("\xff\xff\xff\xff", 4)));
 }
 
-TEST(AdminWire, JsonTextsHaveNoControlCharacters) {
-  EXPECT_EQ(json_text("a\"b\\c\n\x01"), R"("a\"b\\c\u000a\u0001")");
-  EXPECT_EQ(json_text("\xc2\x9b\xe2\x80\xae\xc3\xa9\x7f"), "\"\\u009b\\u202e\xc3\xa9\\u007f\"");
-}
-
 TEST(Admin, ReadsDurations) {
   EXPECT_EQ(*parse_duration("7d"), std::chrono::hours{7 * 24});
   EXPECT_EQ(*parse_duration("24h"), std::chrono::hours{24});

@@ -30,20 +30,21 @@ std::optional<std::chrono::sys_days> day_of(std::string_view line) {
 
 }  // namespace
 
-std::string backup_line(store::ServerStore& store, UnixMs now) {
+AdminReply::Key backup_finding(store::ServerStore& store, UnixMs now) {
+  const std::string topic = "backup";
+  const std::string advice = "; run `mootd backup FILE` every day";
   std::optional<std::chrono::sys_days> last;
   const Status read = store.audit_export(0, [&last](std::string_view line) {
     if (line.find("\"action\":\"backup\"") == std::string_view::npos) return;
     if (const auto day = day_of(line)) last = day;
   });
-  if (!read) return "backup: BAD, " + read.error().message + "\n";
-  if (!last) return "backup: look, there was none yet; run `mootd backup FILE` every day\n";
+  if (!read) return finding(topic, "bad", read.error().message);
+  if (!last) return finding(topic, "look", "there was none yet" + advice);
   const std::chrono::sys_days today{std::chrono::days{static_cast<int>(now.seconds() / 86'400)}};
   const auto days = (today - *last).count();
-  const std::string when = days <= 0 ? "today" : std::to_string(days) + " days ago";
-  return days > kOldDays
-             ? "backup: look, the last was " + when + "; run `mootd backup FILE` every day\n"
-             : "backup: good, the last was " + when + "\n";
+  const std::string when =
+      "the last was " + (days <= 0 ? "today" : std::to_string(days) + " days ago");
+  return days > kOldDays ? finding(topic, "look", when + advice) : finding(topic, "good", when);
 }
 
 }  // namespace moot::net

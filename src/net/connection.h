@@ -24,7 +24,6 @@ struct Connection {
     fronted,    // a front is to say who its client is
     walled,     // the hub is asked for the record of whom the wall vouches for
     greeted,    // CNN is awaited
-    held,       // CNN is here and has to wait: too many in this name failed from there
     checking,   // CNN is here: its first octets stand in `in` until the hub says which keys to try
     open,
     closing,    // what is queued goes out, nothing is taken any more

@@ -45,6 +45,18 @@ Endpoint endpoint_of(const SocketAddress& raw) {
   return e;
 }
 
+std::optional<SocketAddress> listening_at(int fd) {
+  const auto is = [fd](int option, int value) {
+    int got = 0;
+    socklen_t size = sizeof got;
+    return ::getsockopt(fd, SOL_SOCKET, option, &got, &size) == 0 && got == value;
+  };
+  SocketAddress at;
+  if (!is(SO_TYPE, SOCK_STREAM) || !is(SO_ACCEPTCONN, 1)) return std::nullopt;
+  if (::getsockname(fd, at.any(), &at.size) != 0) return std::nullopt;
+  return at;
+}
+
 Result<Endpoint> parse_endpoint(std::string_view text) {
   Endpoint e;
   const std::size_t colon = text.rfind(':');

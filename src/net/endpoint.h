@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,10 +24,13 @@ std::string text(const Endpoint& at);
 struct SocketAddress {
   sockaddr_storage storage{};
   socklen_t size = sizeof(sockaddr_storage);
+  bool tcp() const { return storage.ss_family == AF_INET || storage.ss_family == AF_INET6; }
   sockaddr* any() { return reinterpret_cast<sockaddr*>(&storage); }
 };
 SocketAddress socket_address(const Endpoint& e);
 // REQUIRES: it is one of TCP.
 Endpoint endpoint_of(const SocketAddress& raw);
+// Where a socket of somebody else takes connections; nothing of any other descriptor.
+std::optional<SocketAddress> listening_at(int fd);
 
 }  // namespace moot::net

@@ -3,8 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <utility>
 
-#include "base/slot_table.h"
 #include "base/time.h"
 #include "model/ids.h"
 #include "net/recent_table.h"
@@ -30,28 +30,23 @@ class FailedKeys {
     std::optional<Kid> kid;
   };
 
+  explicit FailedKeys(std::uint64_t seed) : v4_(kPairsMax, seed), v6_(kPairsMax, seed) {}
+
   bool held(const Address& from, const Claimed& key, Tick now) const;
   void failed(const Address& from, const Claimed& key, Tick now);
   std::size_t pairs() const { return v4_.size() + v6_.size(); }
 
  private:
-  struct Pair {
-    std::uint64_t source = 0;
-    std::uint64_t key = 0;
-    friend bool operator==(const Pair&, const Pair&) = default;
-  };
-  struct PairHash {
-    std::size_t operator()(const Pair& p) const { return hash_number(p.source) ^ p.key; }
-  };
+  using Pair = std::pair<std::uint64_t, std::uint64_t>;  // source, key
   struct Failures {
     std::uint32_t count = 0;
     Tick begun;
   };
   static Pair pair_of(const Address& from, const Claimed& key);
 
-  using Table = RecentTable<Pair, Failures, PairHash>;
-  Table v4_{kPairsMax};
-  Table v6_{kPairsMax};
+  using Table = RecentTable<Pair, Failures>;
+  Table v4_;
+  Table v6_;
 };
 
 }  // namespace moot::net

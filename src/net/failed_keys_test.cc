@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include "base/buffer.h"
+#include "net/held_names.h"
 
 namespace moot::net {
 namespace {
 
+constexpr std::uint64_t kSeed = 7;
 constexpr Tick kHour{3'600'000};
 
 Address v4(std::uint32_t n) {
@@ -40,7 +42,7 @@ void fail_often(FailedKeys& keys, const Address& from, const FailedKeys::Claimed
 }
 
 TEST(FailedKeys, HoldsAKeyAfter20FailuresUntilTheHourIsOver) {
-  FailedKeys keys;
+  FailedKeys keys(kSeed);
   fail_often(keys, v4(1), key(7), {0});
   EXPECT_TRUE(keys.held(v4(1), key(7), {0}));
   EXPECT_TRUE(keys.held(v4(1), key(7), {kHour.ms - 1}));
@@ -50,7 +52,7 @@ TEST(FailedKeys, HoldsAKeyAfter20FailuresUntilTheHourIsOver) {
 }
 
 TEST(FailedKeys, HoldsNoOtherSourceAndNoOtherKey) {
-  FailedKeys keys;
+  FailedKeys keys(kSeed);
   fail_often(keys, v4(1), key(7), {0});
   EXPECT_FALSE(keys.held(v4(2), key(7), {0})) << "the owner comes from elsewhere";
   EXPECT_FALSE(keys.held(v4(1), key(8), {0}));
@@ -58,20 +60,20 @@ TEST(FailedKeys, HoldsNoOtherSourceAndNoOtherKey) {
 }
 
 TEST(FailedKeys, AKidIsWhatItIsWhateverAccountIsNamedWithIt) {
-  FailedKeys keys;
+  FailedKeys keys(kSeed);
   fail_often(keys, v4(1), key(7, "bob"), {0});
   EXPECT_TRUE(keys.held(v4(1), key(7, "ann"), {0}));
 }
 
 TEST(FailedKeys, WithoutAKidTheAccountIsCounted) {
-  FailedKeys keys;
+  FailedKeys keys(kSeed);
   fail_often(keys, v4(1), no_kid("ann"), {0});
   EXPECT_TRUE(keys.held(v4(1), no_kid("ann"), {0}));
   EXPECT_FALSE(keys.held(v4(1), no_kid("bob"), {0}));
 }
 
 TEST(FailedKeys, OneSourceIsAnIpv6NetworkOfHosts) {
-  FailedKeys keys;
+  FailedKeys keys(kSeed);
   fail_often(keys, v6(1, 1), key(7), {0});
   EXPECT_TRUE(keys.held(v6(1, 2), key(7), {0}));
   EXPECT_FALSE(keys.held(v6(2, 1), key(7), {0}));
@@ -81,7 +83,7 @@ TEST(FailedKeys, OneSourceIsAnIpv6NetworkOfHosts) {
 }
 
 TEST(FailedKeys, DO_04_ItsTablesAreBoundedAndForgetWhatFailedLongestAgo) {
-  FailedKeys keys;
+  FailedKeys keys(kSeed);
   fail_often(keys, v4(1), key(1), {0});
   fail_often(keys, v4(1), key(2), {0});
   fail_often(keys, v6(1, 1), key(1), {0});
@@ -90,6 +92,35 @@ TEST(FailedKeys, DO_04_ItsTablesAreBoundedAndForgetWhatFailedLongestAgo) {
   EXPECT_FALSE(keys.held(v4(1), key(1), {0})) << "the oldest was forgotten";
   EXPECT_TRUE(keys.held(v4(1), key(2), {0}));
   EXPECT_TRUE(keys.held(v6(1, 1), key(1), {0})) << "the other family has a table of its own";
+}
+
+CnnName name_of(std::uint64_t conn) {
+  CnnName name;
+  name.conn = {conn};
+  return name;
+}
+
+TEST(HeldNames, WaitASecondInTheOrderInWhichTheyCame) {
+  HeldNames held;
+  EXPECT_FALSE(held.take(kHour));
+  held.add(name_of(1), {0});
+  held.add(name_of(2), {400});
+  EXPECT_EQ(held.next_deadline(), Tick{1'000});
+  EXPECT_FALSE(held.take({999}));
+  EXPECT_EQ(held.take({1'000}).value().conn, ConnId{1});
+  EXPECT_FALSE(held.take({1'399}));
+  EXPECT_EQ(held.next_deadline(), Tick{1'400});
+  EXPECT_EQ(held.take({1'500}).value().conn, ConnId{2});
+  EXPECT_EQ(held.next_deadline(), HeldNames::kFar);
+}
+
+TEST(HeldNames, OfOneTooManyTheFirstHasWaitedEnough) {
+  HeldNames held;
+  for (std::uint64_t n = 0; n < HeldNames::kMax; ++n) held.add(name_of(n), {0});
+  EXPECT_FALSE(held.take({0}));
+  held.add(name_of(HeldNames::kMax), {0});
+  EXPECT_EQ(held.take({0}).value().conn, ConnId{0});
+  EXPECT_FALSE(held.take({0}));
 }
 
 }  // namespace

@@ -92,20 +92,20 @@ Status may_open(const std::string& path, std::uint32_t uid) {
   }
   const std::string name = who->pw_name;
   const Groups groups = groups_of(*who);
-  for (std::size_t slash = 0; uid != 0 && slash != std::string::npos; ++slash) {
+  if (uid == 0) return {};
+  for (std::size_t slash = 0;; ++slash) {
     slash = path.find('/', slash);
     const bool whole = slash == std::string::npos;
     const std::string at = whole ? path : path.substr(0, std::max<std::size_t>(slash, 1));
     struct stat file{};
-    if (::stat(at.c_str(), &file) != 0) break;  // not there yet, or not ours to see
+    if (::stat(at.c_str(), &file) != 0) return {};  // not there yet, or not ours to see
     const mode_t bit = whole ? S_IWOTH : S_IXOTH;
     if (!lets(file, uid, groups, bit)) {
       return fail("the front's user " + name + " may not open " + at + "; " +
                   way_in(file, name, bit));
     }
-    if (whole) break;
+    if (whole) return {};
   }
-  return {};
 }
 
 bool is_own_front(const ListenOptions& options) {

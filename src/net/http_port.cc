@@ -12,8 +12,6 @@
 #include <optional>
 #include <utility>
 
-#include <sys/socket.h>
-
 #include "model/limits.h"
 #include "net/endpoint.h"
 #include "net/log.h"
@@ -137,14 +135,17 @@ Result<std::unique_ptr<HttpPort>> HttpPort::open(asio::io_context& ctx, const Op
 }
 
 Status HttpPort::adopt(int fd) {
-  sockaddr_storage at{};
-  socklen_t size = sizeof at;
-  ::getsockname(fd, reinterpret_cast<sockaddr*>(&at), &size);
+  const auto at = listening_at(fd);
+  if (!at || !at->tcp()) {
+    return fail(
+        "the service manager's socket is no listening one of TCP; let its unit have a "
+        "ListenStream=127.0.0.1:7680.");
+  }
   ErrorCode ec;
-  acceptor_.assign(at.ss_family == AF_INET6 ? tcp::v6() : tcp::v4(), fd, ec);
+  acceptor_.assign(at->storage.ss_family == AF_INET6 ? tcp::v6() : tcp::v4(), fd, ec);
   if (!ec) return {};
-  return fail("the socket of the service manager cannot be used (" + ec.message() +
-              "); let its unit have ListenStream only.");
+  return fail("the service manager's socket cannot be used (" + ec.message() +
+              "); start its unit anew.");
 }
 
 Status HttpPort::listen(const std::string& where) {

@@ -2,6 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
+#include "net/endpoint.h"
+#include "net/local_socket.h"
+#include "store/temp_dir.h"
+
 namespace moot::net {
 namespace {
 
@@ -37,6 +43,28 @@ TEST(HttpPort, AnythingElseIsRefusedInWords) {
     EXPECT_EQ(a.allow, "GET, HEAD");
     EXPECT_EQ(a.body.find("moot_up"), std::string::npos);
   }
+}
+
+// What a port at a descriptor of somebody else says, where it listens or why it does not.
+std::string adopted(int fd) {
+  boost::asio::io_context ctx;
+  const auto port =
+      HttpPort::open(ctx, {.address = {}, .option = "http.listen", .inherited = fd}, pages());
+  return port ? (*port)->line() : port.error().message;
+}
+
+TEST(HttpPort, AdoptsWhatListensOverTcpAndNothingElse) {
+  SocketAddress at = socket_address(*parse_endpoint("127.0.0.1:0"));
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ASSERT_EQ(::bind(fd, at.any(), at.size), 0);
+  EXPECT_NE(adopted(fd).find("is no listening one of TCP"), std::string::npos);
+  ASSERT_EQ(::listen(fd, 1), 0);
+  EXPECT_TRUE(adopted(fd).starts_with("http 127.0.0.1:"));
+  const store::TempDir dir;
+  const auto path = listen_local(dir / "http", 0600, 1);
+  ASSERT_TRUE(path.has_value());
+  EXPECT_NE(adopted(*path).find("is no listening one of TCP"), std::string::npos);
+  ::close(*path);
 }
 
 }  // namespace

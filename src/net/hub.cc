@@ -41,8 +41,12 @@ TextRules unicode_rules() {
           .fold = [](std::string_view t) { return text_rules::fold(t).value_or(std::string(t)); }};
 }
 
-Hub::Hub(const ServerOptions& options, unsigned threads)
-    : text_(unicode_rules()), fx_(threads), sources_(options.live.sources), now_(read_clocks()) {}
+Hub::Hub(const ServerOptions& options, unsigned threads, std::uint64_t seed)
+    : text_(unicode_rules()),
+      fx_(threads),
+      sources_(options.live.sources, seed),
+      failed_keys_(seed),
+      now_(read_clocks()) {}
 
 Hub::~Hub() {
   // The store commits what it got; its thread ends before what its callbacks use.
@@ -65,7 +69,9 @@ void Hub::guarded(Step step) {
 }
 
 Result<std::unique_ptr<Hub>> Hub::open(const ServerOptions& options, unsigned threads) {
-  std::unique_ptr<Hub> hub(new Hub(options, threads));
+  std::uint8_t seed[8];
+  seal::random_bytes(seed);
+  std::unique_ptr<Hub> hub(new Hub(options, threads, get_be64(seed)));
   StoreNews* news = hub->news_.get();
   auto opened = store::ServerStore::open(
       {.dir = options.data_dir, .credentials_dir = credentials_directory()},
@@ -132,13 +138,22 @@ void Hub::look_up_wall(const WallClaim& claim) {
 }
 
 void Hub::look_up(const CnnName& name) {
-  KeyAnswer answer;
-  if (!name.waited && counts(name) &&
-      failed_keys_.held(*name.source, {name.account, name.kid}, now_.tick)) {
-    answer.later = true;
-    fx_.keys(name.conn, std::move(answer));
-    return;
+  if (counts(name) && failed_keys_.held(*name.source, {name.account, name.kid}, now_.tick)) {
+    // Nothing is looked at meanwhile, so right and wrong wait alike.
+    log::info("auth.held", {{"conn", name.conn.n}});
+    fx_.tallies.held.add();
+    held_.add(name, now_.tick);
+  } else {
+    answer(name);
   }
+}
+
+void Hub::answer_held() {
+  while (const auto name = held_.take(now_.tick)) answer(*name);
+}
+
+void Hub::answer(const CnnName& name) {
+  KeyAnswer answer;
   session::Claim claim;
   claim.cnn.id = name.account;
   claim.cnn.kid = name.kid;
@@ -243,6 +258,7 @@ void Hub::turn(Now now) {
   now_ = now;
   fx_.begin_turn();
   hear();
+  answer_held();
   if (failure_ || core_->next_deadline() > now_.tick) return;
   guarded([&] { core_->tick(now_, fx_); });
 }

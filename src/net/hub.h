@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -9,6 +10,7 @@
 
 #include "net/failed_keys.h"
 #include "net/fan_out.h"
+#include "net/held_names.h"
 #include "net/hub_port.h"
 #include "net/mailbox.h"
 #include "net/options.h"
@@ -73,7 +75,7 @@ class Hub : public HubPort {
   // What the steps asked for: keys made, operations handed to the store.
   void settle();
   std::unique_ptr<Outbox> take(unsigned thread) { return fx_.take(thread); }
-  Tick next_deadline() const { return core_->next_deadline(); }
+  Tick next_deadline() const { return std::min(core_->next_deadline(), held_.next_deadline()); }
   // The store failed, or could not be read: nothing is served any more.
   const std::optional<Error>& failure() const { return failure_; }
   bool all_committed() const { return uncommitted() == 0; }
@@ -99,11 +101,13 @@ class Hub : public HubPort {
   void close();
 
  private:
-  Hub(const ServerOptions& options, unsigned threads);
+  Hub(const ServerOptions& options, unsigned threads, std::uint64_t seed);
   template <class Step>
   void guarded(Step step);
   // What the store said.
   void hear();
+  void answer(const CnnName& name);
+  void answer_held();
   server::MadeKey existing_key(const UserId& account, const Kid& kid);
   // Whether failures of this key from there are counted.
   bool counts(const CnnName& name) const { return name.source && !sources_.exempt(*name.source); }
@@ -117,6 +121,7 @@ class Hub : public HubPort {
   std::unique_ptr<server::Core> core_;
   SourceLimits sources_;
   FailedKeys failed_keys_;
+  HeldNames held_;
   Credential nobody_;  // what an unknown name is tried against
   Now now_;
   std::optional<Error> failure_;

@@ -23,7 +23,6 @@ struct CnnName {
   std::uint64_t nonce = 0;
   std::uint64_t timestamp = 0;
   std::optional<Address> source;  // where it is one that is counted
-  bool waited = false;            // it was held already
 };
 
 // Who a wall says is at the other end, before anything was said to him. The first identity that

@@ -1,7 +1,9 @@
 #include "net/local_socket.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <cstddef>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -48,6 +50,15 @@ Result<sockaddr_un> local_address(const std::string& path, std::string_view shor
   }
   std::memcpy(a.sun_path, path.c_str(), path.size() + 1);
   return a;
+}
+
+std::optional<std::string> path_of(const SocketAddress& raw) {
+  constexpr std::size_t kBefore = offsetof(sockaddr_un, sun_path);
+  const std::size_t size = std::min<std::size_t>(raw.size, sizeof raw.storage);
+  if (raw.storage.ss_family != AF_UNIX || size <= kBefore) return std::nullopt;
+  const char* path = reinterpret_cast<const char*>(&raw.storage) + kBefore;
+  if (*path != '/') return std::nullopt;
+  return std::string(path, ::strnlen(path, size - kBefore));
 }
 
 Result<int> listen_local(const std::string& path, unsigned mode, int backlog) {

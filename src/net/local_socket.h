@@ -8,12 +8,17 @@
 #include <sys/un.h>
 
 #include "base/result.h"
+#include "net/endpoint.h"
 
 // Sockets with a name in the file system: who is at the other end is known (security.md 3.4).
 namespace moot::net {
 
 // An error when the path does not fit; `shorten` says which one to make shorter.
 Result<sockaddr_un> local_address(const std::string& path, std::string_view shorten);
+
+// The path of a socket in the file system, of an address as the kernel told it. One that fills its
+// field has no end there.
+std::optional<std::string> path_of(const SocketAddress& raw);
 
 // Listens at the path with these permissions. A socket that nobody listens at any more is replaced;
 // anything else there stays, and is an error.

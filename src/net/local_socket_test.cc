@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 
@@ -55,6 +56,33 @@ TEST_F(LocalSocket, LeavesWhatIsNoSocketAlone) {
   EXPECT_TRUE(std::filesystem::exists(path_));
   EXPECT_FALSE(listen_local(dir_ / "none/wall", 0660, 1).has_value());
   EXPECT_FALSE(listen_local(dir_ / std::string(120, 'x'), 0660, 1).has_value());
+}
+
+TEST_F(LocalSocket, APathThatFillsItsFieldIsToldWhole) {
+  sockaddr_un at{.sun_family = AF_UNIX, .sun_path = {}};
+  const std::string begin = dir_ / "";
+  const std::string path = begin + std::string(sizeof at.sun_path - begin.size(), 'x');
+  std::memcpy(at.sun_path, path.data(), path.size());
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  ASSERT_EQ(::bind(fd, reinterpret_cast<const sockaddr*>(&at), sizeof at), 0);
+  SocketAddress got;
+  std::memset(&got.storage, 'y', sizeof got.storage);
+  ASSERT_EQ(::getsockname(fd, got.any(), &got.size), 0);
+  EXPECT_EQ(path_of(got), path);
+  got.size = sizeof at;  // as systems without a zero behind it tell
+  EXPECT_EQ(path_of(got), path);
+  ::close(fd);
+}
+
+TEST_F(LocalSocket, HasNoPathWhereItsNameIsNone) {
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  SocketAddress got;
+  std::memset(&got.storage, '/', sizeof got.storage);
+  ASSERT_EQ(::getsockname(fd, got.any(), &got.size), 0);
+  EXPECT_EQ(path_of(got), std::nullopt);  // it has no name at all
+  ::close(fd);
+  SocketAddress tcp = socket_address({.address = {}, .port = 7667});
+  EXPECT_EQ(path_of(tcp), std::nullopt);
 }
 
 TEST(UserNamespace, OneThatShowsFewUsersIsTold) {

@@ -89,7 +89,7 @@ void put_connections(Families& f, const MetricsView& v, const Sums& sum) {
             v.early_drops);
   f.counter("moot_cnn_held_total",
             "CNN that waited a second: too many failed in that name from that source.",
-            sum(&WorkerTallies::held));
+            v.hub.effects().tallies.held.get());
   f.counter("moot_cnn_total", "CNN whose signature was looked at.", sum(&WorkerTallies::cnn));
   f.counter("moot_cnn_admitted_total", "CNN that became a session.", sum(&WorkerTallies::admitted));
   f.family("moot_silent_closes_total", "Connections closed without a word.", MetricType::Counter);

@@ -55,6 +55,7 @@ struct HttpOptions {
   std::string address = "127.0.0.1:7680";  // "off": nowhere
   // Nobody asked for this address: when somebody else has it, it goes without.
   bool by_default = true;
+  bool insecure = false;  // off loopback, in the operator's own words
   bool off() const { return address == "off"; }
   friend bool operator==(const HttpOptions&, const HttpOptions&) = default;
 };

@@ -55,7 +55,6 @@ struct KeyAnswer {
     session::CredentialFacts facts;
   };
   std::vector<Candidate> candidates;
-  bool later = false;  // no answer yet: ask again after FailedKeys::kDelay
 };
 
 // The record of an identity that a wall vouches for; none: nobody is let in as it.

@@ -1,18 +1,30 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <iterator>
 #include <list>
 #include <unordered_map>
 #include <utility>
 
+#include "base/slot_table.h"
+
 namespace moot::net {
 
+// The seed is random and nobody's to know: strangers choose the keys.
+struct SeededHash {
+  std::uint64_t seed = 0;
+  std::size_t operator()(std::uint64_t n) const { return hash_step(hash_step(seed, n), seed); }
+  std::size_t operator()(const std::pair<std::uint64_t, std::uint64_t>& p) const {
+    return hash_step((*this)(p.first), p.second);
+  }
+};
+
 // Values by key, so many at most, in the order in which they were last asked for.
-template <class Key, class Value, class Hash = std::hash<Key>>
+template <class Key, class Value>
 class RecentTable {
  public:
-  explicit RecentTable(std::size_t max) : max_(max) {}
+  RecentTable(std::size_t max, std::uint64_t seed) : max_(max), places_(0, SeededHash{seed}) {}
 
   // The key's value, a new one where there was none; it is the most recent now. Of one too many the
   // least recent goes for which `may_go` holds, if a few steps find one, else the least recent.
@@ -42,14 +54,14 @@ class RecentTable {
     auto victim = order_.begin();
     const auto added = std::prev(order_.end());  // it stays
     for (int n = 0; n < kSteps && victim != added && !may_go(victim->second); ++n) ++victim;
-    if (victim == added) victim = order_.begin();
+    if (victim == added || !may_go(victim->second)) victim = order_.begin();
     places_.erase(victim->first);
     order_.erase(victim);
   }
 
   const std::size_t max_;
   std::list<std::pair<Key, Value>> order_;  // least recent first
-  std::unordered_map<Key, typename std::list<std::pair<Key, Value>>::iterator, Hash> places_;
+  std::unordered_map<Key, typename std::list<std::pair<Key, Value>>::iterator, SeededHash> places_;
 };
 
 }  // namespace moot::net

@@ -108,6 +108,7 @@ class Server {
   std::vector<InBatch> batches_;
   SpareDescriptor spare_;
   std::vector<std::unique_ptr<Listener>> listeners_;
+  const Serving serving_{.fronts = [this] { return fronts(); }};
   std::unique_ptr<AdminSocket> admin_;
   std::unique_ptr<HttpPort> http_;
   std::uint64_t early_drops_ = 0;
@@ -131,9 +132,8 @@ Status Server::start() {
   auto admin = AdminSocket::open(
       first_->context(), options_.data_dir, spare_,
       [this](const std::string& actor, const AdminRequest& request) {
-        if (request.command == kAskFronts) return AdminResult{.reply = {.keys = fronts()}};
         hub_->set_now(read_clocks());
-        AdminResult r = administer(*hub_, options_, public_addresses(), actor, true, request);
+        AdminResult r = administer(*hub_, options_, public_addresses(), actor, &serving_, request);
         if (r.after <= hub_->effects().committed()) r.after = {};
         return r;
       },
@@ -171,10 +171,10 @@ Status Server::start() {
 }
 
 Status Server::listen() {
-  for (const ListenOptions& o : options_.listen) {
-    const auto given = hooks_.sockets.find(o.address);
-    auto l =
-        Listener::open(first_->context(), o, given == hooks_.sockets.end() ? -1 : given->second);
+  for (std::size_t i = 0; i < options_.listen.size(); ++i) {
+    const auto given = hooks_.sockets.find(i);
+    auto l = Listener::open(first_->context(), options_.listen[i],
+                            given == hooks_.sockets.end() ? -1 : given->second);
     if (!l) return std::unexpected(l.error());
     listeners_.push_back(std::move(*l));
   }
@@ -191,7 +191,7 @@ Status Server::open_http() {
       {.metrics = [this] { return metrics(); }, .not_ready = [this] { return not_ready(); }});
   if (http) {
     http_ = std::move(*http);
-  } else if (!options_.http.by_default) {
+  } else if (!options_.http.by_default || hooks_.http_socket >= 0) {
     return std::unexpected(http.error());
   } else {
     log::warn("http.off", {{"reason", http.error().message}});
@@ -437,7 +437,7 @@ Status Server::apply(const ServerOptions& next) {
   if (next.data_dir != options_.data_dir) return fixed("data_dir");
   if (next.threads != options_.threads) return fixed("threads");
   if (next.listen != options_.listen) return fixed("listen");
-  if (next.http != options_.http) return fixed("http.listen");
+  if (next.http.address != options_.http.address) return fixed("http.listen");
   if (next.default_keeper != options_.default_keeper) return fixed("channels.default_keeper");
   if (next.live.core.channels.lobby != options_.live.core.channels.lobby ||
       next.live.core.channels.member_kept != options_.live.core.channels.member_kept ||

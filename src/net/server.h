@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <memory>
@@ -21,8 +22,8 @@ struct ServerHooks {
   // SIGHUP: the configuration as it is now, then whether it was taken.
   std::function<Result<ServerOptions>(Tick now)> reload;
   std::function<void(bool taken)> reloaded = [](bool) {};
-  // Sockets that somebody opened already, by the address of their listener.
-  std::map<std::string, int> sockets;
+  // Sockets that somebody opened already, by the place of their listener in the options.
+  std::map<std::size_t, int> sockets;
   int http_socket = -1;
   // Called so often while every thread makes its turns; 0: never.
   std::function<void()> beat = [] {};

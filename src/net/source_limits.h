@@ -50,7 +50,9 @@ class SourceLimits {
   enum class Fault : std::uint8_t { none, no_cnn, auth_failure, protocol_error };
   static constexpr std::size_t kSourcesMax = 65'536;  // of each family
 
-  explicit SourceLimits(Config config) : config_(std::move(config)) {}
+  // `seed` is random.
+  SourceLimits(Config config, std::uint64_t seed)
+      : config_(std::move(config)), v4_(kSourcesMax, seed), v6_(kSourcesMax, seed) {}
   void configure(Config config) { config_ = std::move(config); }
 
   // Whether the connection may live; it then counts until `settled`. `random` decides the early
@@ -77,8 +79,8 @@ class SourceLimits {
   Source& source(const Address& from, Tick now);
 
   Config config_;
-  Table v4_{kSourcesMax};
-  Table v6_{kSourcesMax};
+  Table v4_;
+  Table v6_;
   std::size_t unknown_ = 0;  // connections before CNN that are not exempt
 };
 

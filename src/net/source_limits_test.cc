@@ -12,10 +12,11 @@ Address v4(std::uint32_t n) {
   for (std::size_t i = 0; i < 4; ++i) a.octets[i] = static_cast<std::uint8_t>(n >> (24 - 8 * i));
   return a;
 }
+constexpr std::uint64_t kSeed = 7;
 constexpr std::uint32_t kLucky = 99;  // never dropped early below 256
 
 TEST(SourceLimits, CountsLiveConnectionsOfOneAddress) {
-  SourceLimits limits({.live_max = 2, .new_per_10min = 0});
+  SourceLimits limits({.live_max = 2, .new_per_10min = 0}, kSeed);
   EXPECT_TRUE(limits.admit(v4(1), {0}, kLucky));
   EXPECT_TRUE(limits.admit(v4(1), {0}, kLucky));
   EXPECT_FALSE(limits.admit(v4(1), {0}, kLucky));
@@ -25,7 +26,7 @@ TEST(SourceLimits, CountsLiveConnectionsOfOneAddress) {
 }
 
 TEST(SourceLimits, CountsNewConnectionsInTenMinutes) {
-  SourceLimits limits({.live_max = 0, .new_per_10min = 3});
+  SourceLimits limits({.live_max = 0, .new_per_10min = 3}, kSeed);
   for (int i = 0; i < 3; ++i) {
     EXPECT_TRUE(limits.admit(v4(1), {0}, kLucky));
     limits.settled(v4(1), {0}, Fault::none);
@@ -35,7 +36,7 @@ TEST(SourceLimits, CountsNewConnectionsInTenMinutes) {
 }
 
 TEST(SourceLimits, AnIpv6SourceIsItsFirst64Bits) {
-  SourceLimits limits({.live_max = 1, .new_per_10min = 0});
+  SourceLimits limits({.live_max = 1, .new_per_10min = 0}, kSeed);
   Address a{.octets = {0x20, 1, 0xd, 0xb8, 0, 0, 0, 1}, .v6 = true};
   Address b = a;
   b.octets[15] = 9;
@@ -46,7 +47,7 @@ TEST(SourceLimits, AnIpv6SourceIsItsFirst64Bits) {
 }
 
 TEST(SourceLimits, PenaltiesAddUpAndBiteFromFifteenSeconds) {
-  SourceLimits limits({.live_max = 0, .new_per_10min = 0});
+  SourceLimits limits({.live_max = 0, .new_per_10min = 0}, kSeed);
   for (int i = 0; i < 2; ++i) {
     ASSERT_TRUE(limits.admit(v4(1), {0}, kLucky));
     limits.settled(v4(1), {0}, Fault::auth_failure);
@@ -58,14 +59,14 @@ TEST(SourceLimits, PenaltiesAddUpAndBiteFromFifteenSeconds) {
 }
 
 TEST(SourceLimits, PenaltiesEndAfterTenMinutes) {
-  SourceLimits limits({.live_max = 0, .new_per_10min = 0});
+  SourceLimits limits({.live_max = 0, .new_per_10min = 0}, kSeed);
   for (int i = 0; i < 1'000; ++i) limits.settled(v4(1), {0}, Fault::protocol_error);
   EXPECT_FALSE(limits.admit(v4(1), {585'000}, kLucky));
   EXPECT_TRUE(limits.admit(v4(1), {585'001}, kLucky));
 }
 
 TEST(SourceLimits, DO_03_DropsNewcomersEarlyFrom64UnknownConnections) {
-  SourceLimits limits({.live_max = 0, .new_per_10min = 0});
+  SourceLimits limits({.live_max = 0, .new_per_10min = 0}, kSeed);
   for (std::uint32_t i = 0; i < 64; ++i) ASSERT_TRUE(limits.admit(v4(i), {0}, 0));
   EXPECT_FALSE(limits.admit(v4(100), {0}, 29));
   EXPECT_TRUE(limits.admit(v4(101), {0}, 30));
@@ -76,7 +77,7 @@ TEST(SourceLimits, DO_03_DropsNewcomersEarlyFrom64UnknownConnections) {
 
 TEST(SourceLimits, ExemptNetworksAreNeverCounted) {
   SourceLimits limits(
-      {.live_max = 1, .new_per_10min = 1, .exempt = {*parse_network("127.0.0.0/8")}});
+      {.live_max = 1, .new_per_10min = 1, .exempt = {*parse_network("127.0.0.0/8")}}, kSeed);
   for (int i = 0; i < 1'000; ++i) {
     ASSERT_TRUE(limits.admit(v4(0x7f000001), {0}, 0));
     limits.settled(v4(0x7f000001), {0}, Fault::protocol_error);
@@ -85,7 +86,7 @@ TEST(SourceLimits, ExemptNetworksAreNeverCounted) {
 }
 
 TEST(SourceLimits, DO_04_ItsTablesAreBoundedAndKeepWhatIsRecent) {
-  SourceLimits limits({.live_max = 0, .new_per_10min = 0});
+  SourceLimits limits({.live_max = 0, .new_per_10min = 0}, kSeed);
   for (std::uint32_t i = 0; i < 100'000; ++i) {
     limits.settled(v4(i), {0}, Fault::protocol_error);
     limits.settled(v4(i), {0}, Fault::protocol_error);

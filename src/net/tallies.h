@@ -38,7 +38,6 @@ inline std::string_view front_text(std::size_t i) {
 // What a thread of connections counts.
 struct WorkerTallies {
   Tally connections;  // taken
-  Tally held;         // CNN that had to wait
   Tally cnn;          // CNN frames that were judged
   Tally admitted;     // of them, let in
   Tally frames_in;    // with CNN
@@ -54,6 +53,7 @@ struct WorkerTallies {
 
 // What the hub's thread counts.
 struct HubTallies {
+  Tally held;  // CNN that had to wait
   std::array<Tally, EnumTexts<Errc>::value.size()> err;
   DcnnTallies dcnn;
   std::array<Tally, kChannelEvents> channel_events;

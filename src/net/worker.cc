@@ -6,7 +6,6 @@
 #include <malloc.h>
 #include <sys/socket.h>
 
-#include "net/clock.h"
 #include "net/log.h"
 
 namespace moot::net {
@@ -66,11 +65,11 @@ void Worker::wait(Tick until) {
     ctx_.poll();
   } else {
     const Millis most{60'000};
-    const Millis time = std::clamp(until - read_clocks().tick, Millis{0}, most);
+    const Millis time = std::clamp(until - clocks().tick, Millis{0}, most);
     ctx_.run_one_for(time);
     ctx_.poll();
   }
-  now_ = read_clocks();
+  now_ = clocks();
 }
 
 void Worker::receive() {
@@ -289,7 +288,7 @@ void Worker::drop(Connection& c, Fault fault, bool reset) {
 // ---- time ---------------------------------------------------------------------------------
 
 Tick Worker::deadline(const Connection& c) const {
-  if (c.phase >= Phase::closing || c.phase == Phase::held) return c.close_by;
+  if (c.phase >= Phase::closing) return c.close_by;
   // He has said who he is: what takes time now is ours.
   if (c.phase == Phase::checking) return Connection::kFar;
   if (c.phase == Phase::fronted) return std::min(c.close_by, c.session->deadline());
@@ -353,10 +352,6 @@ void Worker::on_time(Connection& c) {
     return;
   }
   if (c.phase == Phase::checking) return;
-  if (c.phase == Phase::held) {
-    if (now_.tick >= c.close_by) look_up_held(c);
-    return;
-  }
   if (c.phase == Phase::fronted && now_.tick >= c.close_by) {
     log::warn("proxy.refused", {{"conn", c.id.n}, {"reason", front_text(kFrontLate)}});
     tallies_.fronts[kFrontLate].add();

@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/blocks.h"
 #include "crypto/mac_batch.h"
+#include "net/clock.h"
 #include "net/connection.h"
 #include "net/hub_port.h"
 #include "net/mailbox.h"
@@ -64,6 +65,8 @@ class Worker {
   bool behind() const { return boxes_.full(); }
   // Set before the thread starts; called on it.
   std::function<void()> on_room = [] {};
+  // What time a turn has. Set before the thread starts; called on it.
+  std::function<Now()> clocks = [] { return read_clocks(); };
 
   // ---- a turn, in this order ----
   // Who is to take what is read is behind: until told otherwise no session is read, and `wait` does
@@ -149,8 +152,6 @@ class Worker {
   // worker_cnn.cc
   void on_wall(Connection& c, const WallAnswer& answer);
   void on_cnn(Connection& c, const wire::Frame& frame, Bytes from_frame, bool own);
-  void hold(Connection& c);
-  void look_up_held(Connection& c);
   void run_checks();
   void judge(Connection& c, const Check& check,
              std::span<const std::array<std::uint8_t, 32>> octets, std::span<const Mac> macs);

@@ -1,7 +1,6 @@
 #include <array>
 
 #include "crypto/wipe.h"
-#include "net/failed_keys.h"
 #include "net/log.h"
 #include "net/worker.h"
 
@@ -54,29 +53,6 @@ void Worker::on_cnn(Connection& c, const wire::Frame& frame, Bytes from_frame, b
   arena_.reset();
   if (!own) c.in.put(from_frame);
   c.reader = {};
-  c.phase = Phase::checking;
-  hub_.look_up(name);
-}
-
-// Nothing is looked at meanwhile, so right and wrong wait alike.
-void Worker::hold(Connection& c) {
-  log::info("auth.held", {{"conn", c.id.n}});
-  tallies_.held.add();
-  c.phase = Phase::held;
-  c.close_by = now_.tick + FailedKeys::kDelay;
-  arm(c);
-}
-
-void Worker::look_up_held(Connection& c) {
-  MOOT_CHECK(c.reader.next(c.in.bytes(), c.session->payload_max()) ==
-             wire::FrameReader::Status::frame);
-  const auto claim = c.session->read_cnn(c.reader.frame(), arena_);
-  MOOT_CHECK(claim.has_value());
-  CnnName name = name_of(c, *claim);
-  name.waited = true;
-  arena_.reset();
-  c.reader = {};
-  c.close_by = Connection::kFar;
   c.phase = Phase::checking;
   hub_.look_up(name);
 }

@@ -78,7 +78,6 @@ void Worker::read(Connection& c) {
       read_front(c);
       return;
     case Phase::walled:
-    case Phase::held:
     case Phase::checking:
       ask(c, false, !c.out.empty());
       return;

@@ -20,14 +20,26 @@ class WorkerTest : public testing::Test {
     auto vault = seal::Vault::make();
     ASSERT_TRUE(vault);
     vault_ = std::move(*vault);
-    worker_.emplace(0, session::ServerInfo{}, limits::kCnnTimeout, *vault_, budget_, port_);
+    // Long enough for every other deadline to come first.
+    worker_.emplace(0, session::ServerInfo{}, std::chrono::hours{1}, *vault_, budget_, port_);
+    worker_->clocks = [this] {
+      Now now = read_clocks();
+      now.tick = now.tick + later_;
+      return now;
+    };
     int fds[2];
     ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
     peer_ = fds[1];
+    if (full_) {
+      const std::vector<std::uint8_t> junk(4096);
+      while (::send(fds[0], junk.data(), junk.size(), MSG_NOSIGNAL) > 0) {
+      }
+    }
     Accepted a;
     a.transport = Transport(fds[0]);
     worker_->accept(std::move(a));
     turn();
+    if (full_) return;
     char greeting[4096];
     ASSERT_GT(::recv(peer_, greeting, sizeof greeting, 0), 0);
   }
@@ -38,7 +50,7 @@ class WorkerTest : public testing::Test {
 
   // Waits for no longer than it takes to see what is there.
   void turn() {
-    worker_->wait(read_clocks().tick + Millis{20});
+    worker_->wait(worker_->clocks().tick + Millis{20});
     worker_->receive();
     worker_->deliver_waiting();
     worker_->flush();
@@ -82,7 +94,19 @@ class WorkerTest : public testing::Test {
     return b;
   }
 
+  // Reads some of what waits for it.
+  std::size_t read_some() {
+    std::vector<std::uint8_t> room(64 * 1024);
+    const ssize_t n = ::recv(peer_, room.data(), room.size(), 0);
+    return n > 0 ? static_cast<std::size_t>(n) : 0;
+  }
+  std::uint64_t stalled() const {
+    return worker_->tallies().silent[static_cast<std::size_t>(Silent::stalled)].get();
+  }
+
   std::unique_ptr<seal::Vault> vault_;
+  Millis later_{0};    // than it is
+  bool full_ = false;  // nothing fits into what goes to the peer
   QueueBudget budget_{kSendQueuesBytes};
   QueuePort port_;
   std::optional<Worker> worker_;
@@ -133,6 +157,35 @@ TEST_F(WorkerTest, ACnnThatCannotBeReadIsLookedUpAndTriedLikeAnUnknownId) {
     char more[16];
     EXPECT_EQ(::recv(peer_, more, sizeof more, 0), 0) << "nothing is said";
   }
+}
+
+class StalledPeer : public WorkerTest {
+ protected:
+  StalledPeer() { full_ = true; }
+};
+
+TEST_F(StalledPeer, IsEndedWhenNothingLeftForThirtySeconds) {
+  later_ = limits::kWriteStall - Millis{5'000};  // the machine may have been slow so far
+  turn();
+  EXPECT_EQ(worker_->load(), 1u);
+  EXPECT_EQ(stalled(), 0u);
+  later_ = limits::kWriteStall;
+  turn();
+  EXPECT_EQ(worker_->load(), 0u);
+  EXPECT_EQ(stalled(), 1u);
+}
+
+TEST_F(StalledPeer, IsNotEndedOnceItReads) {
+  later_ = limits::kWriteStall - Millis{5'000};
+  std::size_t got = 0;
+  while (const std::size_t n = read_some()) got += n;
+  EXPECT_GT(got, 0u);
+  turn();  // the greeting leaves
+  EXPECT_GT(read_some(), 0u);
+  later_ = 2 * limits::kWriteStall;
+  turn();
+  EXPECT_EQ(worker_->load(), 1u);
+  EXPECT_EQ(stalled(), 0u);
 }
 
 TEST_F(WorkerTest, SaysThatItIsBehindUntilItTookWhatWaits) {

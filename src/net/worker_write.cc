@@ -43,12 +43,7 @@ void Worker::apply(Outbox& box, const Out& out) {
   }
   if (c == nullptr) return;
   if (out.kind == Out::Kind::keys) {
-    KeyAnswer& answer = box.answers[out.value];
-    if (answer.later) {
-      hold(*c);
-    } else {
-      checks_.push_back({c->id, std::move(answer)});
-    }
+    checks_.push_back({c->id, std::move(box.answers[out.value])});
     return;
   }
   if (c->phase != Phase::open) return;

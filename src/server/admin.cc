@@ -1,4 +1,5 @@
-#include "base/controls.h"
+#include "base/counted.h"
+#include "base/utf8.h"
 #include "server/core_impl.h"
 #include "server/wall_subject.h"
 
@@ -39,6 +40,8 @@ Credential wall_credential(std::string_view label, const WallIdentity& identity,
 Status check_label(std::string_view label) {
   if (label.size() > limits::kLabelBytesMax)
     return fail("A label has at most 64 octets; shorten it.");
+  if (wire::check_text(as_bytes(label)) != wire::ProfileError::ok)
+    return fail("A label is UTF-8 text; correct it.");
   if (has_controls(label)) return fail("A label has no control characters; leave them out.");
   return {};
 }
@@ -204,7 +207,7 @@ Result<Core::Done> Core::key_revoke_all(Now now, std::string_view actor, std::st
     impl_->end_credential(step, c.kid, t);
     ++revoked;
   }
-  return Done{t, std::to_string(revoked) + (revoked == 1 ? " key revoked." : " keys revoked.")};
+  return Done{t, counted(revoked, "key") + " revoked."};
 }
 
 Result<Core::Done> Core::invite(Now now, std::string_view actor, std::uint32_t uses, Millis expires,

@@ -58,7 +58,6 @@ class Harness : public Effects {
   std::size_t presence_frames(ConnId conn) const;
   // Lines to others are not written down: for large crowds.
   void listen_only(ConnId conn) { only_ = conn; }
-  Ticket last_ticket() const { return Ticket{ticket_}; }
   const std::vector<op::Any>& ops() const { return ops_; }
   static MadeKey made(unsigned n);
 

@@ -138,6 +138,21 @@ TEST(Credentials, EightAreTheMost) {
   EXPECT_TRUE(has(ninth.error().message, "8 keys"));
 }
 
+// Labels come from a command line as well, which holds any octets.
+TEST(Credentials, ALabelIsTextWithoutControls) {
+  Harness h({"ada"});
+  const auto refusal = [&](std::string_view label) {
+    const auto done = h.core().key_add(h.now(), "test", "ada", label, Harness::made(1), h);
+    return done ? "" : done.error().message;
+  };
+  EXPECT_TRUE(has(refusal("caf\xe9"), "UTF-8"));
+  EXPECT_TRUE(has(refusal("cut \xc2"), "UTF-8"));
+  EXPECT_TRUE(has(refusal("\xed\xa0\x80"), "UTF-8")) << "a surrogate";
+  EXPECT_TRUE(has(refusal("a\u009b"), "control characters"));
+  EXPECT_TRUE(has(refusal(std::string(65, 'x')), "64 octets"));
+  EXPECT_EQ(refusal("caf\u00e9"), "");
+}
+
 TEST(Credentials, AU_10_TheSameSecretIsNeverTwoKeys) {
   Harness h({"ada", "bob"});
   MadeKey key = Harness::made(1);

@@ -3,7 +3,7 @@
 #include <variant>
 
 #include "base/check.h"
-#include "base/controls.h"
+#include "base/utf8.h"
 #include "server/core_impl.h"
 #include "wire/commands.h"
 

@@ -15,14 +15,14 @@ Ticket KeptNotices::put(const Step& step, KeptNotice n) {
   auto& kept = notices_[n.author];
   if (std::ranges::any_of(
           kept, [&](const KeptNotice& k) { return k.msg_id == n.msg_id && k.from == n.from; }))
-    return {};
+    return last_;
   if (kept.size() >= limits::kKeptAcksPerAuthor) {
     step.persist(op::DropNotice{n.author, kept.front().seq});
     kept.erase(kept.begin());
   }
   n.seq = ++seq_;
   kept.push_back(n);
-  return step.persist(op::PutNotice{n});
+  return last_ = step.persist(op::PutNotice{n});
 }
 
 void KeptNotices::connected(const Step& step, const Conn& conn) {

@@ -25,6 +25,7 @@ class KeptNotices {
  private:
   std::map<UserId, std::vector<KeptNotice>> notices_;
   std::uint64_t seq_ = 0;
+  Ticket last_;  // after which every notice is on disk
 };
 
 s::Err nobody_read(const MsgId& id);

@@ -101,24 +101,24 @@ void Presence::tick(const Step& step) {
   }
   if (order_.empty()) seers_.clear();
   // Behind the others, which for these connections have joined what waits.
-  for (const ConnId conn : std::exchange(drained_, {})) tell_held(step, conn);
+  for (const ConnId conn : std::exchange(drained_, {})) {
+    const auto past = past_.find(conn);
+    tell_held(step, conn, kUsersPerBurst - (past != past_.end() ? past->second : 0));
+  }
+  past_.clear();
   if (told) next_burst_ = step.now.tick + limits::kPresenceBurst;
 }
 
 // Whoever saw it otherwise would believe that for as long as the connection holds.
-void Presence::correct(const Step& step, const UserId& about, const Change& c) const {
-  const Account* a = accounts_.present(about);
-  if (a == nullptr) return;
+void Presence::correct(const Step& step, const UserId& about, const Change& c) {
   std::vector<ConnId> misled;
   for (const ConnId id : seers_) {
     const Conn* seer = conns_.find(id);
     if (seer != nullptr && seer->user != about && visible(about, seer->user)) misled.push_back(id);
   }
-  if (c.online_now) {
-    step.send(misled, s::Ucnn{.id = about, .name = {a->name}});
-  } else {
-    step.send(misled, s::Udcnn{.id = about, .name = {a->name}});
-  }
+  const Change shown{.was_online = !c.online_now, .online_now = c.online_now};
+  hold_back(misled, about, shown);
+  say(step, misled, {}, about, shown);
 }
 
 void Presence::tell(const Step& step, const UserId& about, const Change& c) {
@@ -148,7 +148,10 @@ void Presence::hold_back(std::vector<ConnId>& to, const UserId& about, const Cha
   std::erase_if(to, [&](const ConnId id) {
     if (!conns_.find(id)->behind && !held_.contains(id)) return false;
     auto& waits = held_[id];
-    if (waits.size() >= limits::kPresenceHeld && !waits.contains(about)) return false;
+    if (waits.size() >= limits::kPresenceHeld && !waits.contains(about)) {
+      ++past_[id];
+      return false;
+    }
     Change& all = waits.try_emplace(about, c).first->second;
     // Coming and going do not cancel out: something else may have shown it in between.
     if (c.was_online != c.online_now) all.was_online = c.was_online;
@@ -163,12 +166,12 @@ void Presence::drained(ConnId conn) {
   if (held_.contains(conn)) drained_.insert(conn);
 }
 
-void Presence::tell_held(const Step& step, ConnId id) {
+void Presence::tell_held(const Step& step, ConnId id, std::size_t users_max) {
   const auto it = held_.find(id);
   // Gone, or behind again: then it is told another time.
   if (it == held_.end() || conns_.find(id)->behind) return;
   std::map<UserId, Change> waits;
-  while (!it->second.empty() && waits.size() < kUsersPerBurst) {
+  while (!it->second.empty() && waits.size() < users_max) {
     waits.insert(it->second.extract(it->second.begin()));
   }
   if (it->second.empty()) {

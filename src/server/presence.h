@@ -17,7 +17,8 @@ namespace moot::server {
 
 // Who is there, and who is told of it (protocol.md 6.1). Changes of a quarter of a second leave as
 // one burst; who came and went inside it is told only to those who saw it. For a connection that is
-// behind with reading they wait together until its queue is drained.
+// behind with reading they wait together until its queue is drained: of limits::kPresenceHeld
+// users; what is to be said of others goes into its queue, which has a bound that ends it.
 // Invariant: what one burst says to a connection fits into one BATCH.
 class Presence {
  public:
@@ -41,7 +42,10 @@ class Presence {
 
   // The connection may be told again what waited for it; or is no more.
   void drained(ConnId conn);
-  void gone(ConnId conn) { held_.erase(conn); }
+  void gone(ConnId conn) {
+    held_.erase(conn);
+    drained_.erase(conn);
+  }
 
   std::optional<Tick> next_deadline() const;
   void tick(const Step& step);
@@ -60,10 +64,10 @@ class Presence {
   void tell(const Step& step, const UserId& about, const Change& c);
   // Takes those out who are told later.
   void hold_back(std::vector<ConnId>& to, const UserId& about, const Change& c);
-  void tell_held(const Step& step, ConnId conn);
+  void tell_held(const Step& step, ConnId conn, std::size_t users_max);
   void say(const Step& step, const std::vector<ConnId>& others, const std::vector<ConnId>& own,
            const UserId& about, const Change& c) const;
-  void correct(const Step& step, const UserId& about, const Change& c) const;
+  void correct(const Step& step, const UserId& about, const Change& c);
   bool visible(const UserId& about, const UserId& to) const;
 
   PresenceMode mode_;
@@ -74,7 +78,8 @@ class Presence {
   std::deque<UserId> order_;  // of the changes, oldest first
   std::set<ConnId> seers_;    // of any of the changes
   std::map<ConnId, std::map<UserId, Change>> held_;
-  std::set<ConnId> drained_;  // of those in held_
+  std::set<ConnId> drained_;            // of those in held_
+  std::map<ConnId, std::size_t> past_;  // users of this burst told to those in held_
   Tick next_burst_{INT64_MIN / 2};
 };
 

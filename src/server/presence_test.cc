@@ -241,6 +241,58 @@ TEST(Presence, WhatWaitedForASlowReaderIsToldInBurstsToo) {
   EXPECT_FALSE(heard.contains("UCNN id=@u899 ")) << "he had gone before it was told";
 }
 
+// More wait than are held: the others go into its queue, and no burst is larger for it.
+TEST(Presence, AVerySlowReaderIsToldOfEverybodyOnceAndInBursts) {
+  Config config = loud();
+  config.presence = PresenceMode::shared;
+  Watched h(crowd_and_watcher(), config);
+  constexpr int kMany = 2'000;
+  for (int first = 0; first < kMany; first += 250) {
+    std::vector<std::string> members{"watcher"};
+    for (int i = first; i < first + 250; ++i) members.push_back(one_of_the_crowd(i));
+    h.add_channel(static_cast<unsigned>(first), members);
+  }
+  h.restart();
+  const ConnId watcher = h.connect("watcher");
+  h.pass(Seconds{1});
+  h.watch(watcher, true);
+  const std::size_t before = h.presence_frames(watcher);
+  h.stall(watcher);
+  int next = 0;
+  // Two commands each: that they came, and what they changed.
+  while (next < 1'300) {
+    h.say(h.connect(one_of_the_crowd(next++)), c::UsrSet{.status = UserStatus::away});
+  }
+  h.pass(Seconds{2});
+  EXPECT_EQ(h.presence_frames(watcher) - before, 2 * (1'300u - limits::kPresenceHeld));
+  h.frames();
+  // The first bursts are full of others while there is something to make up for.
+  while (next < kMany) h.connect(one_of_the_crowd(next++));
+  h.drain(watcher);
+  for (int ms = 0; ms < 5'000; ++ms) {
+    h.pass(Millis{1});
+    EXPECT_LE(h.frames(), 1u) << "at " << ms << " ms";
+  }
+  EXPECT_EQ(h.presence_frames(watcher) - before, static_cast<std::size_t>(kMany + 1'300));
+}
+
+TEST(Presence, ASlowReaderWhoSawWhoHasGoneIsToldWhenItReads) {
+  Harness h({"ada", "bob", "cyd"}, loud());
+  const ConnId ada = h.connect("ada");
+  h.pass(Seconds{1});
+  h.connect("cyd");  // takes this quarter second's burst
+  const ConnId bob = h.connect("bob");
+  h.say(ada, c::LstUsr{});
+  h.stall(ada);
+  h.log();
+  h.gone(bob);
+  h.pass(Seconds{1});
+  EXPECT_EQ(h.heard(ada), "");
+  h.drain(ada);
+  h.pass(Seconds{1});
+  EXPECT_EQ(h.heard(ada), "UDCNN id=@bob name=\"bob\"\n");
+}
+
 TEST(Presence, OffHidesEverybody) {
   Harness h({"ada", "bob"});
   const ConnId ada = h.connect("ada");

@@ -76,8 +76,8 @@ class Drawing {
     }
     const int height = bottom() + kBottom;
     std::string out = format(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d "
-        "%d\" "
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
+        "viewBox=\"0 0 %d %d\" "
         "font-family=\"Helvetica, Arial, sans-serif\" font-size=\"11\">\n",
         wide(), height, wide(), height);
     out += "<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n";

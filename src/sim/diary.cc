@@ -3,22 +3,20 @@
 #include <utility>
 #include <variant>
 
+#include "base/counted.h"
+
 namespace moot::sim {
 namespace {
 
 using Kind = Diary::Kind;
 using Said = std::pair<Kind, std::string>;
 
-std::string count_of(std::uint64_t n, std::string_view one, std::string_view more) {
-  return std::to_string(n) + " " + std::string(n == 1 ? one : more);
-}
-
 std::string short_election(std::uint64_t election) {
   return "#" + std::to_string(election >> 20) + "." + std::to_string(election & 0xfffff);
 }
 
 std::string ranges_or(const std::optional<Ranges>& ranges, std::string otherwise) {
-  return ranges ? "compares " + count_of(ranges->size(), "range", "ranges") : std::move(otherwise);
+  return ranges ? "compares " + counted(ranges->size(), "range") : std::move(otherwise);
 }
 
 // What a command is called beside its arrow.
@@ -126,7 +124,7 @@ std::size_t Diary::leaves(std::int64_t us, unsigned lane, const c::Any& cmd) {
 
 std::size_t Diary::leaves(std::int64_t us, unsigned lane, const s::Any& cmd) {
   if (const auto* m = std::get_if<s::ChMsgCommit>(&cmd); m && committed_.insert(m->id).second) {
-    write(us, kServer, What::note, name(m->id) + ": " + count_of(m->acks_n, "copy", "copies"));
+    write(us, kServer, What::note, name(m->id) + ": " + counted(m->acks_n, "copy", "copies"));
   }
   if (const auto* m = std::get_if<s::ChElected>(&cmd); m && m->election > election_) {
     election_ = m->election;

@@ -195,11 +195,13 @@ std::optional<PrivateMessage> ClientTables::message(const UserId& author, const 
 std::vector<Conversation> ClientTables::conversations() {
   std::vector<Conversation> out;
   Query q = db_.query(
-      "SELECT m.peer, m.seq, m.at, (SELECT count(*) FROM message u WHERE u.peer=m.peer AND "
-      "u.read=0) FROM message m JOIN (SELECT peer, max(seq) AS newest FROM message GROUP BY peer) "
-      "n "
-      "ON n.newest=m.seq WHERE m.peer IN (SELECT id FROM contact) OR EXISTS (SELECT 1 FROM message "
-      "k WHERE k.peer=m.peer AND k.state<>'failed') ORDER BY m.seq DESC");
+      "SELECT m.peer, m.seq, m.at, "
+      "(SELECT count(*) FROM message u WHERE u.peer=m.peer AND u.read=0) "
+      "FROM message m "
+      "JOIN (SELECT peer, max(seq) AS newest FROM message GROUP BY peer) n ON n.newest=m.seq "
+      "WHERE m.peer IN (SELECT id FROM contact) "
+      "OR EXISTS (SELECT 1 FROM message k WHERE k.peer=m.peer AND k.state<>'failed') "
+      "ORDER BY m.seq DESC");
   while (q.next()) {
     out.push_back(
         {.peer = q.user(0), .unread = q.u64(3), .last_seq = q.u64(1), .last_at = q.ms(2)});

@@ -98,7 +98,9 @@ Status upgrade(Db& db, const Schema& schema, std::uint32_t from, const char* vfs
   const Status copied = copy_store(db.path(), vfs, copy, false);
   if (!copied) {
     return fail("The store " + db.path() +
-                " is of an older version, and the copy that an upgrade begins with failed. " +
+                " is of an older version and was not touched, as the copy that an upgrade begins "
+                "with failed: make room for a second one beside it, where this user may write, and "
+                "start again. " +
                 copied.error().message);
   }
   db.exec("BEGIN IMMEDIATE");

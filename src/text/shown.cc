@@ -16,7 +16,7 @@ std::string hex_of(std::uint32_t n, std::size_t digits) {
 }  // namespace
 
 bool misleading(std::uint32_t c) {
-  return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x061c || c == 0x200e || c == 0x200f ||
+  return is_control(c) || c == 0x061c || c == 0x200e || c == 0x200f ||
          (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
 }
 
@@ -38,6 +38,33 @@ std::string safe(std::string_view foreign, bool lines) {
     foreign.remove_prefix(c.octets);
   }
   return out;
+}
+
+std::string json_text(std::string_view foreign) {
+  std::string out = "\"";
+  while (!foreign.empty()) {
+    const CodePoint c = next_code_point(foreign);
+    if (!c.valid) {
+      out += "\\ufffd";
+    } else if (c.code == '"' || c.code == '\\') {
+      out += '\\';
+      out += foreign[0];
+    } else if (c.code == '\n') {
+      out += "\\n";
+    } else if (c.code == '\t') {
+      out += "\\t";
+    } else if (misleading(c.code)) {
+      out += "\\u" + hex_of(c.code, 4);  // all of them are below U+10000
+    } else {
+      out += foreign.substr(0, c.octets);
+    }
+    foreign.remove_prefix(c.octets);
+  }
+  return out + '"';
+}
+
+std::string json_or_null(std::string_view foreign) {
+  return foreign.empty() ? "null" : json_text(foreign);
 }
 
 }  // namespace moot::text_rules

@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <memory>
 
+#include "base/utf8.h"
+
 namespace moot::text_rules {
 namespace {
 
@@ -46,11 +48,9 @@ std::optional<std::string> fold(std::string_view text) {
 bool valid_name(std::string_view text) {
   std::size_t count = 0;
   for (std::string_view rest = text; !rest.empty(); ++count) {
-    utf8proc_int32_t code = 0;
-    const utf8proc_ssize_t used =
-        utf8proc_iterate(octets(rest), static_cast<utf8proc_ssize_t>(rest.size()), &code);
-    if (used <= 0 || utf8proc_category(code) == UTF8PROC_CATEGORY_CC) return false;
-    rest.remove_prefix(static_cast<std::size_t>(used));
+    const CodePoint c = next_code_point(rest);
+    if (!c.valid || is_control(c.code)) return false;
+    rest.remove_prefix(c.octets);
   }
   return count >= 1 && count <= kNameCodePointsMax && is_nfc(text);
 }

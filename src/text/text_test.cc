@@ -42,6 +42,13 @@ TEST(Shown, WhatMisleadsIsAnEscape) {
   EXPECT_EQ(safe("gr\xc3\xbc\xc3\x9f \\x1b"), "gr\xc3\xbc\xc3\x9f \\x1b");
 }
 
+TEST(Shown, JsonTextsAreAsciiWhereTheyWouldMislead) {
+  EXPECT_EQ(json_text("a\"b\\c\n\t\x01"), R"("a\"b\\c\n\t\u0001")");
+  EXPECT_EQ(json_text("\u009b\u202e\u00e9\x7f"), "\"\\u009b\\u202e\u00e9\\u007f\"");
+  EXPECT_EQ(json_text("\xff\xc3"), R"("\ufffd\ufffd")") << "JSON is UTF-8";
+  EXPECT_EQ(json_or_null("a") + json_or_null(""), "\"a\"null");
+}
+
 TEST(Fold, NamesThatReadEqualFoldToTheSameOctets) {
   EXPECT_EQ(fold("OPS"), "ops");
   EXPECT_EQ(fold("Stra\u00dfe"), "strasse");

@@ -1,16 +1,15 @@
 #include "wire/codec.h"
 
+#include "base/utf8.h"
+
 namespace moot::wire {
 
 bool is_name(std::string_view text) {
-  unsigned points = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto b = static_cast<unsigned char>(text[i]);
-    if ((b & 0xc0) == 0x80) continue;  // the rest of a character
-    ++points;
-    if (b < 0x20 || b == 0x7f) return false;
-    // U+0080..U+009F: C2 80..9F
-    if (b == 0xc2 && static_cast<unsigned char>(text[i + 1]) < 0xa0) return false;
+  std::size_t points = 0;
+  for (; !text.empty(); ++points) {
+    const CodePoint c = next_code_point(text);
+    if (!c.valid || is_control(c.code)) return false;
+    text.remove_prefix(c.octets);
   }
   return points >= 1 && points <= limits::kNameCodePointsMax;
 }

@@ -61,7 +61,7 @@ constexpr std::string_view wire_type() {
   }
 }
 
-// 1..64 code points, none of category Cc. The text is known to be UTF-8.
+// UTF-8 of 1..64 code points, none of category Cc.
 bool is_name(std::string_view text);
 
 // ---- values -------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 
 #include "base/hex.h"
 #include "model/print.h"
+#include "wire/codec.h"
 
 namespace moot::wire {
 namespace {
@@ -54,6 +55,17 @@ TEST(Commands, NilIsNotAbsence) {
   Arena arena;
   EXPECT_FALSE(decode_client("LST_USR", *unhex("81a56166746572c0"), arena));
   EXPECT_TRUE(decode_client("LST_USR", *unhex("80"), arena));
+}
+
+TEST(Names, HaveNoControlsAndAreWholeUtf8) {
+  const std::string longest(64, 'x');
+  for (const std::string_view good : {"x", "gr\xc3\xbc\xc3\x9f", "a b", longest.c_str()})
+    EXPECT_TRUE(is_name(good)) << good;
+  const std::string longer = longest + 'x';
+  for (const std::string_view bad :
+       {"", "a\n", "\x7f", "\xc2\x9b", "\xff", "x\x80", longer.c_str()})
+    EXPECT_FALSE(is_name(bad)) << bad;
+  EXPECT_FALSE(is_name(std::string_view("a\xc2\x80", 2))) << "cut in the middle of a character";
 }
 
 TEST(Batch, HandsOutItsElementsInOrder) {

@@ -27,8 +27,8 @@ class JudgementTest(unittest.TestCase):
         self.bob = chaos.Person(self.world, "bob", "cyd")
         self.addCleanup(self.ada.log.close)
         self.addCleanup(self.bob.log.close)
-        self.ada.told, self.ada.acked = 4, {0, 1, 2}
-        self.ada.unsure = {3}
+        self.ada.posts.told, self.ada.posts.confirmed = 4, {0, 1, 2}
+        self.ada.posts.unsure = {3}
 
     def check(self, *numbers):
         self.world.check(self.ada, [("ada", n) for n in numbers], "was shown")
@@ -45,7 +45,7 @@ class JudgementTest(unittest.TestCase):
         self.assert_finding("acknowledged to ada", 0, 2)
 
     def test_finds_a_message_that_nobody_killed_and_that_never_arrived(self):
-        self.ada.acked = {0, 1}
+        self.ada.posts.confirmed = {0, 1}
         self.assert_finding("never arrived", 0, 1)
 
     def test_finds_a_message_twice(self):
@@ -69,8 +69,8 @@ class JudgementTest(unittest.TestCase):
         self.assertIn("before a kill", self.world.finding)
 
     def test_finds_a_sender_that_ends_a_message_otherwise(self):
-        self.ada.hear_send(told("ada", 0, "failed"))
-        self.assertIn("ended with", self.world.finding)
+        self.ada.posts.hear(told("ada", 0, "failed"))
+        self.assertIn("`moot send` of ada said", self.world.finding)
 
     def test_the_schedule_comes_from_the_seed(self):
         def draw(seed):

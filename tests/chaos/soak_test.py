@@ -1,5 +1,6 @@
 """That a soak finds what it looks for, without a process: ledgers and gauges that were broken."""
 
+import io
 import os
 import pathlib
 import sys
@@ -9,6 +10,7 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "tests" / "support")]
 import chaos_member  # noqa: E402
+import moot_process  # noqa: E402
 import moot_wire  # noqa: E402
 import soak_faults  # noqa: E402
 import soak_gauge  # noqa: E402
@@ -277,6 +279,14 @@ class MemberTest(unittest.TestCase):
         twice = [*self.history, ("3", "m0", 2)]
         self.assert_finding("twice", twice, twice)
 
+    def test_finds_what_was_never_said(self):
+        more = [*self.history, (f"{3:026}", "m0", 3)]
+        self.assert_finding("m0 3 was never said", more, more)
+
+    def test_finds_what_nobody_said_who_is_here(self):
+        more = [*self.history, (f"{3:026}", "m7", 0)]
+        self.assert_finding("m7 0 was never said", more, more)
+
     def test_finds_another_order(self):
         wrong = self.history[::-1]
         self.assert_finding("order", wrong, wrong)
@@ -315,6 +325,11 @@ class GaugeTest(unittest.TestCase):
 
 
 class FaultsTest(unittest.TestCase):
+    def setUp(self):
+        place = tempfile.TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        self.place = pathlib.Path(place.name)
+
     def schedule(self, seed):
         weather = soak_faults.Weather(seed)
         return [(weather.next(), weather.jump()) for _ in range(40)]
@@ -329,7 +344,7 @@ class FaultsTest(unittest.TestCase):
     def service(self, code, log=""):
         class Process:
             returncode = code
-            stdout = open(os.devnull, encoding="utf-8")
+            stdout = io.StringIO()
 
             def poll(self):
                 return code
@@ -340,9 +355,14 @@ class FaultsTest(unittest.TestCase):
             def log(self, _):
                 return log
 
-        place = pathlib.Path(tempfile.mkdtemp())
-        self.addCleanup(lambda: [f.unlink() for f in place.iterdir()] and place.rmdir())
-        return soak_faults.Service(Server(), soak_faults.Disk(place, "", place))
+            log_since_start = log
+
+        return self.service_of(Server())
+
+    def service_of(self, server):
+        disk = soak_faults.Disk(self.place, "", self.place)
+        self.addCleanup(disk.close)
+        return soak_faults.Service(server, disk)
 
     def test_takes_an_end_with_a_word(self):
         self.assertTrue(self.service(1, "store.failed reason=…").has_ended())
@@ -350,6 +370,20 @@ class FaultsTest(unittest.TestCase):
     def test_finds_an_end_without_a_word(self):
         with self.assertRaisesRegex(soak_faults.Trouble, "ended with 1"):
             self.service(1).has_ended()
+
+    def test_finds_an_end_without_a_word_after_one_with_it(self):
+        program = self.place / "ends"
+        program.write_text('#!/bin/sh\nmkdir "$0.once" 2>/dev/null && echo store.failed >&2\n'
+                           "echo ready\nexit 1\n")
+        program.chmod(0o755)
+        server = moot_process.Server(program, self.place)
+        self.addCleanup(server.close)
+        service = self.service_of(server)
+        server.start().process.wait()
+        self.assertTrue(service.has_ended())
+        server.start().process.wait()
+        with self.assertRaisesRegex(soak_faults.Trouble, "ended with 1"):
+            service.has_ended()
 
     def test_finds_an_abort(self):
         with self.assertRaisesRegex(soak_faults.Trouble, "ended with -6"):

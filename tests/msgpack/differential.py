@@ -181,7 +181,8 @@ def other_one(name, verdicts):
     directory = pathlib.Path(os.environ.get("MOOT_NPM", "build/npm"))
     if not (directory / "node_modules/@msgpack/msgpack/package.json").exists():
         return None, (f"@msgpack/msgpack is not in {directory}; with npm there, "
-                      "`./dev test` installs it, or: cp tests/msgpack/package*.json build/npm && "
+                      "`./dev test` installs it, or: mkdir -p build/npm && "
+                      "cp tests/msgpack/package*.json build/npm && "
                       "npm ci --prefix build/npm --ignore-scripts")
     return Npm(verdicts, directory), None
 

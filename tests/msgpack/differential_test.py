@@ -1,6 +1,5 @@
 """The comparison of differential.py sees each kind of difference."""
 
-import subprocess
 import sys
 import unittest
 

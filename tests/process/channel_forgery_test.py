@@ -1,11 +1,10 @@
 """Forged, altered, reordered and stolen history is refused. The numbers are those of the table in
 docs/testing.md: each names one way to cheat, or one to be confused."""
 
-import json
 import time
 import unittest
 
-from channel_support import ChannelCase, digest_of, ms_of, on_page, ulid, wire
+from channel_support import ChannelCase, ms_of, on_page, ulid, wire
 
 
 class Liars(ChannelCase):

@@ -6,7 +6,7 @@ import subprocess
 import unittest
 
 from channel_support import ChannelCase
-from support import MOOTD, Raw, wire
+from support import MOOTD, Home, Raw, wire
 
 ESCAPES = "\x1b]0;pwned\a\x1b[31mRED\nFAKE @mallory owner online\x9b2J\u202e"
 
@@ -56,6 +56,14 @@ class Showing(ChannelCase):
         self.assertEqual(newcomer.frame()[0], "ENROLLED")
         done = self.mootd("key", "add", "ada", "--label", "x\x1b", code=1)
         self.assertIn("control characters", done.stderr)
+        # An octet of the command line that is no UTF-8 would be in a key file that nothing reads.
+        done = self.mootd("key", "add", "ada", "--label", "caf\udce9", code=1)
+        self.assertIn("UTF-8", done.stderr)
+        device = Home(self, "yan")
+        done = device.run("join", self.server.invite(), "--as", "yan", "--label", "caf\udce9")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("UTF-8", done.stderr)
+        self.assertFalse(device.dir.exists())
 
     def test_list_show_and_remove(self):
         world = self.new_channel(("ada", "ben"), name="Night shift")

@@ -2,7 +2,7 @@
 
 import unittest
 
-from channel_support import (ChannelCase, digest_of, element, fingerprint, on_page, ulid, wire)
+from channel_support import ChannelCase, element, fingerprint, on_page, ulid, wire
 
 
 class Pulling(ChannelCase):

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import pwd
+import re
 import resource
 import shutil
 import socket
@@ -32,10 +33,8 @@ class DoctorCase(unittest.TestCase):
         done = self.mootd("doctor", "--set", "public_address=127.0.0.1:7667", *args, limit=limit)
         lines = {}
         for line in done.stdout.splitlines():
-            topic, colon, said = line.rpartition(": good" if ": good" in line else
-                                                 ": look" if ": look" in line else ": BAD")
-            if colon:
-                lines[topic] = (colon[2:], said.removeprefix(", "))
+            if found := re.fullmatch(r"(.+?): (good|look|BAD|skipped)(?:, (.*))?", line):
+                lines[found[1]] = (found[2], found[3] or "")
         return done.returncode, lines
 
     def listening(self, address):
@@ -65,6 +64,9 @@ class Doctor(DoctorCase):
         self.assertEqual([one["topic"] for one in told if one["topic"] != "server"], list(lines))
         by_topic = {one["topic"]: one for one in told}
         self.assertEqual(by_topic["port 127.0.0.1:0"]["verdict"], "good")
+        self.assertEqual(by_topic["store"],
+                         {"topic": "store", "verdict": "good", "what": "every seal opens"})
+        self.assertEqual(by_topic["backup"]["verdict"], "look")
         self.assertIn("run `mootd backup FILE`", by_topic["backup"]["what"])
         self.assertIn("; 1 account, 0 online", by_topic["server"]["what"])
 
@@ -88,8 +90,10 @@ class Doctor(DoctorCase):
     def test_the_ports_of_the_running_server_are_its_own(self):
         with Server(MOOTD, self.data, ["--http-listen", "off"]) as server:
             code, lines = self.doctor(*self.listening(f"127.0.0.1:{server.port}"))
+            asked = re.findall(r'admin\.command.*command="?(\w+)', server.log(1000))
         self.assertEqual(code, 0)
         self.assertEqual(lines[f"port 127.0.0.1:{server.port}"][0], "good")
+        self.assertEqual(asked, ["status", "doctor"])  # and nothing twice
 
     def outlive(self):
         """The same key's certificate of one day in 2020."""
@@ -191,7 +195,9 @@ class Fronts(DoctorCase):
     def test_a_header_from_here_is_taken(self):
         args = self.own()
         code, lines = self.doctor(*args)
-        self.assertEqual((code, lines[f"front {self.path}"][0]), (0, "good"))
+        self.assertEqual(code, 0)
+        self.assertEqual(lines[f"front {self.path}"],
+                         ("skipped", "a header is tried while the server runs"))
         server = self.running(args)
         code, lines = self.doctor(*args)
         self.assertEqual(code, 0)
@@ -222,8 +228,12 @@ class Fronts(DoctorCase):
         host, port = where.rsplit(":", 1)
         with socket.create_connection((host, int(port)), PATIENCE) as s:
             self.assertEqual(s.recv(1), b"")
-        _, lines = self.doctor(*args)
-        self.assertIn("not tried", lines["front 127.0.0.1:0"][1])
+        code, lines = self.doctor(*args)
+        self.assertEqual((code, lines["front 127.0.0.1:0"][0]), (0, "skipped"))
+        self.assertIn("no header was tried", lines["front 127.0.0.1:0"][1])
+        told = [json.loads(line) for line in self.mootd("doctor", "--json", *args).stdout.splitlines()]
+        self.assertIn({"topic": "front 127.0.0.1:0", "verdict": "skipped",
+                       "what": "no header was tried: whoever runs this is no front of it"}, told)
         verdict, what = lines["strangers at 127.0.0.1:0"]
         self.assertEqual(verdict, "look")
         self.assertIn("the last from 127.0.0.1; if that is the front, add it to proxy_peers", what)
@@ -246,7 +256,8 @@ class Fronts(DoctorCase):
             self.assertIn("`usermod -aG games daemon`", lines[f"front {self.path}"][1])
         os.chmod(self.path, 0o666)
         _, lines = self.doctor(*args)
-        self.assertEqual(lines[f"front {self.path}"][0], "good")
+        self.assertEqual(lines[f"front {self.path}"],
+                         ("skipped", "no header was tried: whoever runs this is no front of it"))
         server.stop()
         args = self.fronted((self.path, "proxy_uids = [4711]"))
         _, lines = self.doctor(*args)

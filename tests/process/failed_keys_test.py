@@ -3,14 +3,12 @@
 import os
 import re
 import socket
-import time
 import unittest
 import urllib.request
 
 from support import PATIENCE, Raw, ServerCase
 
 FAILURES = 20  # of one kid from one source in an hour
-DELAY = 1.0
 
 
 class Guessing(ServerCase):
@@ -41,12 +39,9 @@ class Guessing(ServerCase):
 
     def waits(self, act):
         """Whether what `act` does on a connection is held before it is looked at."""
-        before, begun = self.held(), time.monotonic()
+        before = self.held()
         act()
-        took, waited = time.monotonic() - begun, self.held() - before
-        if waited:
-            self.assertGreater(took, DELAY - 0.1)
-        return waited == 1
+        return self.held() - before == 1
 
 
 class FailedKeys(Guessing):
@@ -54,7 +49,7 @@ class FailedKeys(Guessing):
     # connection is closed.
     ARGS = ("--set", "limits.exempt=[]", "--set", "threads=1")
 
-    def test_the_owner_is_let_in_a_second_later_and_from_elsewhere_at_once(self):
+    def test_the_owner_is_held_and_let_in_and_from_elsewhere_let_in_at_once(self):
         key, here, elsewhere = self.new_key(), self.source(), self.source()
         owner, *guesses = self.raws(key, here, FAILURES + 1)
         for guess in guesses:

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import pathlib
 import re
 import resource
 import select
@@ -13,6 +12,7 @@ import sqlite3
 import stat
 import struct
 import subprocess
+import time
 import unittest
 
 from support import MOOTD, PATIENCE, Raw, Server, ServerCase, wire
@@ -493,7 +493,8 @@ class HalfOpen(ServerCase):
 
     def until_gone(self, watcher, who):
         """The watcher, who keeps talking, is told that somebody went."""
-        for _ in range(1_000_000):
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
             watcher.barrier()
             if any(c["cmd"] == "UDCNN" and c["id"] == who for c in watcher.commands):
                 return

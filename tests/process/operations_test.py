@@ -1,7 +1,6 @@
 """The playbooks of docs/operations.md, done as they are written there."""
 
 import json
-import os
 import pathlib
 import shutil
 import signal
@@ -95,7 +94,10 @@ class Upgrade(unittest.TestCase):
                                "--data-dir", data], capture_output=True, text=True, timeout=60,
                               preexec_fn=small_files, check=False)
         self.assertEqual(done.returncode, 1)
-        self.assertIn("older version", done.stderr)
+        self.assertIn("is of an older version and was not touched", done.stderr)
+        self.assertIn("make room for a second one beside it, where this user may write, and start again",
+                      done.stderr)
+        self.assertIn(f"Copying {data}/store.db to", done.stderr)  # and what exactly did not work
         self.assertEqual((data / "store.db").read_bytes(), before)
         self.assertEqual(list(data.glob("*.bak")), [])
 

@@ -148,12 +148,20 @@ class Activation(unittest.TestCase):
         for clean in (process.stderr.close, process.stdout.close, process.wait, process.kill):
             self.addCleanup(clean)
         for _ in sockets:
-            while "Listening on" not in process.stderr.readline():
-                pass
+            self.lines_until(process.stderr, "Listening on")
         return process
 
+    def lines_until(self, stream, words):
+        """What is said before a line with these words, which has to come."""
+        lines = []
+        for line in stream:
+            if words in line:
+                return lines
+            lines.append(line)
+        self.fail(f"it ended without {words!r}: {lines}")
+
     def lines_until_ready(self, process):
-        lines = list(iter(process.stdout.readline, "ready\n"))
+        lines = self.lines_until(process.stdout, "ready\n")
         return [line.removeprefix("listening ").strip() for line in lines]
 
     def stop(self, process):
@@ -200,6 +208,35 @@ class Activation(unittest.TestCase):
         self.stop(process)
 
     @unittest.skipUnless(ACTIVATE, "package systemd")
+    def test_two_blocks_at_any_port_have_a_socket_each(self):
+        ports = [free_port(), free_port()]
+        key = self.key(ports[0])
+        process = self.activate_all([f"127.0.0.1:{port}" for port in ports], ["listen-2", "listen-1"],
+                                    "--listen", "127.0.0.1:0", "--listen", "127.0.0.1:0",
+                                    "--http-listen", "off")
+        for port in ports:
+            key.port = port
+            raw = Raw(key).open()
+            self.assertTrue(raw.alive())
+            raw.socket.close()
+        self.assertEqual(self.lines_until_ready(process),
+                         [f"plain 127.0.0.1:{port}" for port in reversed(ports)])
+        self.stop(process)
+
+    @unittest.skipUnless(ACTIVATE, "package systemd")
+    def test_a_block_at_any_port_leaves_the_socket_to_the_one_it_is_for(self):
+        port = free_port()
+        process = self.activate_all([f"127.0.0.1:{port}"], ["listen-2"], "--listen", "127.0.0.1:0",
+                                    "--listen", "127.0.0.1:0", "--http-listen", "off")
+        raw = Raw(self.key(port)).open()
+        self.assertTrue(raw.alive())
+        raw.socket.close()
+        first, second = self.lines_until_ready(process)
+        self.assertNotEqual(first, second)
+        self.assertEqual(second, f"plain 127.0.0.1:{port}")
+        self.stop(process)
+
+    @unittest.skipUnless(ACTIVATE, "package systemd")
     def test_http_is_adopted_by_its_address(self):
         port, http = free_port(), free_port()
         process = self.activate_all([f"127.0.0.1:{http}"], [], "--listen", f"127.0.0.1:{port}",
@@ -228,7 +265,7 @@ class Activation(unittest.TestCase):
     def test_a_unix_socket_is_adopted_and_stays_when_the_server_goes(self):
         path, link = self.dir / "wall", self.dir / "link"
         link.symlink_to(path)
-        for names, written in (([], path), (["listen-1"], link)):
+        for names, written in (([], path), ([], link), (["listen-1"], link)):
             with self.subTest(names=names):
                 process = self.activate_all([path], names, *self.wall(written))
                 self.assertTrue(self.ada(path).open().alive())
@@ -252,6 +289,22 @@ class Activation(unittest.TestCase):
             done = self.run_with(tcp.fileno(), tcp.fileno(), names="http:http",
                                  args=("--http-listen", "127.0.0.1:0"))
             self.assertIn("another one before", done.stderr)
+
+    def test_a_path_is_for_the_block_that_names_it(self):
+        with socket.socket(socket.AF_UNIX) as path:
+            path.bind(str(self.dir / "there"))
+            path.listen()
+            for names, args, words in (
+                    ("http", ("--http-listen", "127.0.0.1:0"), "for HTTP, which is over TCP only"),
+                    ("listen-1", self.wall(self.dir / "wall"),
+                     f"passed a socket on {self.dir}/there for [[listen]] 1, which is at "
+                     f"{self.dir}/wall: let the block and the socket unit name the same one."),
+                    ("listen-1", ("--listen", "127.0.0.1:0"), "which is at 127.0.0.1:0: let the block"),
+                    ("", self.wall(self.dir / "wall"), f"{self.dir}/there, and no listener has this")):
+                with self.subTest(words=words, names=names):
+                    done = self.run_with(path.fileno(), names=names, args=args)
+                    self.assertEqual(done.returncode, 78, done.stderr)
+                    self.assertIn(words, done.stderr)
 
     def run_with(self, *descriptors, count=None, pid=None, names=None, args=None):
         """LISTEN_FDS by hand: descriptors from 3 on."""
@@ -277,6 +330,12 @@ class Activation(unittest.TestCase):
         self.assertIn("no listening socket of TCP or at a path", done.stderr)
         with socket.socket() as s:  # not listening
             self.assertEqual(self.run_with(s.fileno()).returncode, 78)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:  # no stream
+            s.bind(str(self.dir / "packets"))
+            s.listen()
+            done = self.run_with(s.fileno(), args=self.wall(self.dir / "packets"))
+            self.assertEqual(done.returncode, 78)
+            self.assertIn("no listening socket of TCP or at a path", done.stderr)
         self.assertEqual(self.run_with(count=100_000).returncode, 78)
 
 

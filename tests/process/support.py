@@ -44,6 +44,7 @@ class ServerCase(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         cls.server.stop()
+        cls.server.close()
         shutil.rmtree(cls.dir, ignore_errors=True)
 
     def new_key(self, name=None):
@@ -80,7 +81,7 @@ class Raw:
         if wrap:
             self.socket = wrap(self.socket)
         self._in = b""
-        cmd, self.greeting_signature, payload = self.frame()
+        cmd, _, payload = self.frame()
         self.greeting = wire.unpack(payload)
         assert cmd == "SINFO", cmd
         self.nonce = int.from_bytes(os.urandom(8), "big")

@@ -29,26 +29,12 @@ class Tls(ServerCase):
         cls.cert, cls.key_file = cls.dir / "cert.pem", cls.dir / "key.pem"
         shutil.copy(CERTS / "cert.pem", cls.cert)
         shutil.copy(CERTS / "key.pem", cls.key_file)
-        cls.server = Server(MOOTD, cls.dir / "data")
-        cls.process = subprocess.Popen(
-            [MOOTD, "run", "--data-dir", cls.dir / "data", "--listen", "127.0.0.1:0",
-             "--tls-listen", "127.0.0.1:0", "--set", f"tls.cert={cls.cert}", "--set",
-             f"tls.key={cls.key_file}"], stdout=subprocess.PIPE, text=True)
-        ports = {}
-        for line in cls.process.stdout:
-            if found := re.fullmatch(r"listening (plain|tls) \S+:(\d+)", line.strip()):
-                ports[found[1]] = int(found[2])
-            if line.strip() == "ready":
-                break
-        cls.tls_port = ports["tls"]
+        cls.server = Server(MOOTD, cls.dir / "data",
+                            ["--http-listen", "off", "--tls-listen", "127.0.0.1:0", "--set",
+                             f"tls.cert={cls.cert}", "--set", f"tls.key={cls.key_file}"])
+        cls.server.start()
+        cls.tls_port = cls.server.tls_port
         cls._users = 0
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.process.kill()
-        cls.process.wait()
-        cls.process.stdout.close()
-        shutil.rmtree(cls.dir, ignore_errors=True)
 
     def tls(self, key=None, ctx=None):
         ctx = ctx or context()
@@ -103,7 +89,11 @@ class Tls(ServerCase):
         self.fail(f"no {pattern!r} in:\n{said}")
 
     def test_a_ticket_and_early_data_are_refused(self):
-        # Our server gives no tickets, so one of another server, which has the same certificate.
+        own = self.openssl("s_client", "-connect", f"127.0.0.1:{self.tls_port}")
+        said, _ = self.until(own, "SINFO")
+        own.stdin.close()
+        self.assertNotIn("New Session Ticket", said + own.stdout.read())
+        # So one of another server, which has the same certificate.
         other = self.openssl("s_server", "-accept", "127.0.0.1:0", "-cert", self.cert, "-key",
                              self.key_file, "-early_data")
         port = int(self.until(other, r"ACCEPT \S+:(\d+)")[1][1])
@@ -143,17 +133,17 @@ class Tls(ServerCase):
         living = self.tls().open()
         shutil.copy(CERTS / "cert2.pem", self.cert)
         shutil.copy(CERTS / "key2.pem", self.key_file)
-        self.process.send_signal(signal.SIGHUP)
+        self.server.process.send_signal(signal.SIGHUP)
         living.wait_for("SINFO")  # told once the configuration is in force
         self.tls(ctx=context("cert2.pem")).open().socket.close()
         self.assertTrue(living.alive())
         self.cert.write_text("no certificate")
-        self.process.send_signal(signal.SIGHUP)
+        self.server.process.send_signal(signal.SIGHUP)
         self.assertTrue(living.alive())
         self.assertTrue(self.tls(ctx=context("cert2.pem")).open().alive())
         shutil.copy(CERTS / "cert.pem", self.cert)
         shutil.copy(CERTS / "key.pem", self.key_file)
-        self.process.send_signal(signal.SIGHUP)
+        self.server.process.send_signal(signal.SIGHUP)
         living.wait_for("SINFO")
 
     def test_no_certificate_is_exit_1_and_none_configured_exit_78(self):

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import unittest
 
-from support import MOOTD, Home, ServerCase
+from support import MOOTD, Home, ServerCase, key_text
 
 MOOT = os.environ["MOOT"]
 USAGE = 2
@@ -29,10 +29,11 @@ class CommandLines(unittest.TestCase):
 
     def test_what_is_known_to_be_wrong_is_exit_2_of_mootd(self):
         data = self.dir / "data"
-        for line, words in (("key revoke", "Name keys to revoke, or --all NAME"),
-                            ("key revoke --all ada 995e494b5ab93fde", "Name keys to revoke"),
+        for line, words in (("key revoke", "Exactly 1 option from [KID,--all] is required"),
+                            ("key revoke --all ada 995e494b5ab93fde", "from [KID,--all]"),
                             ("key revoke 995e", "16 hex digits"),
-                            ("key rotate", "Name the key to rotate"),
+                            ("key rotate", "Exactly 1 option from [KID,--all] is required"),
+                            ("key rotate --all --key-out x 995e494b5ab93fde", "from [KID,--all]"),
                             ("key rotate 995e494b5ab93fdX", "16 hex digits"),
                             ("key rotate 995e494b5ab93fde --overlap soon", "no duration"),
                             ("key rotate --all Ada! --key-out x", "no user id"),
@@ -128,6 +129,23 @@ class Asking(ServerCase):
             self.assertIn("--    the server's clock is not known without a connection", text)
         finally:
             self.server.start()
+
+    def test_doctor_tells_all_that_it_does_not_look_at(self):
+        new = Home(self, "new")
+        ada = Home(self, "plain").join(self.server.invite())
+        ada.with_key(key_text(ada.key_file.read_text(), address="192.0.2.1:7667", tls="off"))
+        damaged = Home(self, "storeless").join(self.server.invite())
+        (damaged.dir / "store.db").write_bytes(b"x" * 4096)
+        topics = ("key", "address", "store", "connection", "clock")
+        for home, good in ((new, 0), (ada, 1), (damaged, 2)):
+            done = home.run("doctor", "--json")
+            lines = [json.loads(line) for line in done.stdout.splitlines()]
+            verdicts = ["good"] * good + ["bad"] + ["skipped"] * (4 - good)
+            self.assertEqual([(x["topic"], x["verdict"]) for x in lines],
+                             list(zip(topics, verdicts)), done.stdout)
+            self.assertNotEqual(done.returncode, 0)
+        self.assertIn("--    the clock of the server: not looked at without a store",
+                      damaged.run("doctor").stdout)
 
     def test_a_damaged_store_of_a_client_is_no_matter_of_backups(self):
         ada = Home(self, "damaged").join(self.server.invite())

@@ -98,6 +98,30 @@ def burst(lines, cmd, begin):
     return sent, syncs_until_last
 
 
+def sends_with(lines, cmd, begin=0):
+    """Of every send after line `begin` that completes frames `cmd`, how many it completes."""
+    counts = [sum(name == cmd for name, _, _ in frames)
+              for i, _, _, frames in told(lines) if i >= begin]
+    return [n for n in counts if n]
+
+
+class OneSegment:
+    """Stands for the socket of a peer: what the peer sends meanwhile leaves in one piece."""
+
+    def __init__(self, peer):
+        self.peer, self.octets = peer, b""
+
+    def sendall(self, octets):
+        self.octets += octets
+
+    def __enter__(self):
+        self.socket, self.peer._socket = self.peer._socket, self
+
+    def __exit__(self, *_):
+        self.peer._socket = self.socket
+        self.socket.sendall(self.octets)
+
+
 def late_until(cmd):
     """The environment of a disk that says synced, and is so when the next `cmd` has left: every
     payload names its command, alone and in a BATCH."""
@@ -287,6 +311,24 @@ class RecorderTest(unittest.TestCase):
             with self.subTest(story):
                 self.check(story, MOOT_RECORDER_SLOW_MS=SLOW_MS)
 
+    def test_what_a_turn_has_for_a_connection_leaves_in_one_write(self):
+        with Recording() as recording:
+            ada, bob = recording.ada, recording.connect(recording.bob_key)
+            begin = recording.mark()
+            ids = [moot_wire.new_ulid() for _ in range(5)]
+            with OneSegment(ada):
+                for msg_id in ids:
+                    ada.send("PV_MSG", to="bob", msg_id=msg_id, msg=moot_wire.text_content("one"))
+                answers = [ada.send("INFO") for _ in range(4)]
+            for msg_id in ids:
+                bob.wait_for("MSG", msg_id=msg_id)
+            for nonce in answers:
+                ada.wait_for("SINFO", ref=nonce)
+            lines = recording.lines()
+        # Neither said `batch`, so every command is a frame of its own.
+        self.assertEqual(sends_with(lines, "MSG", begin), [len(ids)])
+        self.assertEqual(sends_with(lines, "SINFO", begin), [len(answers)])
+
     # That the test can fail: syncs that come too late are found, in the recording and in a story.
 
     def test_finds_a_disk_that_says_synced_before_it_is(self):
@@ -308,6 +350,11 @@ class RecorderTest(unittest.TestCase):
                              ([write, sync, send], 1), ([write, "S /d/store.db", send, sync], 0)):
             with self.assertRaises(Violation):
                 judge_first(lines, "ENROLLED", begin)
+
+    def test_finds_frames_of_a_turn_that_leave_apart(self):
+        one = moot_wire.frame("MSG", b"\x80", b"k")
+        self.assertEqual(sends_with([f"N 7 {(one + one).hex()}"], "MSG"), [2])
+        self.assertEqual(sends_with([f"N 7 {one.hex()}", f"N 7 {one.hex()}"], "MSG"), [1, 1])
 
     def record(self, steps, **env):
         """What a program told that has a file f and a socket c: the lines, with FILE for its path."""

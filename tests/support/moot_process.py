@@ -24,9 +24,11 @@ class Server:
         self.process = None
         # A file that stays, where its place is told.
         self._log = open(log, "a+b") if log else tempfile.TemporaryFile()
+        self._log_at_start = 0
 
     def start(self, timeout=60):
         """Returns when it says that it is ready. A restart has the port of the first start."""
+        self._log_at_start = self._log_size()
         self.process = subprocess.Popen(
             [self.program, "run", "--data-dir", self.data_dir, "--listen",
              f"127.0.0.1:{self.port}", *self.args],
@@ -86,15 +88,29 @@ class Server:
         return re.search(r"moot://[^\s']+", self.admin("invite", "--uses", uses))[0]
 
     def log(self, lines=20):
+        """The last lines of all starts."""
+        return self._log_from(0, lines)
+
+    def log_since_start(self, lines=20):
+        """The last lines of the last start."""
+        return self._log_from(self._log_at_start, lines)
+
+    def _log_from(self, begin, lines):
         # Read where nothing moves: the place of the next line is shared with the process.
-        size = os.fstat(self._log.fileno()).st_size
-        text = os.pread(self._log.fileno(), 1 << 24, max(0, size - (1 << 24)))
+        text = os.pread(self._log.fileno(), 1 << 24, max(begin, self._log_size() - (1 << 24)))
         return "\n".join(text.decode(errors="replace").splitlines()[-lines:])
+
+    def _log_size(self):
+        return os.fstat(self._log.fileno()).st_size
 
     def __enter__(self):
         return self.start()
 
     def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Kills what still runs; from then on there is no log to be read."""
         if self.process is not None:
             self.kill()
         self._log.close()

@@ -18,7 +18,7 @@ import unicodedata
 CONTROL = re.compile(r"\x1b\[([?>]?)([0-9;]*)([@-~])|\x1b[()*+]([0-9A-Za-z])|\x1b([=>78DEMHc])")
 UNFINISHED = re.compile(r"\x1b(\[[?>]?[0-9;]*)?$|\x1b[()*+]$")
 # Modes, keypads, charsets and attributes of which the text does not depend.
-SILENT = set("hlmnrtq") - {"r"}
+SILENT = set("hlmntq")
 
 
 def width_of(char):
