@@ -182,6 +182,19 @@ TEST(Presence, FiveThousandLoginsInNSecondsCostAConnectedClientAtMostFourFramesA
   }
 }
 
+// The watcher, in channels with all of them.
+ConnId meet_the_crowd(Watched& h) {
+  for (int first = 0; first < kCrowd; first += 250) {
+    std::vector<std::string> members{"watcher"};
+    for (int i = first; i < first + 250; ++i) members.push_back(one_of_the_crowd(i));
+    h.add_channel(static_cast<unsigned>(first), members);
+  }
+  h.restart();
+  const ConnId watcher = h.connect("watcher");
+  h.pass(Seconds{1});
+  return watcher;
+}
+
 // Who shares channels with all of them is told of every one, in as many bursts as that takes.
 TEST(Presence, WhoSharesChannelsWithFiveThousandIsToldOfAllAtNoHigherRate) {
   Config config = loud();
@@ -189,14 +202,7 @@ TEST(Presence, WhoSharesChannelsWithFiveThousandIsToldOfAllAtNoHigherRate) {
   for (const int seconds : {1, 10, 60}) {
     SCOPED_TRACE(std::to_string(seconds) + " s");
     Watched h(crowd_and_watcher(), config);
-    for (int first = 0; first < kCrowd; first += 250) {
-      std::vector<std::string> members{"watcher"};
-      for (int i = first; i < first + 250; ++i) members.push_back(one_of_the_crowd(i));
-      h.add_channel(static_cast<unsigned>(first), members);
-    }
-    h.restart();
-    const ConnId watcher = h.connect("watcher");
-    h.pass(Seconds{1});
+    const ConnId watcher = meet_the_crowd(h);
     const Cost cost = crowd_comes(h, watcher, seconds);
     EXPECT_EQ(cost.commands, static_cast<std::size_t>(kCrowd));
     // 256 users a burst: below five seconds of logins the last ones are told after them.
@@ -247,14 +253,7 @@ TEST(Presence, AVerySlowReaderIsToldOfEverybodyOnceAndInBursts) {
   config.presence = PresenceMode::shared;
   Watched h(crowd_and_watcher(), config);
   constexpr int kMany = 2'000;
-  for (int first = 0; first < kMany; first += 250) {
-    std::vector<std::string> members{"watcher"};
-    for (int i = first; i < first + 250; ++i) members.push_back(one_of_the_crowd(i));
-    h.add_channel(static_cast<unsigned>(first), members);
-  }
-  h.restart();
-  const ConnId watcher = h.connect("watcher");
-  h.pass(Seconds{1});
+  const ConnId watcher = meet_the_crowd(h);
   h.watch(watcher, true);
   const std::size_t before = h.presence_frames(watcher);
   h.stall(watcher);
