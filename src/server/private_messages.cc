@@ -202,12 +202,14 @@ void PrivateMessages::pv_msg(const Step& step, Conn& from, const Ref& ref, const
   m.body.assign(cmd.msg.begin(), cmd.msg.end());
   relay(step, key, m, cmd.msg);
   if (!limits_.keep) return;
-  // Devices that are away: on disk before the recipient's acknowledgement can make a MSG_ACK.
-  for (Copy& copy : m.copies) {
-    if (copy.stored) continue;
+  // Devices that are away: on disk before the recipient's acknowledgement can make a MSG_ACK. Then
+  // those that are here as well: after a restart the one that was away makes a MSG_ACK, behind
+  // which the author sends nothing again.
+  const auto away = [&](const Copy& copy) {
     const Conn* conn = conns_.of_credential(copy.kid);
-    if (conn == nullptr || conn->closing || backlogs_.has(conn->id)) store(step, key, m, copy);
-  }
+    return conn == nullptr || conn->closing || backlogs_.has(conn->id);
+  };
+  if (std::ranges::any_of(m.copies, away)) store_all(step, key, m);
   from.barrier = std::max(from.barrier, m.stored);
   if (std::ranges::all_of(m.copies, &Copy::stored)) {
     m.body = ByteBuf();

@@ -300,6 +300,29 @@ TEST(PrivateMessages, ReachEveryDeviceOnce) {
   EXPECT_EQ(h.core().counts().offline_messages, 0u);
 }
 
+// Found by the soak (seed 1, 0.4 minutes): MSG_ACK made by a device that was away ended it for
+// those that were here before the restart.
+TEST(PrivateMessages, WhenOneCopyIsOnDiskAllAre) {
+  Harness h({"ada", "bob"});
+  h.add_device("bob", 1);
+  h.add_device("ada", 1);
+  h.restart();
+  const ConnId ada = h.connect("ada");
+  h.connect("ada", 1);
+  h.connect("bob", 1);
+  h.say(ada, pv("bob", 1));
+  h.sync();
+  h.restart();  // nobody acknowledged it
+  const ConnId bob = h.connect("bob");
+  EXPECT_EQ(h.heard(bob), "SINFO\n" + msg_line("ada", 1) + "\n");
+  h.say(bob, ack("ada", 1));
+  const ConnId phone = h.connect("bob", 1);
+  EXPECT_EQ(h.heard(phone), "SINFO\n" + msg_line("ada", 1) + "\n");
+  const ConnId other = h.connect("ada", 1);
+  h.sync();
+  EXPECT_TRUE(has(h.heard(other), msg_line("ada", 1) + " to=@bob\n"));
+}
+
 TEST(PrivateMessages, OfOnesOwnADeviceThatIsAwayGetsTheLatest) {
   Config c = Harness::quiet_config();
   c.offline_messages = 3;
