@@ -252,8 +252,8 @@ STORIES = {"message_to_somebody_away": "SINFO", "enrolment": "ENROLLED",
            "message_that_another_device_has_to_get": "MSG_ACK",
            "message_in_a_kept_channel": "CH_MSG", "somebody_who_joins": "CH_UJOIN",
            "start_with_a_channel": "CH_STATUS"}
-# Who connects after the start makes the server write as well.
-MORE_IS_WRITTEN = {"start_with_a_channel"}
+# Who connects after the start makes the server write as well, and who acknowledges lets his copy go.
+MORE_IS_WRITTEN = {"start_with_a_channel", "message_that_another_device_has_to_get"}
 BURST = 200
 
 
