@@ -79,19 +79,30 @@ void FanOut::put(Conns to, const s::Any& cmd, Ticket after) {
     }
     return;
   }
-  std::uint32_t source = kNone;  // the thread in whose box it was encoded
-  std::uint32_t piece_of[256];
-  for (unsigned t = 0; t < threads_; ++t) piece_of[t] = kNone;
+  Outbox* source = nullptr;  // where it was encoded
+  std::uint32_t source_piece = kNone;
+  struct Place {
+    Outbox* box;
+    std::uint32_t piece;
+  };
+  Place of[256];  // of the threads; only the first `threads_` of them are set
+  std::fill_n(of, threads_, Place{});
   for (const ConnId conn : to) {
     const unsigned t = Worker::thread_of(conn);
     if (t >= threads_) continue;
-    if (piece_of[t] == kNone) {
-      piece_of[t] = source == kNone ? box(t).add(cmd) : box(t).copy(box(source), piece_of[source]);
-      if (source == kNone) source = t;
+    Place& place = of[t];
+    if (place.box == nullptr) {
+      place.box = &box(t);
+      place.piece =
+          source == nullptr ? place.box->add(cmd) : place.box->copy(*source, source_piece);
+      if (source == nullptr) {
+        source = place.box;
+        source_piece = place.piece;
+      }
     }
-    box(t).outs.push_back({.kind = Out::Kind::send, .piece = piece_of[t], .conn = conn});
+    place.box->outs.push_back({.kind = Out::Kind::send, .piece = place.piece, .conn = conn});
   }
-  if (source != kNone) count(to, box(source).pieces[piece_of[source]]);
+  if (source != nullptr) count(to, source->pieces[source_piece]);
 }
 
 void FanOut::sinfo(ConnId to, std::optional<std::uint64_t> ref, Ticket after) {

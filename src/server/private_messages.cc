@@ -200,16 +200,12 @@ void PrivateMessages::pv_msg(const Step& step, Conn& from, const Ref& ref, const
   }
   recount(m, false);
   m.body.assign(cmd.msg.begin(), cmd.msg.end());
-  relay(step, key, m, cmd.msg);
+  const bool to_all = relay(step, key, m, cmd.msg);
   if (!limits_.keep) return;
   // Devices that are away: on disk before the recipient's acknowledgement can make a MSG_ACK. Then
   // those that are here as well: after a restart the one that was away makes a MSG_ACK, behind
   // which the author sends nothing again.
-  const auto away = [&](const Copy& copy) {
-    const Conn* conn = conns_.of_credential(copy.kid);
-    return conn == nullptr || conn->closing || backlogs_.has(conn->id);
-  };
-  if (std::ranges::any_of(m.copies, away)) store_all(step, key, m);
+  if (!to_all) store_all(step, key, m);
   from.barrier = std::max(from.barrier, m.stored);
   if (std::ranges::all_of(m.copies, &Copy::stored)) {
     m.body = ByteBuf();
@@ -219,13 +215,17 @@ void PrivateMessages::pv_msg(const Step& step, Conn& from, const Ref& ref, const
 }
 
 // To every connection whose device has not acknowledged it. A device with a backlog gets it from
-// there, in order.
-void PrivateMessages::relay(const Step& step, const Key& key, Message& m, Bytes body) {
+// there, in order. False: some device is away, or has a backlog.
+bool PrivateMessages::relay(const Step& step, const Key& key, Message& m, Bytes body) {
   to_.clear();
   to_own_.clear();
+  bool to_all = true;
   for (const Copy& copy : m.copies) {
     Conn* conn = conns_.of_credential(copy.kid);
-    if (conn == nullptr || conn->closing || backlogs_.has(conn->id)) continue;
+    if (conn == nullptr || conn->closing || backlogs_.has(conn->id)) {
+      to_all = false;
+      continue;
+    }
     conn->causes.sent_private();
     (copy.own ? to_own_ : to_).push_back(conn->id);
   }
@@ -233,6 +233,7 @@ void PrivateMessages::relay(const Step& step, const Key& key, Message& m, Bytes 
   step.send(to_, msg);
   msg.to = m.recipient;
   step.send(to_own_, msg);
+  return to_all;
 }
 
 void PrivateMessages::store(const Step& step, const Key& key, Message& m, Copy& copy) {

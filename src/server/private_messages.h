@@ -94,7 +94,7 @@ class PrivateMessages {
   };
   bool refuse_new(const Step& step, const Conn& from, const Ref& ref, const c::PvMsg& cmd);
   bool resent(const Step& step, Conn& from, const Ref& ref, const c::PvMsg& cmd, std::size_t tag);
-  void relay(const Step& step, const Key& key, Message& m, Bytes body);
+  bool relay(const Step& step, const Key& key, Message& m, Bytes body);
   void store(const Step& step, const Key& key, Message& m, Copy& copy);
   void make_room(const Step& step, const Kid& kid);
   Ticket store_all(const Step& step, const Key& key, Message& m);

@@ -1,6 +1,5 @@
 #include "wire/commands.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace moot::wire {
@@ -9,7 +8,7 @@ namespace {
 template <class Any>
 struct Entry {
   std::string_view name;
-  std::expected<Any, DecodeError> (*decode)(Bytes, Arena&);
+  std::expected<Any, DecodeError> (*decode)(Bytes, Arena&) = nullptr;
 };
 
 template <class Any, class T>
@@ -21,13 +20,28 @@ std::expected<Any, DecodeError> decode_one(Bytes map, Arena& arena) {
   return out;
 }
 
+constexpr std::size_t kPlaces = 64;  // twice as many as there are commands
+
+constexpr std::size_t place_of(std::string_view name) {
+  if (name.empty()) return 0;
+  return (name.size() + 11u * static_cast<std::uint8_t>(name[name.size() / 2]) +
+          27u * static_cast<std::uint8_t>(name.back())) %
+         kPlaces;
+}
+
+// By name: its place, or the next free one behind it.
 template <class Any>
 constexpr auto make_entries() {
   return []<std::size_t... I>(std::index_sequence<I...>) {
-    std::array<Entry<Any>, sizeof...(I)> all{
-        Entry<Any>{std::variant_alternative_t<I, Any>::kTable.name,
-                   &decode_one<Any, std::variant_alternative_t<I, Any>>}...};
-    std::ranges::sort(all, {}, &Entry<Any>::name);
+    static_assert(2 * sizeof...(I) <= kPlaces);
+    std::array<Entry<Any>, kPlaces> all{};
+    for (const Entry<Any>& entry :
+         {Entry<Any>{std::variant_alternative_t<I, Any>::kTable.name,
+                     &decode_one<Any, std::variant_alternative_t<I, Any>>}...}) {
+      std::size_t at = place_of(entry.name);
+      while (all[at].decode != nullptr) at = (at + 1) % kPlaces;
+      all[at] = entry;
+    }
     return all;
   }(std::make_index_sequence<std::variant_size_v<Any>>{});
 }
@@ -37,10 +51,10 @@ inline constexpr auto kEntries = make_entries<Any>();
 template <class Any>
 std::expected<Any, DecodeError> decode_named(std::string_view cmd, Bytes map, Arena& arena) {
   const auto& all = kEntries<Any>;
-  const auto it = std::ranges::lower_bound(all, cmd, {}, &Entry<Any>::name);
-  if (it == all.end() || it->name != cmd)
-    return std::unexpected(DecodeError{Errc::unknown_command, {}, {}});
-  return it->decode(map, arena);
+  for (std::size_t at = place_of(cmd); all[at].decode != nullptr; at = (at + 1) % kPlaces) {
+    if (all[at].name == cmd) return all[at].decode(map, arena);
+  }
+  return std::unexpected(DecodeError{Errc::unknown_command, {}, {}});
 }
 
 template <class T>

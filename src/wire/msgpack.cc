@@ -46,6 +46,64 @@ struct Keys {
   }
 };
 
+template <class Word>
+Word word_at(const std::uint8_t* p) {
+  Word word = 0;
+  std::memcpy(&word, p, sizeof word);
+  return word;
+}
+
+// ASCII without NUL: no top bit set, and none appears when each octet is taken from 0x80.
+template <class Word>
+bool is_plain(Word word) {
+  constexpr auto kTops = static_cast<Word>(0x8080808080808080);
+  return ((word | (kTops - word)) & kTops) == 0;
+}
+
+// Whether all of it is. Words overlap at the end; most texts are keys and fit into two.
+bool plain_ascii(const std::uint8_t* p, std::size_t n) {
+  if (n >= 8) {
+    for (std::size_t i = 0; i + 8 < n; i += 8) {
+      if (!is_plain(word_at<std::uint64_t>(p + i))) return false;
+    }
+    return is_plain(word_at<std::uint64_t>(p + n - 8));
+  }
+  if (n >= 4)
+    return is_plain(word_at<std::uint32_t>(p)) && is_plain(word_at<std::uint32_t>(p + n - 4));
+  for (std::size_t i = 0; i < n; ++i) {
+    if (p[i] == 0 || p[i] >= 0x80) return false;
+  }
+  return true;
+}
+
+// What a head says of its length: in the tag, or big-endian in 1, 2 or 4 octets behind it.
+std::size_t length_at(const std::uint8_t* p, unsigned in_tag, unsigned extra) {
+  switch (extra) {
+    case 0:
+      return in_tag;
+    case 1:
+      return p[0];
+    case 2:
+      return static_cast<std::size_t>(p[0] << 8 | p[1]);
+    default:
+      return get_be32(p);
+  }
+}
+
+// The octets of a whole value where its first one says them all, else 0.
+constexpr std::array<std::uint8_t, 256> kWhole = [] {
+  std::array<std::uint8_t, 256> t{};
+  for (std::size_t tag = 0; tag < 256; ++tag) {
+    const Head head = kHeads[tag];
+    const bool number = head.type == Type::nil || head.type == Type::boolean ||
+                        (head.type == Type::uint && head.kind != Kind::bad);
+    if (number) t[tag] = static_cast<std::uint8_t>(1 + head.extra);
+    if (head.type == Type::str && head.extra == 0)
+      t[tag] = static_cast<std::uint8_t>(1 + (tag & 0x1f));
+  }
+  return t;
+}();
+
 }  // namespace
 
 std::string_view text(ProfileError e) {
@@ -67,19 +125,13 @@ std::string_view text(ProfileError e) {
 }
 
 ProfileError check_text(Bytes text) {
+  if (plain_ascii(text.data(), text.size())) return ProfileError::ok;
   std::size_t i = 0;
   const std::size_t n = text.size();
   while (i < n) {
-    // Eight octets of ASCII without NUL: no top bit set, and none appears when each is taken from
-    // 0x80.
-    if (n - i >= 8) {
-      std::uint64_t word = 0;
-      std::memcpy(&word, text.data() + i, 8);
-      constexpr std::uint64_t kTops = 0x8080808080808080;
-      if ((word & kTops) == 0 && ((kTops - word) & kTops) == 0) {
-        i += 8;
-        continue;
-      }
+    if (n - i >= 8 && is_plain(word_at<std::uint64_t>(text.data() + i))) {
+      i += 8;
+      continue;
     }
     const std::uint8_t b = text[i];
     if (b < 0x80) {
@@ -118,23 +170,40 @@ ProfileError validate(Bytes in) {
   std::array<Level, limits::kDepthMax> levels;
   std::array<Keys, limits::kDepthMax> keys;
   std::size_t depth = 0;
-  std::size_t at = 0;
   unsigned nodes = 0;
+  const std::uint8_t* p = in.data();
+  const std::uint8_t* const end = p + in.size();
+  const auto room = [&] { return static_cast<std::size_t>(end - p); };
+  // The container at hand; the payload is the one value of a container that is not there.
+  Level level{1, false, 0};
+  Keys* known = nullptr;  // its keys, where it is a map
 
-  do {
-    if (at == in.size()) return truncated;
-    const std::uint8_t tag = in[at];
+  for (;;) {
+    while (level.left == 0) {
+      if (depth == 0) return p == end ? ok : trailing_bytes;
+      level = levels[--depth];
+      known = depth > 0 ? &keys[depth - 1] : nullptr;
+    }
+    if (p == end) return truncated;
+    const bool is_key = level.is_map && level.left % 2 == 0;
+    --level.left;
+    const std::uint8_t tag = *p;
+    if (const unsigned n = tag & 0x1fu; is_key && (tag & 0xe0) == 0xa0) {
+      // Most of what there is: a key of less than 32 octets.
+      if (++nodes > limits::kNodesMax) return too_many_nodes;
+      ++p;
+      if (room() < n) return truncated;
+      if (const ProfileError e = check_text({p, n}); e != ok) return e;
+      if (!known->add({p, n}, level.keys++)) return duplicate_key;
+      p += n;
+      continue;
+    }
     const Head head = kHeads[tag];
     if (depth == 0 && head.kind != Kind::map) return top_level_is_not_a_map;
-    Level* const parent = depth > 0 ? &levels[depth - 1] : nullptr;
-    const bool is_key = parent != nullptr && parent->is_map && parent->left % 2 == 0;
     if (is_key && head.kind != Kind::str) return key_is_not_a_string;
     if (++nodes > limits::kNodesMax) return too_many_nodes;
-    ++at;
-    if (in.size() - at < head.extra) return truncated;
-    std::uint64_t number = 0;
-    for (unsigned i = 0; i < head.extra; ++i) number = number << 8 | in[at + i];
-    if (parent != nullptr) --parent->left;
+    ++p;
+    if (room() < head.extra) return truncated;
 
     switch (head.kind) {
       case Kind::bad:
@@ -142,76 +211,72 @@ ProfileError validate(Bytes in) {
       case Kind::negative:
         return negative_integer;
       case Kind::sint:
-        if ((in[at] & 0x80) != 0) return negative_integer;
-        at += head.extra;
+        if ((*p & 0x80) != 0) return negative_integer;
+        p += head.extra;
         break;
       case Kind::nil:
       case Kind::boolean:
       case Kind::fixint:
       case Kind::uint:
-        at += head.extra;
+        p += head.extra;
         break;
       case Kind::str: {
-        const std::uint64_t len = head.extra == 0 ? tag & 0x1fu : number;
-        at += head.extra;
-        if (in.size() - at < len) return truncated;
-        const Bytes text = in.subspan(at, static_cast<std::size_t>(len));
-        if (const ProfileError e = check_text(text); e != ok) return e;
-        if (is_key && !keys[depth - 1].add(text, parent->keys++)) return duplicate_key;
-        at += text.size();
+        const std::size_t n = length_at(p, tag & 0x1fu, head.extra);
+        p += head.extra;
+        if (room() < n) return truncated;
+        if (const ProfileError e = check_text({p, n}); e != ok) return e;
+        if (is_key && !known->add({p, n}, level.keys++)) return duplicate_key;
+        p += n;
         break;
       }
-      case Kind::bin:
-        at += head.extra;
-        if (in.size() - at < number) return truncated;
-        at += static_cast<std::size_t>(number);
+      case Kind::bin: {
+        const std::size_t n = length_at(p, 0, head.extra);
+        p += head.extra;
+        if (room() < n) return truncated;
+        p += n;
         break;
+      }
       case Kind::array:
       case Kind::map: {
         const bool is_map = head.kind == Kind::map;
-        const std::uint64_t count = head.extra == 0 ? tag & 0x0fu : number;
-        at += head.extra;
+        const std::uint64_t count = length_at(p, tag & 0x0fu, head.extra);
+        p += head.extra;
         if (depth == limits::kDepthMax) return too_deep;
         if (is_map && count > limits::kMapKeysMax) return too_many_keys;
-        if (count * (is_map ? 2 : 1) > in.size() - at) return count_does_not_fit;
-        levels[depth] = {static_cast<std::uint32_t>(is_map ? count * 2 : count), is_map, 0};
-        keys[depth].maybe = 0;
-        ++depth;
+        if (count * (is_map ? 2 : 1) > room()) return count_does_not_fit;
+        levels[depth] = level;
+        level = {static_cast<std::uint32_t>(is_map ? count * 2 : count), is_map, 0};
+        known = &keys[depth++];
+        known->maybe = 0;
         break;
       }
     }
-    while (depth > 0 && levels[depth - 1].left == 0) --depth;
-  } while (depth > 0);
-
-  return at == in.size() ? ok : trailing_bytes;
+  }
 }
 
 void Reader::skip() {
+  const std::uint8_t* p = p_;
   std::uint64_t left = 1;
-  while (left > 0) {
+  do {
+    MOOT_CHECK(p != end_);
+    const std::uint8_t tag = *p;
     --left;
-    switch (type()) {
-      case Type::nil:
-      case Type::boolean:
-        ++p_;
-        break;
-      case Type::uint:
-        uint();
-        break;
-      case Type::str:
-        str();
-        break;
-      case Type::bin:
-        bin();
-        break;
-      case Type::array:
-        left += array();
-        break;
-      case Type::map:
-        left += 2ull * map();
-        break;
+    std::size_t octets = kWhole[tag];
+    if (octets == 0) {
+      const Head head = kHeads[tag];
+      MOOT_CHECK(static_cast<std::size_t>(end_ - p) > head.extra);
+      octets = std::size_t{1} + head.extra;
+      if (head.type == Type::array || head.type == Type::map) {
+        const std::uint64_t n = length_at(p + 1, tag & 0x0fu, head.extra);
+        left += head.type == Type::map ? 2 * n : n;
+      } else {
+        octets += length_at(p + 1, 0, head.extra);
+      }
     }
-  }
+    MOOT_CHECK(static_cast<std::size_t>(end_ - p) >= octets);
+    p += octets;
+  } while (left > 0);
+  p_ = p;
 }
 
 }  // namespace moot::wire
