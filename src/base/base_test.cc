@@ -29,6 +29,28 @@ TEST(Hex, RoundTripsAndRefusesWhatIsNotLowerCase) {
   EXPECT_EQ(unhex("00 fff"), std::nullopt);
 }
 
+// The length of a signature, and one that ends inside a vector.
+TEST(Hex, EveryOctetIsOneTextAndEveryOtherCharacterIsRefusedWhereverItStands) {
+  ByteBuf all(256);
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::uint8_t>(i);
+  const std::string digits = hex(all);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    EXPECT_EQ(std::stoul(digits.substr(2 * i, 2), nullptr, 16), i);
+  }
+  EXPECT_EQ(unhex(digits), all);
+  for (const std::size_t octets : {std::size_t{64}, std::size_t{21}}) {
+    const std::string good = digits.substr(0, 2 * octets);
+    for (std::size_t at = 0; at < good.size(); ++at) {
+      std::string text = good;
+      for (int c = 0; c < 256; ++c) {
+        text[at] = static_cast<char>(c);
+        const bool digit = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+        ASSERT_EQ(unhex(text).has_value(), digit) << octets << " octets, " << c << " at " << at;
+      }
+    }
+  }
+}
+
 TEST(Base64Url, RoundTripsEveryLengthAndHasOneTextPerValue) {
   ByteBuf b;
   for (int i = 0; i < 70; ++i) {

@@ -4,17 +4,8 @@
 
 namespace moot {
 namespace {
-constexpr char kDigits[] = "0123456789abcdef";
 constexpr char kUrl[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-// 0..15, or 255 for what is no digit.
-constexpr std::array<std::uint8_t, 256> kValue = [] {
-  std::array<std::uint8_t, 256> t{};
-  t.fill(255);
-  for (unsigned i = 0; i < 16; ++i)
-    t[static_cast<unsigned char>(kDigits[i])] = static_cast<std::uint8_t>(i);
-  return t;
-}();
 constexpr std::array<std::uint8_t, 256> kUrlValue = [] {
   std::array<std::uint8_t, 256> t{};
   t.fill(255);
@@ -24,10 +15,16 @@ constexpr std::array<std::uint8_t, 256> kUrlValue = [] {
 }();
 }  // namespace
 
+// Both ways stand on every signature, in and out: without a branch or a table the loops become
+// ones over vectors.
 void hex_into(Bytes bytes, char* out) {
-  for (const std::uint8_t b : bytes) {
-    *out++ = kDigits[b >> 4];
-    *out++ = kDigits[b & 15];
+  const auto digit = [](std::uint8_t n) {
+    return static_cast<char>(n + '0' + (n > 9 ? 'a' - '0' - 10 : 0));
+  };
+  const std::uint8_t* in = bytes.data();
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    out[2 * i] = digit(static_cast<std::uint8_t>(in[i] >> 4));
+    out[2 * i + 1] = digit(static_cast<std::uint8_t>(in[i] & 15));
   }
 }
 
@@ -39,12 +36,18 @@ std::string hex(Bytes bytes) {
 
 bool unhex_into(std::string_view digits, MutBytes out) {
   if (digits.size() != out.size() * 2) return false;
-  unsigned bad = 0;
+  std::uint8_t bad = 0;
+  const auto value = [&bad](char c) {
+    const auto number = static_cast<std::uint8_t>(c - '0');
+    const auto letter = static_cast<std::uint8_t>(c - 'a');
+    bad |= static_cast<std::uint8_t>(number > 9) & static_cast<std::uint8_t>(letter > 5);
+    return static_cast<std::uint8_t>(number > 9 ? letter + 10 : number);
+  };
+  const char* in = digits.data();
+  std::uint8_t* to = out.data();
   for (std::size_t i = 0; i < out.size(); ++i) {
-    const unsigned hi = kValue[static_cast<unsigned char>(digits[2 * i])];
-    const unsigned lo = kValue[static_cast<unsigned char>(digits[2 * i + 1])];
-    bad |= (hi | lo) & 0xf0;
-    out[i] = static_cast<std::uint8_t>(hi << 4 | (lo & 15));
+    const std::uint8_t high = value(in[2 * i]);
+    to[i] = static_cast<std::uint8_t>(high << 4 | (value(in[2 * i + 1]) & 15));
   }
   return bad == 0;
 }

@@ -1,5 +1,6 @@
 #include "wire/commands.h"
 
+#include <cstring>
 #include <utility>
 
 namespace moot::wire {
@@ -75,6 +76,41 @@ inline constexpr bool kIsFlat = [] {
   });
   return flat;
 }();
+
+// The minimal forms of Writer (wire/msgpack.h), where their room is known before.
+constexpr std::size_t uint_octets(std::uint64_t v) {
+  return v < 0x80 ? 1 : v <= 0xff ? 2 : v <= 0xffff ? 3 : v <= 0xffffffff ? 5 : 9;
+}
+std::uint8_t* put_uint(std::uint8_t* p, std::uint64_t v) {
+  switch (const std::size_t n = uint_octets(v)) {
+    case 1:
+      *p = static_cast<std::uint8_t>(v);
+      return p + n;
+    case 9:
+      *p = 0xcf;
+      put_be64(p + 1, v);
+      return p + n;
+    case 5:
+      *p = 0xce;
+      put_be32(p + 1, static_cast<std::uint32_t>(v));
+      return p + n;
+    case 3:
+      *p = 0xcd;
+      p[1] = static_cast<std::uint8_t>(v >> 8);
+      p[2] = static_cast<std::uint8_t>(v);
+      return p + n;
+    default:
+      *p = 0xcc;
+      p[1] = static_cast<std::uint8_t>(v);
+      return p + n;
+  }
+}
+std::uint8_t* put_short(std::uint8_t* p, std::string_view text) {
+  static_assert(limits::kCommandBytesMax < 32);
+  *p++ = static_cast<std::uint8_t>(0xa0 | text.size());
+  std::memcpy(p, text.data(), text.size());
+  return p + text.size();
+}
 
 }  // namespace
 
@@ -185,26 +221,30 @@ std::string_view name_of(const s::Any& cmd) {
 FrameSlot put_frame_head(Buffer& out, Dir dir, std::uint64_t nonce, std::uint64_t timestamp,
                          std::string_view cmd, std::uint32_t pairs, std::size_t fields_octets) {
   constexpr std::uint32_t kEnvelopePairs = 4;
-  const auto uint_size = [](std::uint64_t v) -> std::size_t {
-    return v < 0x80 ? 1 : v <= 0xff ? 2 : v <= 0xffff ? 3 : v <= 0xffffffff ? 5 : 9;
-  };
   pairs += kEnvelopePairs;
   MOOT_CHECK(pairs <= limits::kMapKeysMax && cmd.size() <= limits::kCommandBytesMax);
   const std::size_t envelope = (pairs < 16 ? 1u : 3u) + 4 + 1 + cmd.size() + 4 + 2 + 6 +
-                               uint_size(nonce) + 10 + uint_size(timestamp);
+                               uint_octets(nonce) + 10 + uint_octets(timestamp);
   const FrameSlot slot = put_frame(out, cmd, envelope + fields_octets);
-  out.drop_back(envelope + fields_octets);
-  Writer w(out);
-  w.map(pairs);
-  w.str("cmd");
-  w.str(cmd);
-  w.str("dir");
-  w.str(moot::text(dir));
-  w.str("nonce");
-  w.uint(nonce);
-  w.str("timestamp");
-  w.uint(timestamp);
-  MOOT_CHECK(out.size() == slot.payload + envelope);
+  // In one go: this is done for every frame of a fan-out.
+  std::uint8_t* p = out.data() + slot.payload;
+  if (pairs < 16) {
+    *p++ = static_cast<std::uint8_t>(0x80 | pairs);
+  } else {
+    *p++ = 0xde;
+    *p++ = 0;
+    *p++ = static_cast<std::uint8_t>(pairs);
+  }
+  p = put_short(p, "cmd");
+  p = put_short(p, cmd);
+  p = put_short(p, "dir");
+  p = put_short(p, moot::text(dir));
+  p = put_short(p, "nonce");
+  p = put_uint(p, nonce);
+  p = put_short(p, "timestamp");
+  p = put_uint(p, timestamp);
+  MOOT_CHECK(p == out.data() + slot.payload + envelope);
+  out.drop_back(fields_octets);
   return slot;
 }
 
