@@ -15,11 +15,11 @@ bool is_hex(std::uint8_t b) { return is_digit(b) || (b >= 'a' && b <= 'f'); }
 
 // Of a whole signature at once: no branch in the loop, so it becomes one over vectors.
 bool is_hex_signature(const std::uint8_t* p) {
-  unsigned bad = 0;
+  std::uint8_t bad = 0;
   for (std::size_t i = 0; i < limits::kSigHexDigits; ++i) {
     const auto digit = static_cast<std::uint8_t>(p[i] - '0');
     const auto letter = static_cast<std::uint8_t>(p[i] - 'a');
-    bad |= static_cast<unsigned>(digit > 9) & static_cast<unsigned>(letter > 5);
+    bad |= static_cast<std::uint8_t>(digit > 9) & static_cast<std::uint8_t>(letter > 5);
   }
   return bad == 0;
 }
