@@ -40,7 +40,7 @@ constexpr auto make_entries() {
          {Entry<Any>{std::variant_alternative_t<I, Any>::kTable.name,
                      &decode_one<Any, std::variant_alternative_t<I, Any>>}...}) {
       std::size_t at = place_of(entry.name);
-      while (all[at].decode != nullptr) at = (at + 1) % kPlaces;
+      while (!all[at].name.empty()) at = (at + 1) % kPlaces;
       all[at] = entry;
     }
     return all;
@@ -52,7 +52,7 @@ inline constexpr auto kEntries = make_entries<Any>();
 template <class Any>
 std::expected<Any, DecodeError> decode_named(std::string_view cmd, Bytes map, Arena& arena) {
   const auto& all = kEntries<Any>;
-  for (std::size_t at = place_of(cmd); all[at].decode != nullptr; at = (at + 1) % kPlaces) {
+  for (std::size_t at = place_of(cmd); !all[at].name.empty(); at = (at + 1) % kPlaces) {
     if (all[at].name == cmd) return all[at].decode(map, arena);
   }
   return std::unexpected(DecodeError{Errc::unknown_command, {}, {}});
