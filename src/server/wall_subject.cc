@@ -22,7 +22,7 @@ Result<std::string> spki(std::string_view given) {
 }
 
 Result<std::string> uri(std::string_view given, const UserId& account) {
-  const std::string wanted = std::string(kAccountUri) + std::string(account.str());
+  std::string wanted = std::string(kAccountUri) + std::string(account.str());
   if (given == wanted) return wanted;
   return fail("The URI in a certificate of @" + std::string(account.str()) + " is " + wanted +
               " and no other; name that one.");
