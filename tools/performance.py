@@ -37,6 +37,7 @@ figures move with the machine; **what counts are the ratios of one run**.
 - W3, W4: {connections} connections that do nothing; what one of them keeps resident, and what its login cost.
 - The server has a processor of its own, the load another one. Every server takes its turn {runs} times; median, and the smallest and largest in brackets. The
   others neither sign nor check nor store anything here. Their configurations are in `bench/peers/config/`: throttles off, no look-ups, loopback only.
+- A run may be of fewer servers and workloads (`--with`, `--only`): what it left out is not on this page.
 - *Ratio*: this server's median divided by moot's; above 1, moot is cheaper.
 """
 
