@@ -38,10 +38,9 @@ bool unhex_into(std::string_view digits, MutBytes out) {
   if (digits.size() != out.size() * 2) return false;
   std::uint8_t bad = 0;
   const auto value = [&bad](char c) {
+    bad |= static_cast<std::uint8_t>(!is_hex_digit(static_cast<std::uint8_t>(c)));
     const auto number = static_cast<std::uint8_t>(c - '0');
-    const auto letter = static_cast<std::uint8_t>(c - 'a');
-    bad |= static_cast<std::uint8_t>(number > 9) & static_cast<std::uint8_t>(letter > 5);
-    return static_cast<std::uint8_t>(number > 9 ? letter + 10 : number);
+    return static_cast<std::uint8_t>(number > 9 ? c - 'a' + 10 : number);
   };
   const char* in = digits.data();
   std::uint8_t* to = out.data();

@@ -77,34 +77,6 @@ inline constexpr bool kIsFlat = [] {
   return flat;
 }();
 
-// The minimal forms of Writer (wire/msgpack.h), where their room is known before.
-constexpr std::size_t uint_octets(std::uint64_t v) {
-  return v < 0x80 ? 1 : v <= 0xff ? 2 : v <= 0xffff ? 3 : v <= 0xffffffff ? 5 : 9;
-}
-std::uint8_t* put_uint(std::uint8_t* p, std::uint64_t v) {
-  switch (const std::size_t n = uint_octets(v)) {
-    case 1:
-      *p = static_cast<std::uint8_t>(v);
-      return p + n;
-    case 9:
-      *p = 0xcf;
-      put_be64(p + 1, v);
-      return p + n;
-    case 5:
-      *p = 0xce;
-      put_be32(p + 1, static_cast<std::uint32_t>(v));
-      return p + n;
-    case 3:
-      *p = 0xcd;
-      p[1] = static_cast<std::uint8_t>(v >> 8);
-      p[2] = static_cast<std::uint8_t>(v);
-      return p + n;
-    default:
-      *p = 0xcc;
-      p[1] = static_cast<std::uint8_t>(v);
-      return p + n;
-  }
-}
 std::uint8_t* put_short(std::uint8_t* p, std::string_view text) {
   static_assert(limits::kCommandBytesMax < 32);
   *p++ = static_cast<std::uint8_t>(0xa0 | text.size());

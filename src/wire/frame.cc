@@ -11,15 +11,12 @@ constexpr std::uint8_t kLf = '\n';
 
 bool is_upper(std::uint8_t b) { return b >= 'A' && b <= 'Z'; }
 bool is_digit(std::uint8_t b) { return b >= '0' && b <= '9'; }
-bool is_hex(std::uint8_t b) { return is_digit(b) || (b >= 'a' && b <= 'f'); }
 
 // Of a whole signature at once: no branch in the loop, so it becomes one over vectors.
 bool is_hex_signature(const std::uint8_t* p) {
   std::uint8_t bad = 0;
   for (std::size_t i = 0; i < limits::kSigHexDigits; ++i) {
-    const auto digit = static_cast<std::uint8_t>(p[i] - '0');
-    const auto letter = static_cast<std::uint8_t>(p[i] - 'a');
-    bad |= static_cast<std::uint8_t>(digit > 9) & static_cast<std::uint8_t>(letter > 5);
+    bad |= static_cast<std::uint8_t>(!is_hex_digit(p[i]));
   }
   return bad == 0;
 }
@@ -64,7 +61,7 @@ bool FrameReader::scan_header(Bytes in, std::uint32_t payload_max) {
             return true;
           }
           dead_ = true;
-        } else if (!is_hex(b)) {
+        } else if (!is_hex_digit(b)) {
           dead_ = true;
         }
         break;

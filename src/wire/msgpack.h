@@ -149,6 +149,37 @@ class Reader {
   const std::uint8_t* end_;
 };
 
+// How many octets the minimal form of `v` takes.
+constexpr std::size_t uint_octets(std::uint64_t v) {
+  return v < 0x80 ? 1 : v <= 0xff ? 2 : v <= 0xffff ? 3 : v <= 0xffffffff ? 5 : 9;
+}
+
+// Writes the minimal form of `v` where uint_octets(v) have room; returns what comes behind it.
+inline std::uint8_t* put_uint(std::uint8_t* p, std::uint64_t v) {
+  switch (const std::size_t n = uint_octets(v)) {
+    case 1:
+      *p = static_cast<std::uint8_t>(v);
+      return p + n;
+    case 9:
+      *p = 0xcf;
+      put_be64(p + 1, v);
+      return p + n;
+    case 5:
+      *p = 0xce;
+      put_be32(p + 1, static_cast<std::uint32_t>(v));
+      return p + n;
+    case 3:
+      *p = 0xcd;
+      p[1] = static_cast<std::uint8_t>(v >> 8);
+      p[2] = static_cast<std::uint8_t>(v);
+      return p + n;
+    default:
+      *p = 0xcc;
+      p[1] = static_cast<std::uint8_t>(v);
+      return p + n;
+  }
+}
+
 // Appends minimal forms to a buffer.
 class Writer {
  public:
@@ -156,19 +187,7 @@ class Writer {
 
   void nil() { out_.put(std::uint8_t{0xc0}); }
   void boolean(bool b) { out_.put(static_cast<std::uint8_t>(b ? 0xc3 : 0xc2)); }
-  void uint(std::uint64_t v) {
-    if (v < 0x80) {
-      out_.put(static_cast<std::uint8_t>(v));
-    } else if (v <= 0xff) {
-      head(0xcc, v, 1);
-    } else if (v <= 0xffff) {
-      head(0xcd, v, 2);
-    } else if (v <= 0xffffffff) {
-      head(0xce, v, 4);
-    } else {
-      head(0xcf, v, 8);
-    }
-  }
+  void uint(std::uint64_t v) { put_uint(out_.grow(uint_octets(v)), v); }
   void str(std::string_view s) {
     if (s.size() < 32) {
       std::uint8_t* p = out_.grow(1 + s.size());
