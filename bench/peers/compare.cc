@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <iterator>
 #include <map>
@@ -14,6 +15,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bench/accounts.h"
@@ -29,12 +31,18 @@ namespace {
 
 constexpr std::size_t kPairs = 50;
 
+bool among(const std::vector<std::string>& list, const std::string& name) {
+  return list.empty() || std::ranges::find(list, name) != list.end();
+}
+
 struct Settings {
   Options options;
   std::string config_dir;
   std::vector<std::string> only;  // workloads; empty: all
   std::vector<std::string> with;  // servers; empty: all there are
+  std::set<std::string> done;     // workloads that are left out, whatever `only` says
   std::size_t part = 1;           // of the messages, one of so many: for a quick look
+  bool wanted(const std::string& id) const { return among(only, id) && !done.contains(id); }
 };
 
 // A server under one workload, ready: every call of `run` is one run.
@@ -62,10 +70,6 @@ const std::vector<Workload> kWorkloads = {
     {"W2.1000.1", "W2 fan-out to 1,000, window 1", 1'000, 1, 200},
     {"W2.1000.16", "W2 fan-out to 1,000, window 16", 1'000, 16, 300},
 };
-
-bool among(const std::vector<std::string>& list, const std::string& name) {
-  return list.empty() || std::ranges::find(list, name) != list.end();
-}
 
 void print_row(const std::string& id, const std::string& title, const std::string& unit,
                const Contestant& who, std::vector<double> values, const std::vector<double>& rates,
@@ -285,11 +289,12 @@ void compare_idle(const Settings& s, const std::vector<PeerServer>& peers) {
 int usage(int code) {
   std::printf(
       "bench-peers --config DIR [--runs N] [--connections N] [--only W1.1,W3,...] "
-      "[--with NAME,...] [--part N]\n\n"
+      "[--with NAME,...] [--part N] [--done FILE]\n\n"
       "The same work for moot, a bare relay and the servers that are installed, in one run: every\n"
       "workload N times (default 5), one server after the other. DIR is bench/peers/config. With\n"
-      "--part only one of N messages is sent. Rows go to standard output as JSON, progress to\n"
-      "standard error.\n");
+      "--part only one of N messages is sent. Workloads that FILE has rows of are left out: the "
+      "rows of\n"
+      "a run that was stopped. Rows go to standard output as JSON, progress to standard error.\n");
   return code;
 }
 
@@ -301,6 +306,20 @@ std::vector<std::string> split(const std::string& list) {
     at = end + 1;
   }
   return parts;
+}
+
+// The workloads that rows of an earlier run tell of; those of one workload are written together.
+std::set<std::string> workloads_in(const std::string& file) {
+  static constexpr std::string_view kKey = "{\"id\":\"";
+  std::set<std::string> ids;
+  std::ifstream rows(file);
+  for (std::string row; std::getline(rows, row);) {
+    const std::size_t end = row.find('"', kKey.size());
+    if (row.starts_with(kKey) && row.ends_with('}')) {
+      ids.insert(row.substr(kKey.size(), end - kKey.size()));
+    }
+  }
+  return ids;
 }
 
 int main_of(int argc, char** argv) {
@@ -324,6 +343,8 @@ int main_of(int argc, char** argv) {
       s.part = static_cast<std::size_t>(std::clamp(std::atoi(value.c_str()), 1, 100));
     } else if (a == "--with") {
       s.with = split(value);
+    } else if (a == "--done") {
+      s.done = workloads_in(value);
     } else {
       return usage(2);
     }
@@ -345,9 +366,9 @@ int main_of(int argc, char** argv) {
   pin_to_load_processor();
   for (Workload w : kWorkloads) {
     w.messages /= s.part;
-    if (among(s.only, w.id)) compare(s, w, peers);
+    if (s.wanted(w.id)) compare(s, w, peers);
   }
-  if (among(s.only, "W3") || among(s.only, "W4")) compare_idle(s, peers);
+  if (s.wanted("W3") || s.wanted("W4")) compare_idle(s, peers);
   return 0;
 }
 
