@@ -179,12 +179,6 @@ Result<AuditReport> ServerStore::audit_verify() {
   return parts_->ask([](ServerTables& t) { return t.audit().verify(); });
 }
 
-Status ServerStore::backup(const std::string& file, const std::atomic<bool>& stop) {
-  // What was submitted before is in the copy.
-  parts_->commits->alone([](Db&) {});
-  return copy_store(parts_->path, parts_->vfs_name(), file, stop);
-}
-
 Status ServerStore::master_rotate() {
   Status result;
   parts_->commits->alone([&](Db& db) {
@@ -248,6 +242,10 @@ Status ServerStore::check() {
   return result;
 }
 
+Status backup(const std::string& dir, const std::string& file, const std::atomic<bool>& stop) {
+  return copy_store(join(dir, kStoreFile), nullptr, file, stop);
+}
+
 Result<RestoreReport> restore(const std::string& backup_file, const std::string& dir) {
   const Status made = make_dir(dir);
   if (!made) return std::unexpected(made.error());
@@ -284,7 +282,8 @@ Result<RestoreReport> restore(const std::string& backup_file, const std::string&
     const Status removed = remove_synced(fresh + suffix);
     if (!removed) return std::unexpected(removed.error());
   }
-  const Status copied = copy_store(backup_file, nullptr, fresh, false);
+  Status copied = drop_cut_copy(fresh);
+  if (copied) copied = copy_store(backup_file, nullptr, fresh, false);
   if (!copied) return std::unexpected(copied.error());
   // The log of the empty store must not be taken for the restored one's.
   for (const char* suffix : {"", "-wal", "-shm", "-journal"}) {

@@ -157,6 +157,38 @@ class Backups(ServerCase):
         self.assertIn("holds a store already", done.stderr)
 
 
+    def test_what_is_told_to_end_leaves_nothing(self):
+        data = self.dir / "large"
+        mootd(data, "user", "add", "ada")
+        with sqlite3.connect(data / "store.db") as db:  # free pages are copied, too
+            db.execute("CREATE TABLE large(octets)")
+            db.executemany("INSERT INTO large VALUES(zeroblob(1048576))", [()] * 192)
+            db.execute("DROP TABLE large")
+        db.close()
+        file, part = self.dir / "large.db", self.dir / "large.db.part"
+        copying = subprocess.Popen([MOOTD, "backup", file, "--data-dir", data], stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE, text=True)
+        while not part.exists() and copying.poll() is None:
+            pass
+        copying.send_signal(signal.SIGTERM)
+        said = copying.communicate(timeout=PATIENCE)[1]
+        # Where the copy was whole already, it stays.
+        self.assertEqual(file.exists(), copying.returncode != 1, said)
+        if copying.returncode == 1:
+            self.assertIn("was told to end", said)
+        self.assertEqual([p.name for p in self.dir.glob("large.db.*")], [])
+
+    def test_what_a_killed_one_left_is_told(self):
+        file = self.dir / "again.db"
+        part = self.dir / "again.db.part"
+        part.write_text("half of it")
+        done = mootd(self.server.data_dir, "backup", file)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("remove it and try again", done.stderr)
+        part.unlink()
+        self.assertEqual(mootd(self.server.data_dir, "backup", file).returncode, 0)
+
+
 class Losses(ServerCase):
     def keys(self, user):
         return [json.loads(line) for line in
