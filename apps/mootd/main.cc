@@ -303,6 +303,7 @@ void add_store(CLI::App& app, Line& line) {
       ->required();
   restore->footer(
       "It says which master key the store needs; put that one back as DIR/master.key.\n"
+      "Root gives the store to the owner of DIR, and for the key `install -o` does.\n"
       "Example: mootd restore /backup/moot.db --data-dir /srv/moot");
   restore->callback(
       [&line] { line.action = [&line](const Config& c) { return run_restore(c, line.file); }; });

@@ -82,6 +82,7 @@ struct RestoreReport {
 };
 
 // Puts a backup where a store would be, after checking it. Refuses over a store that has accounts.
+// Root gives what it makes to the owner of the directory.
 Result<RestoreReport> restore(const std::string& backup_file, const std::string& dir);
 
 }  // namespace moot::store
