@@ -13,6 +13,7 @@
 #include "net/clock.h"
 #include "net/hub.h"
 #include "net/transport.h"
+#include "store/owner.h"
 
 namespace moot::mootd {
 namespace {
@@ -22,19 +23,31 @@ int failed(std::string_view sentence) {
   return kExitFailed;
 }
 
+// Root makes no data directory for a server that becomes somebody else and could not open it.
+Status has_owner(const Config& config) {
+  const std::string& dir = config.server.data_dir;
+  if (::geteuid() != 0 || config.user.empty() || std::filesystem::exists(dir)) return {};
+  return fail("There is no data directory " + dir + "; make it for the user of the server: " +
+              "install -d -m 700 -o " + config.user + " " + dir);
+}
+
 Result<net::AdminReply> on_store(const Config& config, const net::AdminRequest& request) {
   if (!std::filesystem::exists(config.server.data_dir) && request.command != "user add" &&
       request.command != "invite") {
     return fail("There is no data directory " + config.server.data_dir +
                 "; check --data-dir, or start with `mootd user add`.");
   }
+  if (const Status ok = has_owner(config); !ok) return std::unexpected(ok.error());
+  const std::string actor =
+      "uid=" + std::to_string(::geteuid()) + " pid=" + std::to_string(::getpid()) + " via=store";
+  const auto where = configured_addresses(config);
+  // What root makes there would be closed to the server.
+  const auto as = store::AsOwner::of(config.server.data_dir);
+  if (!as) return std::unexpected(as.error());
   auto hub = net::Hub::open(config.server, 0);
   if (!hub) return std::unexpected(hub.error());
   (*hub)->start(net::read_clocks());
-  const std::string actor =
-      "uid=" + std::to_string(::geteuid()) + " pid=" + std::to_string(::getpid()) + " via=store";
-  auto result =
-      net::administer(**hub, config.server, configured_addresses(config), actor, nullptr, request);
+  auto result = net::administer(**hub, config.server, where, actor, nullptr, request);
   if (auto ok = (*hub)->commit_all(); !ok) return std::unexpected(ok.error());
   return std::move(result.reply);
 }
@@ -95,6 +108,7 @@ int run_command(const Config& config, const net::AdminRequest& request,
 }
 
 int run_restore(const Config& config, const std::string& file) {
+  if (const Status ok = has_owner(config); !ok) return failed(ok.error().message);
   const auto report = store::restore(file, config.server.data_dir);
   if (!report) return failed(report.error().message);
   char id[16];

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "apps/mootd/arguments.h"
+#include "apps/mootd/backup.h"
 #include "apps/mootd/commands.h"
 #include "apps/mootd/config.h"
 #include "apps/mootd/doctor.h"
@@ -278,20 +279,22 @@ void add_store(CLI::App& app, Line& line) {
               "Whether it runs, where, and how many accounts, connections and messages it has",
               "Example: mootd status --json | jq .users_online"),
       line, "One JSON object");
-  CLI::App* backup = command(&app, line, "backup", "backup",
-                             "Copy the store to a new file, also while the server runs",
-                             "The master key, DIR/master.key, is not in it: copy that, too, and "
-                             "keep it apart.\n"
-                             "Example: mootd backup /backup/moot.db");
+  CLI::App* backup =
+      app.add_subcommand("backup", "Copy the store to a new file, also while the server runs");
+  common_options(backup, line);
+  backup->footer(
+      "Whoever calls it has to be able to make the file; root may put it anywhere.\n"
+      "The master key, DIR/master.key, is not in it: copy that, too, and keep it apart.\n"
+      "Example: mootd backup /backup/moot.db");
   backup
       ->add_option_function<std::string>(
           "FILE",
-          [&line](const std::string& f) {
-            line.request.args["file"] = std::filesystem::absolute(f).string();
-          },
+          [&line](const std::string& f) { line.file = std::filesystem::absolute(f).string(); },
           "The new file")
       ->type_name("")
       ->required();
+  backup->callback(
+      [&line] { line.action = [&line](const Config& c) { return run_backup(c, line.file); }; });
   CLI::App* restore =
       app.add_subcommand("restore", "Put a backup where there is no store; the server is stopped");
   common_options(restore, line);
@@ -300,6 +303,7 @@ void add_store(CLI::App& app, Line& line) {
       ->required();
   restore->footer(
       "It says which master key the store needs; put that one back as DIR/master.key.\n"
+      "Root gives the store to the owner of DIR, and for the key `install -o` does.\n"
       "Example: mootd restore /backup/moot.db --data-dir /srv/moot");
   restore->callback(
       [&line] { line.action = [&line](const Config& c) { return run_restore(c, line.file); }; });

@@ -40,6 +40,9 @@ std::span<const WallOption> wall_options();
 
 // What `mootd doctor` asks a running server besides: what became of its fronts.
 inline constexpr std::string_view kAskFronts = "fronts";
+// What `mootd backup` says once it has copied the store to `file`: a line for the audit log. A
+// server in the sandbox of its unit could not write where the operator may.
+inline constexpr std::string_view kBackupMade = "backup made";
 
 // What is known only where connections are served.
 struct Serving {

@@ -147,7 +147,7 @@ void AdminSocket::begin(const std::shared_ptr<Session>& s, AdminResult long_comm
   if (long_work_.busy()) {
     AdminResult refused;
     refused.reply = AdminReply::failure(
-        "Another backup, doctor or audit verify is under way; try again when it has ended.");
+        "Another doctor or audit verify is under way; try again when it has ended.");
     answer(s, refused);
     return;
   }

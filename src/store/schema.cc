@@ -90,12 +90,15 @@ Status check_header(const std::string& path, const Schema& schema) {
   return {};
 }
 
+constexpr char kPart[] = ".part";  // a copy that is not whole yet
+
 Status upgrade(Db& db, const Schema& schema, std::uint32_t from, const char* vfs) {
   std::string copy = db.path() + ".v" + std::to_string(from) + ".bak";
   for (int i = 2; exists(copy) && i < kBackupNamesMax; ++i) {
     copy = db.path() + ".v" + std::to_string(from) + "." + std::to_string(i) + ".bak";
   }
-  const Status copied = copy_store(db.path(), vfs, copy, false);
+  Status copied = drop_cut_copy(copy);
+  if (copied) copied = copy_store(db.path(), vfs, copy, false);
   if (!copied) {
     return fail("The store " + db.path() +
                 " is of an older version and was not touched, as the copy that an upgrade begins "
@@ -187,6 +190,14 @@ Result<std::unique_ptr<Db>> check_store(const std::string& path, const Schema& s
 
 namespace {
 
+constexpr char kBrokenOff[] = " was told to end before it was whole: make it again.";
+
+// What there is of a copy goes; why it ended stays, whatever becomes of that.
+Status cut(const std::string& to, const Status& why_ended) {
+  const Status gone = drop_cut_copy(to);
+  return gone ? why_ended : fail(why_ended.error().message + " " + gone.error().message);
+}
+
 // Between two looks at whether it is to end.
 constexpr int kCopiedPages = 1'024;
 
@@ -211,15 +222,24 @@ int copy_pages(Db& from, Db& to, const std::atomic<bool>& stop) {
 
 }  // namespace
 
+Status drop_cut_copy(const std::string& to) {
+  for (const char* suffix : {"-journal", ""}) {
+    const Status removed = remove_synced(to + kPart + suffix);
+    if (!removed) return removed;
+  }
+  return {};
+}
+
 Status copy_store(const std::string& from, const char* vfs, const std::string& to,
                   const std::atomic<bool>& stop) {
   if (exists(to)) {
     return fail("The file " + to + " is there already: name another one or move it away.");
   }
-  const std::string part = to + ".part";
-  for (const char* suffix : {"", "-journal"}) {
-    const Status removed = remove_synced(part + suffix);
-    if (!removed) return removed;
+  const std::string part = to + kPart;
+  if (exists(part)) {
+    return fail("The file " + part +
+                " is there, of a copy that is under way or was cut: wait for it, or remove it and "
+                "try again.");
   }
   {
     // A connection of its own reads one state of the store while others go on writing.
@@ -231,23 +251,18 @@ Status copy_store(const std::string& from, const char* vfs, const std::string& t
                   " cannot be made: check that its directory is there and may be written.");
     }
     const int code = copy_pages(**source, **target, stop);
-    if (code == SQLITE_INTERRUPT) {
-      const Status removed = remove_synced(part);
-      return removed ? fail("The server stops; copy " + from + " once it is up again.") : removed;
-    }
+    if (code == SQLITE_INTERRUPT) return cut(to, fail("The copy " + to + kBrokenOff));
     if (code != SQLITE_DONE) {
-      const Status removed = remove_synced(part);
-      return fail("Copying " + from + " to " + to + " did not work (" + sqlite3_errstr(code) +
-                  "): " + (removed ? "check the disk and try again." : removed.error().message));
+      return cut(to, fail("Copying " + from + " to " + to + " did not work (" +
+                          sqlite3_errstr(code) + "): check the disk and try again."));
     }
     // One file and no log beside it; opening it as a store turns the log on again.
     (*target)->exec("PRAGMA journal_mode=DELETE");
-    const Status done = (*target)->status();
-    if (!done) return done;
+    if (const Status done = (*target)->status(); !done) return cut(to, done);
   }
-  const Status synced = sync_file(part);
-  if (!synced) return synced;
-  return rename_synced(part, to, false);
+  if (const Status synced = sync_file(part); !synced) return cut(to, synced);
+  if (const Status named = rename_synced(part, to, false); !named) return cut(to, named);
+  return {};
 }
 
 }  // namespace moot::store

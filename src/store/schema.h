@@ -40,10 +40,15 @@ Result<std::unique_ptr<Db>> open_reader(const std::string& dir, const Schema& sc
 // The version of an open store.
 std::uint32_t version_of(Db& db);
 
-// A whole copy of what is committed in `from`, as a new file with mode 0600, synced. Once `stop` is
-// true it ends with an error and leaves no file.
+// A whole copy of what is committed in `from`, as a new file with mode 0600, synced; another
+// process may go on writing `from`. Until it is whole it is `to`.part, which may not be there
+// before, so that no two make the same. Once `stop` is true it ends with an error; no error leaves
+// a file.
 Status copy_store(const std::string& from, const char* vfs, const std::string& to,
                   const std::atomic<bool>& stop);
+
+// What a copy left that a kill or a power cut ended. REQUIRES: nobody makes it at this time.
+Status drop_cut_copy(const std::string& to);
 
 extern const Schema kServerSchema;
 extern const Schema kClientSchema;

@@ -202,14 +202,19 @@ TEST(Backup, IsAWholeStoreOfItsOwnMadeWhileTheServerWorks) {
   {
     Told told;
     const auto store = open_server(dir.path(), told);
-    ASSERT_TRUE(store->backup(file));
-    EXPECT_TRUE(holds(store->backup(file).error().message, "is there already"));
-    const std::string nowhere = store->backup(other / "no" + "/copy.db").error().message;
+    ASSERT_TRUE(backup(dir.path(), file));
+    EXPECT_TRUE(holds(backup(dir.path(), file).error().message, "is there already"));
+    const std::string nowhere = backup(dir.path(), other / "no" + "/copy.db").error().message;
     EXPECT_TRUE(holds(nowhere, "/no/copy.db cannot be made")) << nowhere;
     const std::string broken_off = file + ".not";
-    EXPECT_TRUE(holds(store->backup(broken_off, true).error().message, "once it is up again"));
+    EXPECT_TRUE(holds(backup(dir.path(), broken_off, true).error().message, "make it again"));
     EXPECT_FALSE(std::filesystem::exists(broken_off));
     EXPECT_FALSE(std::filesystem::exists(broken_off + ".part"));
+    // Another one makes the same file, or was killed when it did: it is not touched.
+    const std::string twice = other / "twice.db";
+    spill(twice + ".part", "of somebody else");
+    EXPECT_TRUE(holds(backup(dir.path(), twice).error().message, "under way or was cut"));
+    EXPECT_EQ(slurp(twice + ".part"), "of somebody else");
     store->submit(Ticket{1}, {op::PutAccount{{.id = user("late"), .name = "Late"}}});
     EXPECT_TRUE(told.wait(Ticket{1}));
   }
@@ -234,8 +239,8 @@ TEST(Restore, RefusesOverAStoreThatIsUsedAndTakesAnEmptyOne) {
   const std::string file = other / "copy.db";
   {
     Told told;
-    ASSERT_TRUE(open_server(dir.path(), told)->backup(file));
     const auto held = open_server(dir.path(), told);
+    ASSERT_TRUE(backup(dir.path(), file));
     EXPECT_TRUE(holds(restore(file, dir.path()).error().message, "already uses"));
   }
   EXPECT_TRUE(holds(restore(file, dir.path()).error().message, "holds a store already"));

@@ -7,6 +7,7 @@
 #include "store/damage_note.h"
 #include "store/files.h"
 #include "store/master_key.h"
+#include "store/owner.h"
 #include "store/schema.h"
 
 namespace moot::store {
@@ -179,12 +180,6 @@ Result<AuditReport> ServerStore::audit_verify() {
   return parts_->ask([](ServerTables& t) { return t.audit().verify(); });
 }
 
-Status ServerStore::backup(const std::string& file, const std::atomic<bool>& stop) {
-  // What was submitted before is in the copy.
-  parts_->commits->alone([](Db&) {});
-  return copy_store(parts_->path, parts_->vfs_name(), file, stop);
-}
-
 Status ServerStore::master_rotate() {
   Status result;
   parts_->commits->alone([&](Db& db) {
@@ -248,10 +243,25 @@ Status ServerStore::check() {
   return result;
 }
 
+Status backup(const std::string& dir, const std::string& file, const std::atomic<bool>& stop) {
+  return copy_store(join(dir, kStoreFile), nullptr, file, stop);
+}
+
+namespace {
+
+// The lock's file is the owner's, like all that is in the directory.
+Result<DirLock> take_lock(const std::string& dir) {
+  const auto as = AsOwner::of(dir);
+  if (!as) return std::unexpected(as.error());
+  return DirLock::take(dir, "mootd");
+}
+
+}  // namespace
+
 Result<RestoreReport> restore(const std::string& backup_file, const std::string& dir) {
   const Status made = make_dir(dir);
   if (!made) return std::unexpected(made.error());
-  const auto lock = DirLock::take(dir, "mootd");
+  const auto lock = take_lock(dir);
   if (!lock) return std::unexpected(lock.error());
   const std::string path = join(dir, kStoreFile);
   const auto count_accounts = [](Db& db) {
@@ -284,7 +294,9 @@ Result<RestoreReport> restore(const std::string& backup_file, const std::string&
     const Status removed = remove_synced(fresh + suffix);
     if (!removed) return std::unexpected(removed.error());
   }
-  const Status copied = copy_store(backup_file, nullptr, fresh, false);
+  Status copied = drop_cut_copy(fresh);
+  if (copied) copied = copy_store(backup_file, nullptr, fresh, false);
+  if (copied) copied = give_to_owner(dir, fresh);
   if (!copied) return std::unexpected(copied.error());
   // The log of the empty store must not be taken for the restored one's.
   for (const char* suffix : {"", "-wal", "-shm", "-journal"}) {

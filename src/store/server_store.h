@@ -50,10 +50,6 @@ class ServerStore {
   Status audit_export(std::uint64_t after, const std::function<void(std::string_view)>& line);
   Result<AuditReport> audit_verify();
 
-  // A whole copy while the store runs; mode 0600, synced, never over an existing file. It holds
-  // sealed rows and no master key. From any thread; once `stop` is true it ends with an error.
-  Status backup(const std::string& file, const std::atomic<bool>& stop = false);
-
   // A new master key: all that was sealed under the old one is sealed under the new one in one
   // transaction, then the key file is replaced. The old key is not needed afterwards; this process
   // still opens with it what it holds in memory.
@@ -74,12 +70,19 @@ class ServerStore {
   std::unique_ptr<Parts> parts_;
 };
 
+// A whole copy of the store in `dir`, also while another process has it open; mode 0600, synced,
+// never over an existing file. It has all that was committed, as sealed rows, and no master key.
+// Once `stop` is true it ends with an error and leaves no file.
+Status backup(const std::string& dir, const std::string& file,
+              const std::atomic<bool>& stop = false);
+
 struct RestoreReport {
   std::uint64_t accounts = 0;
   std::uint32_t mk_id = 0;  // the master key that the restored store needs
 };
 
 // Puts a backup where a store would be, after checking it. Refuses over a store that has accounts.
+// Root gives what it makes to the owner of the directory.
 Result<RestoreReport> restore(const std::string& backup_file, const std::string& dir);
 
 }  // namespace moot::store

@@ -1,7 +1,9 @@
 """The playbooks of docs/operations.md, done as they are written there."""
 
 import json
+import os
 import pathlib
+import pwd
 import shutil
 import signal
 import sqlite3
@@ -155,6 +157,107 @@ class Backups(ServerCase):
         self.server.start()
         self.assertEqual(done.returncode, 1)
         self.assertIn("holds a store already", done.stderr)
+
+
+    def test_what_is_told_to_end_leaves_nothing(self):
+        data = self.dir / "large"
+        mootd(data, "user", "add", "ada")
+        with sqlite3.connect(data / "store.db") as db:  # free pages are copied, too
+            db.execute("CREATE TABLE large(octets)")
+            db.executemany("INSERT INTO large VALUES(zeroblob(1048576))", [()] * 192)
+            db.execute("DROP TABLE large")
+        db.close()
+        file, part = self.dir / "large.db", self.dir / "large.db.part"
+        copying = subprocess.Popen([MOOTD, "backup", file, "--data-dir", data], stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE, text=True)
+        while not part.exists() and copying.poll() is None:
+            pass
+        copying.send_signal(signal.SIGTERM)
+        said = copying.communicate(timeout=PATIENCE)[1]
+        # Where the copy was whole already, it stays.
+        self.assertEqual(file.exists(), copying.returncode != 1, said)
+        if copying.returncode == 1:
+            self.assertIn("was told to end", said)
+        self.assertEqual([p.name for p in self.dir.glob("large.db.*")], [])
+
+    def test_what_a_killed_one_left_is_told(self):
+        file = self.dir / "again.db"
+        part = self.dir / "again.db.part"
+        part.write_text("half of it")
+        done = mootd(self.server.data_dir, "backup", file)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("remove it and try again", done.stderr)
+        part.unlink()
+        self.assertEqual(mootd(self.server.data_dir, "backup", file).returncode, 0)
+
+
+@unittest.skipUnless(os.geteuid() == 0, "only root can let the server be another user")
+class AsRoot(unittest.TestCase):
+    """Root works on the store of a server that has fewer rights."""
+
+    USER = pwd.getpwuid(65534)
+
+    def setUp(self):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="mootd-test-"))
+        self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
+        self.dir.chmod(0o711)
+        self.data = self.dir / "data"
+        self.own(self.data)
+        self.vault = self.dir / "roots"
+        self.vault.mkdir(mode=0o700)
+        self.server = Server(MOOTD, self.data, ["--http-listen", "off", "--set", f"user={self.USER.pw_name}"])
+        self.addCleanup(self.server.close)
+
+    def own(self, path):
+        path.mkdir(mode=0o700)
+        os.chown(path, self.USER.pw_uid, self.USER.pw_gid)
+
+    def assert_all_the_servers(self):
+        owners = {path.name: (path.stat().st_uid, path.stat().st_gid) for path in self.data.iterdir()}
+        self.assertTrue(owners)
+        self.assertEqual(set(owners.values()), {(self.USER.pw_uid, self.USER.pw_gid)}, owners)
+
+    def test_a_store_is_backed_up_and_restored_for_the_server(self):
+        server = self.server.start()
+        ada = wire.Key.of_file(server.admin("user", "add", "ada"))
+        backup = self.vault / "moot.db"
+        self.assertIn(f"wrote {backup}", server.admin("backup", backup))
+        facts = backup.stat()
+        self.assertEqual((facts.st_uid, stat.S_IMODE(facts.st_mode)), (0, 0o600))
+        self.assertIn("backup: good, the last was today", server.admin("doctor"))
+        self.assertIn("whole", server.admin("audit", "verify"))
+        self.assertEqual([p.name for p in self.vault.iterdir()], ["moot.db"])
+        self.assert_all_the_servers()
+        self.assertEqual(server.stop(), 0, server.log())
+        old = self.dir / "data.old"
+        self.data.rename(old)
+        self.own(self.data)
+        self.assertIn("restored 1 account;", server.admin("restore", backup))
+        self.assert_all_the_servers()
+        subprocess.run(["install", "-o", str(self.USER.pw_uid), "-g", str(self.USER.pw_gid), "-m", "600",
+                        old / "master.key", self.data / "master.key"], check=True)
+        self.assertIn("every seal opens", server.admin("doctor"))
+        self.assert_all_the_servers()
+        server.start()
+        ada.port = server.port
+        Raw(ada).open().socket.close()
+
+    def test_what_is_done_before_the_first_start_is_the_servers(self):
+        key = wire.Key.of_file(self.server.admin("user", "add", "ada"))
+        self.server.admin("master", "rotate")
+        self.server.admin("backup", self.vault / "stopped.db")
+        self.assertIn("@ada", self.server.admin("user", "list"))
+        self.assert_all_the_servers()
+        with self.server as server:
+            key.port = server.port
+            Raw(key).open().socket.close()
+
+    def test_no_directory_is_made_that_the_server_cannot_open(self):
+        self.data.rmdir()
+        done = mootd(self.data, "user", "add", "ada", "--set", f"user={self.USER.pw_name}")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"install -d -m 700 -o {self.USER.pw_name} {self.data}", done.stderr)
+        self.assertFalse(self.data.exists())
 
 
 class Losses(ServerCase):
