@@ -436,6 +436,7 @@ class FrontStart(unittest.TestCase):
                 (path, "proxy_uids"),
                 (tcp + 'proxy_peers = ["0.0.0.0/0"]\n', "everybody"),
                 (tcp + 'proxy_peers = ["127.0.0.1", "::/0"]\n', "everybody"),
+                (tcp + 'proxy_peers = ["0.0.0.0/1", "128.0.0.0/1"]\n', "everybody"),
                 (path + "proxy_uids = [65534]\n", "65534"),
                 (tcp + "proxy_uids = [1]\n", "proxy_uids"),
                 (path + 'proxy_uids = [1]\nproxy_peers = ["127.0.0.1"]\n', "proxy_peers"),
