@@ -14,10 +14,10 @@ import unittest
 import zlib
 
 from certs import Authority, client_context, impostor
-from support import (HERE, MOOTD, PATIENCE, Home, Raw, Server, ServerCase, in_user_namespace,
+from front_home import FrontHome
+from support import (MOOTD, PATIENCE, Home, Raw, Server, ServerCase, in_user_namespace,
                      somebody, wire)
 
-EXAMPLE = HERE.parent.parent / "contrib" / "haproxy" / "haproxy.cfg"
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 UNPROVEN = "no certificate was proved on this connection"
 NO_CN = "no CN, several, or one that is no id"
@@ -93,39 +93,32 @@ class ProxyCase(ServerCase):
 class Haproxy(ProxyCase):
     """Rows of the table, each against the front that the row is about."""
 
-    LISTEN = ('address = "DIR/resuming"\ntransport = "proxy"\nauth = "wall"\n'
-              f"proxy_uids = [{os.getuid()}]\nallow_resumption = true\n",)
-
     @classmethod
     def setUpClass(cls):
-        super().setUpClass()
+        cls.dir = pathlib.Path(tempfile.mkdtemp(prefix="mootd-test-"))
+        cls.home = FrontHome(cls.dir)
+        cls.config = cls.dir / "mootd.toml"
+        cls.config.write_text(cls.home.block() +
+                              cls.home.block("resuming", "allow_resumption = true\n"))
+        cls.server = Server(cls.home.mootd, cls.home.data,
+                            ["--http-listen", "off", "-c", cls.config, *cls.home.args]).start()
+        cls._users = 0
         cls.ca = Authority(cls.dir / "clients")
         cls.foreign_ca = Authority(cls.dir / "foreign")
         cls.front_pair = cls.ca.issue("/CN=front", san="IP:127.0.0.1", usage="serverAuth")
         cls.alice = cls.ca.issue("/CN=alice")
 
-    def front(self, *changes):
+    def front(self, *changes, socket_name="front"):
         """The shipped example, with the paths of this test and some changes. Its address."""
         listener = socket.create_server(("127.0.0.1", 0))
-        stats = pathlib.Path(tempfile.mkdtemp(dir=self.dir)) / "stats"
-        text = EXAMPLE.read_text()
-        for old, new in ((":7700", f"fd@{listener.fileno()}"),
-                         ("/etc/moot/front.pem", str(self.front_pair.both)),
-                         ("/etc/moot/clients.pem", str(self.ca.cert)),
-                         ("unix@/run/moot/front", f"unix@{self.path}"),
-                         ("    user haproxy\n    group haproxy\n", f"    stats socket {stats}\n"),
-                         *changes):
-            self.assertEqual(text.count(old), 1, old)
-            text = text.replace(old, new)
-        config = stats.with_name("haproxy.cfg")
-        config.write_text(text)
-        process = subprocess.Popen(["haproxy", "-db", "-q", "-f", config],
-                                   pass_fds=[listener.fileno()])
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
+        self.stats = pathlib.Path(tempfile.mkdtemp(dir=self.dir)) / "stats"
+        self.home.front(self, listener, (
+            ("/etc/moot/front.pem", str(self.front_pair.both)),
+            ("/etc/moot/clients.pem", str(self.ca.cert)),
+            ("global\n", f"global\n    stats socket {self.stats}\n"),
+            (f"unix@{self.home.sockets}/front", f"unix@{self.home.sockets}/{socket_name}"), *changes))
         address = listener.getsockname()
         listener.close()
-        self.stats = stats
         return address
 
     def context(self, identity=None):
@@ -220,7 +213,7 @@ class Haproxy(ProxyCase):
         self.assertTrue(again.session_reused)
         self.assert_nothing_heard(again, UNPROVEN)
         # Where the operator allows it, it is taken.
-        address = self.front(*resuming, (f"unix@{self.path}", f"unix@{self.dir}/resuming"))
+        address = self.front(*resuming, socket_name="resuming")
         first = self.speak(self.tls(address, context), "alice").open()
         again = self.tls(address, context, session=first.socket.session)
         self.assertTrue(again.session_reused)
