@@ -22,6 +22,7 @@ SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 UNPROVEN = "no certificate was proved on this connection"
 NO_CN = "no CN, several, or one that is no id"
 NO_TLS = "the client spoke no TLS"
+NOT_1_3 = "not TLS 1.3"
 
 
 def tlv(kind, value):
@@ -70,21 +71,25 @@ class ProxyCase(ServerCase):
         self.addCleanup(self.server.admin, "key", "revoke", "--all", account)
         return kid
 
+    def setUp(self):
+        self._refused = len(self.refusals())
+
     def refusals(self):
         """Why the front's headers were refused so far."""
-        lines = [line for line in self.server.log(1000).splitlines() if " proxy.refused " in line]
+        lines = [line for line in self.server.log(100_000).splitlines() if " proxy.refused " in line]
         return [line.partition("reason=")[2].strip('"') for line in lines]
 
     def assert_nothing_heard(self, s, reason=None):
-        """The connection ends, and not an octet came on it."""
-        before = len(self.refusals())
+        """The connection ends, and not an octet came on it. Of all that this test had refused and has
+        not looked at yet, it is the one with the reason; without one, nothing was."""
         try:
             self.assertEqual(s.recv(1), b"")
         except (ConnectionResetError, ssl.SSLError):
             pass
         s.close()
-        if reason is not None:
-            self.assertEqual(self.refusals()[max(0, before - 1):][-1:], [reason])
+        told = self.refusals()
+        new, self._refused = told[self._refused:], len(told)
+        self.assertEqual(new, [] if reason is None else [reason])
 
     def speak(self, s, account):
         return Raw(somebody(account), connected=s)
@@ -218,6 +223,22 @@ class Haproxy(ProxyCase):
         again = self.tls(address, context, session=first.socket.session)
         self.assertTrue(again.session_reused)
         self.assertTrue(self.speak(again, "alice").open().alive())
+
+    def test_WG_11_over_tls_1_2_no_session_is_taken_fresh_or_resumed(self):
+        self.let_in("alice", "alice")
+        context = self.context(self.alice)
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        # The rule about the proof comes before the one about the version.
+        for name, resumed in (("front", UNPROVEN), ("resuming", NOT_1_3)):
+            address = self.front((" no-tls-tickets", ""), ("ssl-min-ver TLSv1.3", "ssl-min-ver TLSv1.2"),
+                                 socket_name=name)
+            first = self.tls(address, context)
+            self.assertEqual((first.version(), first.session_reused), ("TLSv1.2", False))
+            session = first.session
+            self.assert_nothing_heard(first, NOT_1_3)
+            again = self.tls(address, context, session=session)
+            self.assertEqual((again.version(), again.session_reused), ("TLSv1.2", True))
+            self.assert_nothing_heard(again, resumed)
 
     def test_WG_11_the_example_resumes_nothing(self):
         self.let_in("alice", "alice")
