@@ -137,7 +137,6 @@ TEST(Config, AFrontIsNamedOrNotBelieved) {
        {path, tcp, path + "proxy_uids=[]", path + "proxy_uids=[65534]", path + "proxy_uids=[-1]",
         path + "proxy_uids=[4294967295]", path + "proxy_uids=7", path + "proxy_uids=[\"7\"]",
         path + "proxy_peers=[\"127.0.0.1\"]", tcp + "proxy_uids=[7]",
-        tcp + "proxy_peers=[\"0.0.0.0/0\"]", tcp + "proxy_peers=[\"::/0\"]",
         tcp + "proxy_peers=[\"front\"]", tcp + "proxy_peers=[\"127.0.0.1\"]\nrequire_crc32c=1",
         std::string("address=\"127.0.0.1:1\"\nallow_resumption=true")}) {
     EXPECT_NE(refusal(block(bad)), "taken") << bad;
@@ -149,6 +148,36 @@ TEST(Config, AFrontIsNamedOrNotBelieved) {
   EXPECT_TRUE(c.server.listen[0].rules.fronted);
   EXPECT_TRUE(c.server.listen[0].proxy.require_crc32c);
   EXPECT_EQ(taken(show_config(c)).server.listen, c.server.listen);
+}
+
+TEST(Config, AListOfFrontsHasNoStrangersInIt) {
+  struct Case {
+    std::string_view peers;
+    std::string_view refused;  // the network that the sentence names; empty: taken
+  };
+  for (const Case& c : std::initializer_list<Case>{{"'0.0.0.0/0'", "0.0.0.0/0"},
+                                                   {"'::/0'", "::/0"},
+                                                   {"'127.0.0.1', '::/0'", "::/0"},
+                                                   {"'0.0.0.0/1', '128.0.0.0/1'", "0.0.0.0/1"},
+                                                   {"'::/1', '8000::/1'", "::/1"},
+                                                   {"'192.0.2.4', '128.0.0.0/7'", "128.0.0.0/7"},
+                                                   {"'fc00::/7'", "fc00::/7"},
+                                                   {"'2000::/15'", "2000::/15"},
+                                                   {"'10.0.0.0/8'", ""},
+                                                   {"'2001::/16', '192.0.2.4'", ""},
+                                                   {"'192.0.2.4', '2001:db8::4'", ""}}) {
+    const std::string got =
+        refusal(block("address=\"127.0.0.1:1\"\ntransport=\"proxy\"\nauth=\"wall\"\nproxy_peers=[" +
+                      std::string(c.peers) + "]"));
+    if (c.refused.empty()) {
+      EXPECT_EQ(got, "taken") << c.peers;
+      continue;
+    }
+    EXPECT_NE(got.find(std::string(c.refused) + " in proxy_peers believes everybody there"),
+              std::string::npos)
+        << c.peers << ": " << got;
+    EXPECT_NE(got.find("name the addresses of the front alone"), std::string::npos) << got;
+  }
 }
 
 TEST(Config, AWallIsThereOrTheListenerIsRefused) {

@@ -75,6 +75,11 @@ bool look_at_users(Findings& f, const std::string& topic, const net::ListenOptio
 void look_at_front(Findings& f, const net::ListenOptions& l, bool running) {
   const std::string topic = "front " + l.address;
   if (l.at_path() && !look_at_users(f, topic, l)) return;
+  if (net::local_users_are_fronts(l)) {
+    f.look("peers of " + l.address,
+           "every user of this machine can be a front there and name whom he likes, because "
+           "proxy_peers has loopback; let the front connect to a unix socket, with proxy_uids");
+  }
   if (!running) return f.skipped(topic, "a header is tried while the server runs");
   if (!net::is_own_front(l)) {
     return f.skipped(topic, "no header was tried: whoever runs this is no front of it");

@@ -97,6 +97,11 @@ Status take(net::ListenOptions& o, std::string_view key, const toml::node& value
   return take_text(o, key, text->get());
 }
 
+// Whether a network cannot be a list of fronts. The widest that is somebody's own is 10.0.0.0/8,
+// and in IPv6 a /16: what is wider has strangers in it. So no few lines cover everything, as /0 or
+// both its halves would.
+bool too_wide(const net::Network& n) { return n.prefix < (n.address.v6 ? 16u : 8u); }
+
 // A front is believed whatever it says, so it has to be clear who is one (security.md 3.3).
 Status check_proxy(const net::ListenOptions& o) {
   if (o.door != Door::proxy) {
@@ -130,8 +135,12 @@ Status check_proxy(const net::ListenOptions& o) {
   if (o.proxy_peers.empty()) {
     return fail("A front has to be named; set proxy_peers to the addresses it may have.");
   }
-  if (std::ranges::find(o.proxy_peers, 0u, &net::Network::prefix) != o.proxy_peers.end()) {
-    return fail("A /0 in proxy_peers believes everybody; name the addresses of the front alone.");
+  const auto wide = std::ranges::find_if(o.proxy_peers, too_wide);
+  if (wide != o.proxy_peers.end()) {
+    return fail(
+        net::text(*wide) +
+        " in proxy_peers believes everybody there, whom nobody knows; name the addresses of "
+        "the front alone, in networks of /8 or longer (IPv6: /16).");
   }
   return {};
 }

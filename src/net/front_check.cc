@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -15,6 +17,7 @@
 
 #include "net/endpoint.h"
 #include "net/local_socket.h"
+#include "net/process_groups.h"
 
 namespace moot::net {
 namespace {
@@ -54,14 +57,6 @@ Result<int> connected(const ListenOptions& options) {
 
 using Groups = std::vector<gid_t>;
 
-Groups groups_of(const passwd& who) {
-  int n = 0;
-  ::getgrouplist(who.pw_name, who.pw_gid, nullptr, &n);
-  Groups all(static_cast<std::size_t>(n));
-  ::getgrouplist(who.pw_name, who.pw_gid, all.data(), &n);
-  return all;
-}
-
 // `bit` as it stands for everybody.
 bool lets(const struct stat& file, std::uint32_t uid, const Groups& groups, mode_t bit) {
   if (file.st_uid == uid) return (file.st_mode & bit << 6) != 0;
@@ -71,28 +66,26 @@ bool lets(const struct stat& file, std::uint32_t uid, const Groups& groups, mode
   return (file.st_mode & bit) != 0;
 }
 
-// What lets the user in where only a group would be: root's is nobody's to be put into.
+// What lets a front in where only a group would be: root's is nobody's to be put into.
 std::string way_in(const struct stat& file, const std::string& user, mode_t bit) {
   const group* g = ::getgrgid(file.st_gid);
   if (g != nullptr && file.st_gid != 0 && (file.st_mode & bit << 3) != 0) {
-    return "put it into the group (`usermod -aG " + std::string(g->gr_name) + " " + user +
-           "`) and restart the front";
+    const std::string name = g->gr_name;
+    return "write `group " + name +
+           "` into the `global` section of HAProxy, which takes no group of /etc/group (another "
+           "front may: `usermod -aG " +
+           name + " " + user + "`), and restart the front";
   }
-  return "run mootd as a user with a group of its own, with " + user +
-         " in it, and the socket in a directory that the group may enter, like /run/moot";
+  return "run mootd as a user with a group of its own, the front in that group, and the socket in "
+         "a directory that the group may enter, like /run/moot";
 }
 
-}  // namespace
-
-Status may_open(const std::string& path, std::uint32_t uid) {
-  const passwd* who = ::getpwuid(uid);
-  if (who == nullptr) {
-    return fail("nobody has the uid " + std::to_string(uid) +
-                " of proxy_uids; write the one that the front runs as");
-  }
-  const std::string name = who->pw_name;
-  const Groups groups = groups_of(*who);
-  if (uid == 0) return {};
+// Where on its way to a socket somebody of these groups is stopped, and what would let him in.
+struct Stop {
+  std::string at;
+  std::string cure;
+};
+std::optional<Stop> stop_of(const std::string& path, const passwd& who, const Groups& groups) {
   for (std::size_t slash = 0;; ++slash) {
     slash = path.find('/', slash);
     const bool whole = slash == std::string::npos;
@@ -100,12 +93,44 @@ Status may_open(const std::string& path, std::uint32_t uid) {
     struct stat file{};
     if (::stat(at.c_str(), &file) != 0) return {};  // not there yet, or not ours to see
     const mode_t bit = whole ? S_IWOTH : S_IXOTH;
-    if (!lets(file, uid, groups, bit)) {
-      return fail("the front's user " + name + " may not open " + at + "; " +
-                  way_in(file, name, bit));
-    }
+    if (!lets(file, who.pw_uid, groups, bit)) return Stop{at, way_in(file, who.pw_name, bit)};
     if (whole) return {};
   }
+}
+
+}  // namespace
+
+Status may_open(const std::string& path, std::uint32_t uid) {
+  const passwd* found = ::getpwuid(uid);
+  if (found == nullptr) {
+    return fail("nobody has the uid " + std::to_string(uid) +
+                " of proxy_uids; write the one that the front runs as");
+  }
+  if (uid == 0) return {};
+  const passwd who = *found;
+  const std::string user = "the front's user " + std::string(who.pw_name);
+  const auto running = processes_of(uid);
+  for (const ProcessGroups& p : running) {
+    if (const auto stop = stop_of(path, who, p.groups)) {
+      return fail("process " + std::to_string(p.pid) + " of " + user + " may not open " + stop->at +
+                  "; " + stop->cure);
+    }
+  }
+  if (!running.empty()) return {};
+  if (const auto stop = stop_of(path, who, {who.pw_gid})) {
+    return fail("no process of " + user +
+                " is seen, and with its own group alone it may not open " + stop->at + "; " +
+                stop->cure);
+  }
+  return {};
+}
+
+bool local_users_are_fronts(const ListenOptions& options) {
+  Address one{.v6 = true};
+  one.octets[15] = 1;
+  return std::ranges::any_of(options.proxy_peers, [&one](const Network& n) {
+    return n.address.loopback() || n.holds(one);
+  });
 }
 
 bool is_own_front(const ListenOptions& options) {

@@ -245,14 +245,17 @@ class Fronts(DoctorCase):
         _, lines = self.doctor(*args)
         verdict, what = lines[f"front {self.path}"]
         self.assertEqual(verdict, "look")
-        self.assertIn(f"daemon may not open {self.dir};", what)
+        self.assertIn(f"user daemon is seen, and with its own group alone it may not open {self.dir};",
+                      what)
         self.assertIn("in a directory that the group may enter", what)
         os.chmod(self.dir, 0o755)
         _, lines = self.doctor(*args)
-        self.assertIn(f"daemon may not open {self.path};", lines[f"front {self.path}"][1])
+        self.assertIn(f"it may not open {self.path};", lines[f"front {self.path}"][1])
         if os.getuid() == 0:  # who else can give it to a group
             os.chown(self.path, -1, grp.getgrnam("games").gr_gid)
             _, lines = self.doctor(*args)
+            self.assertIn("write `group games` into the `global` section of HAProxy",
+                          lines[f"front {self.path}"][1])
             self.assertIn("`usermod -aG games daemon`", lines[f"front {self.path}"][1])
         os.chmod(self.path, 0o666)
         _, lines = self.doctor(*args)
@@ -262,6 +265,48 @@ class Fronts(DoctorCase):
         args = self.fronted((self.path, "proxy_uids = [4711]"))
         _, lines = self.doctor(*args)
         self.assertIn("nobody has the uid 4711", lines[f"front {self.path}"][1])
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can start something as somebody else")
+    def test_a_front_is_judged_by_the_groups_that_it_has(self):
+        user, games = pwd.getpwnam("bin"), grp.getgrnam("games").gr_gid
+        args = self.fronted((self.path, f"proxy_uids = [{user.pw_uid}]"))
+        self.running(args)
+        os.chmod(self.dir, 0o755)
+        os.chown(self.path, -1, games)
+        topic, nothing = f"front {self.path}", "no header was tried: whoever runs this is no front of it"
+
+        def front(group, *further):
+            process = subprocess.Popen(["sleep", "600"], user=user.pw_uid, group=group,
+                                       extra_groups=further)
+            self.addCleanup(process.wait)
+            self.addCleanup(process.kill)
+            return process
+
+        front(games)
+        front(user.pw_gid, games)
+        _, lines = self.doctor(*args)
+        self.assertEqual(lines[topic], ("skipped", nothing))
+        outside = front(user.pw_gid)
+        _, lines = self.doctor(*args)
+        self.assertEqual(lines[topic][0], "look")
+        self.assertIn(f"process {outside.pid} of the front's user bin may not open {self.path}; ",
+                      lines[topic][1])
+        outside.kill()
+        outside.wait()
+        _, lines = self.doctor(*args)
+        self.assertEqual(lines[topic], ("skipped", nothing))
+
+    def test_fronts_whom_every_local_user_can_be_are_told(self):
+        for address, peers, told in (("127.0.0.1:0", "192.0.2.4", False), ("127.0.0.1:0", "127.0.0.1", True),
+                                     ("127.0.0.1:0", "127.0.0.2", True), ("127.0.0.1:0", "127.0.0.0/8", True),
+                                     ("[::1]:0", "::1", True), ("[::1]:0", "2001:db8::/32", False)):
+            code, lines = self.doctor(*self.fronted((address, f'proxy_peers = ["192.0.2.9", "{peers}"]')))
+            self.assertEqual((code, f"peers of {address}" in lines), (0, told), peers)
+            if told:
+                verdict, what = lines[f"peers of {address}"]
+                self.assertEqual(verdict, "look")
+                self.assertIn("every user of this machine can be a front there", what)
+                self.assertIn("a unix socket, with proxy_uids", what)
 
     def test_a_server_with_another_configuration_is_told(self):
         self.running(self.listening("127.0.0.1:0"))

@@ -14,14 +14,15 @@ import unittest
 import zlib
 
 from certs import Authority, client_context, impostor
-from support import (HERE, MOOTD, PATIENCE, Home, Raw, Server, ServerCase, in_user_namespace,
+from front_home import FrontHome
+from support import (MOOTD, PATIENCE, Home, Raw, Server, ServerCase, in_user_namespace,
                      somebody, wire)
 
-EXAMPLE = HERE.parent.parent / "contrib" / "haproxy" / "haproxy.cfg"
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 UNPROVEN = "no certificate was proved on this connection"
 NO_CN = "no CN, several, or one that is no id"
 NO_TLS = "the client spoke no TLS"
+NOT_1_3 = "not TLS 1.3"
 
 
 def tlv(kind, value):
@@ -70,21 +71,25 @@ class ProxyCase(ServerCase):
         self.addCleanup(self.server.admin, "key", "revoke", "--all", account)
         return kid
 
+    def setUp(self):
+        self._refused = len(self.refusals())
+
     def refusals(self):
         """Why the front's headers were refused so far."""
-        lines = [line for line in self.server.log(1000).splitlines() if " proxy.refused " in line]
+        lines = [line for line in self.server.log(100_000).splitlines() if " proxy.refused " in line]
         return [line.partition("reason=")[2].strip('"') for line in lines]
 
     def assert_nothing_heard(self, s, reason=None):
-        """The connection ends, and not an octet came on it."""
-        before = len(self.refusals())
+        """The connection ends, and not an octet came on it. Of all that this test had refused and has
+        not looked at yet, it is the one with the reason; without one, nothing was."""
         try:
             self.assertEqual(s.recv(1), b"")
         except (ConnectionResetError, ssl.SSLError):
             pass
         s.close()
-        if reason is not None:
-            self.assertEqual(self.refusals()[max(0, before - 1):][-1:], [reason])
+        told = self.refusals()
+        new, self._refused = told[self._refused:], len(told)
+        self.assertEqual(new, [] if reason is None else [reason])
 
     def speak(self, s, account):
         return Raw(somebody(account), connected=s)
@@ -93,39 +98,32 @@ class ProxyCase(ServerCase):
 class Haproxy(ProxyCase):
     """Rows of the table, each against the front that the row is about."""
 
-    LISTEN = ('address = "DIR/resuming"\ntransport = "proxy"\nauth = "wall"\n'
-              f"proxy_uids = [{os.getuid()}]\nallow_resumption = true\n",)
-
     @classmethod
     def setUpClass(cls):
-        super().setUpClass()
+        cls.dir = pathlib.Path(tempfile.mkdtemp(prefix="mootd-test-"))
+        cls.home = FrontHome(cls.dir)
+        cls.config = cls.dir / "mootd.toml"
+        cls.config.write_text(cls.home.block() +
+                              cls.home.block("resuming", "allow_resumption = true\n"))
+        cls.server = Server(cls.home.mootd, cls.home.data,
+                            ["--http-listen", "off", "-c", cls.config, *cls.home.args]).start()
+        cls._users = 0
         cls.ca = Authority(cls.dir / "clients")
         cls.foreign_ca = Authority(cls.dir / "foreign")
         cls.front_pair = cls.ca.issue("/CN=front", san="IP:127.0.0.1", usage="serverAuth")
         cls.alice = cls.ca.issue("/CN=alice")
 
-    def front(self, *changes):
+    def front(self, *changes, socket_name="front"):
         """The shipped example, with the paths of this test and some changes. Its address."""
         listener = socket.create_server(("127.0.0.1", 0))
-        stats = pathlib.Path(tempfile.mkdtemp(dir=self.dir)) / "stats"
-        text = EXAMPLE.read_text()
-        for old, new in ((":7700", f"fd@{listener.fileno()}"),
-                         ("/etc/moot/front.pem", str(self.front_pair.both)),
-                         ("/etc/moot/clients.pem", str(self.ca.cert)),
-                         ("unix@/run/moot/front", f"unix@{self.path}"),
-                         ("    user haproxy\n    group haproxy\n", f"    stats socket {stats}\n"),
-                         *changes):
-            self.assertEqual(text.count(old), 1, old)
-            text = text.replace(old, new)
-        config = stats.with_name("haproxy.cfg")
-        config.write_text(text)
-        process = subprocess.Popen(["haproxy", "-db", "-q", "-f", config],
-                                   pass_fds=[listener.fileno()])
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
+        self.stats = pathlib.Path(tempfile.mkdtemp(dir=self.dir)) / "stats"
+        self.home.front(self, listener, (
+            ("/etc/moot/front.pem", str(self.front_pair.both)),
+            ("/etc/moot/clients.pem", str(self.ca.cert)),
+            ("global\n", f"global\n    stats socket {self.stats}\n"),
+            (f"unix@{self.home.sockets}/front", f"unix@{self.home.sockets}/{socket_name}"), *changes))
         address = listener.getsockname()
         listener.close()
-        self.stats = stats
         return address
 
     def context(self, identity=None):
@@ -220,11 +218,27 @@ class Haproxy(ProxyCase):
         self.assertTrue(again.session_reused)
         self.assert_nothing_heard(again, UNPROVEN)
         # Where the operator allows it, it is taken.
-        address = self.front(*resuming, (f"unix@{self.path}", f"unix@{self.dir}/resuming"))
+        address = self.front(*resuming, socket_name="resuming")
         first = self.speak(self.tls(address, context), "alice").open()
         again = self.tls(address, context, session=first.socket.session)
         self.assertTrue(again.session_reused)
         self.assertTrue(self.speak(again, "alice").open().alive())
+
+    def test_WG_11_over_tls_1_2_no_session_is_taken_fresh_or_resumed(self):
+        self.let_in("alice", "alice")
+        context = self.context(self.alice)
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        # The rule about the proof comes before the one about the version.
+        for name, resumed in (("front", UNPROVEN), ("resuming", NOT_1_3)):
+            address = self.front((" no-tls-tickets", ""), ("ssl-min-ver TLSv1.3", "ssl-min-ver TLSv1.2"),
+                                 socket_name=name)
+            first = self.tls(address, context)
+            self.assertEqual((first.version(), first.session_reused), ("TLSv1.2", False))
+            session = first.session
+            self.assert_nothing_heard(first, NOT_1_3)
+            again = self.tls(address, context, session=session)
+            self.assertEqual((again.version(), again.session_reused), ("TLSv1.2", True))
+            self.assert_nothing_heard(again, resumed)
 
     def test_WG_11_the_example_resumes_nothing(self):
         self.let_in("alice", "alice")
@@ -436,6 +450,7 @@ class FrontStart(unittest.TestCase):
                 (path, "proxy_uids"),
                 (tcp + 'proxy_peers = ["0.0.0.0/0"]\n', "everybody"),
                 (tcp + 'proxy_peers = ["127.0.0.1", "::/0"]\n', "everybody"),
+                (tcp + 'proxy_peers = ["0.0.0.0/1", "128.0.0.0/1"]\n', "everybody"),
                 (path + "proxy_uids = [65534]\n", "65534"),
                 (tcp + "proxy_uids = [1]\n", "proxy_uids"),
                 (path + 'proxy_uids = [1]\nproxy_peers = ["127.0.0.1"]\n', "proxy_peers"),
