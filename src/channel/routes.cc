@@ -37,7 +37,7 @@ void Routes::forget(ConnId conn) {
   pulls_.erase(pulls_.lower_bound({conn, 0}), pulls_.lower_bound({ConnId{conn.n + 1}, 0}));
 }
 
-Merge* Routes::merge(const UserId& claimant, StoredRecord record, bool unproven) {
+Merge* Routes::merge(const UserId& claimant, StoredRecord record) {
   const RecordKey key = record.key();
   if (const auto known = merges_.find(key); known != merges_.end()) {
     known->second.claimants.insert(claimant);
@@ -49,16 +49,8 @@ Merge* Routes::merge(const UserId& claimant, StoredRecord record, bool unproven)
       merge_bytes_ + bytes > limits::kMergeBytesPerChannel) {
     return nullptr;
   }
-  if (unproven) {
-    std::size_t& theirs = unproven_by_[claimant];
-    if (theirs >= limits::kUnprovenMergesPerMember) return nullptr;
-    ++theirs;
-  }
   merge_bytes_ += bytes;
-  Merge merge{.record = std::move(record),
-              .claimants = {claimant},
-              .first = claimant,
-              .unproven = unproven};
+  Merge merge{.record = std::move(record), .claimants = {claimant}};
   return &merges_.emplace(key, std::move(merge)).first->second;
 }
 
@@ -71,10 +63,6 @@ void Routes::erase_merge(const RecordKey& key) {
   const auto at = merges_.find(key);
   if (at == merges_.end()) return;
   merge_bytes_ -= at->second.record.msg.size() + at->second.record.cert.size();
-  if (at->second.unproven) {
-    const auto theirs = unproven_by_.find(at->second.first);
-    if (--theirs->second == 0) unproven_by_.erase(theirs);
-  }
   merges_.erase(at);
 }
 
@@ -82,19 +70,15 @@ void Routes::clear() {
   pulls_.clear();
   merges_.clear();
   merge_bytes_ = 0;
-  unproven_by_.clear();
 }
 
 void Routes::check_invariants() const {
   std::size_t bytes = 0;
-  std::map<UserId, std::size_t> unproven;
   for (const auto& [key, merge] : merges_) {
     MOOT_CHECK(merge.record.key() == key && !merge.claimants.empty());
     bytes += merge.record.msg.size() + merge.record.cert.size();
-    if (merge.unproven) ++unproven[merge.first];
   }
   MOOT_CHECK(bytes == merge_bytes_ && bytes <= limits::kMergeBytesPerChannel);
-  MOOT_CHECK(unproven == unproven_by_);
 }
 
 }  // namespace moot

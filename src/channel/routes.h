@@ -24,8 +24,6 @@ struct Pull {
 struct Merge {
   StoredRecord record;  // with the acks of all claims
   UserSet claimants;
-  UserId first;           // of them
-  bool unproven = false;  // its stamp is of a key that is lost: only a confirmation proves it
   bool confirmed = false;
 
   // May this user's acknowledgement confirm it? Nobody confirms what he alone claims.
@@ -48,8 +46,8 @@ class Routes {
   void restart_watches(Tick now);
   void forget(ConnId conn);  // its pulls
 
-  // Null: no room, in all or for what this one claims without proof.
-  Merge* merge(const UserId& claimant, StoredRecord record, bool unproven);
+  // Null: no room.
+  Merge* merge(const UserId& claimant, StoredRecord record);
   Merge* find_merge(const RecordKey& key);
   void erase_merge(const RecordKey& key);
   const std::map<RecordKey, Merge>& merges() const { return merges_; }
@@ -61,7 +59,6 @@ class Routes {
   std::map<PullKey, Pull> pulls_;
   std::map<RecordKey, Merge> merges_;
   std::size_t merge_bytes_ = 0;
-  std::map<UserId, std::size_t> unproven_by_;  // by first claimant
 };
 
 }  // namespace moot
