@@ -40,7 +40,7 @@ void Coordinator::append(const Turn& turn, ConnId conn, const c::ChAppend& cmd) 
                     "The page names no connection or has a malformed record; send it whole.");
   }
   const ConnId to{*cmd.sid};
-  const std::optional<Pull> pull = routes_.take_pull(to, cmd.req);
+  const std::optional<Pull> pull = routes_.take_pull(to, cmd.req, turn.now.tick);
   if (!pull) return;  // who asked is gone, or asked somebody else (holes 3 and 26)
   std::vector<AppendRecord> records;
   records.reserve(cmd.messages.size());

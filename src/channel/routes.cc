@@ -1,5 +1,6 @@
 #include "channel/routes.h"
 
+#include <algorithm>
 #include <iterator>
 
 #include "base/check.h"
@@ -13,7 +14,7 @@ bool Merge::may_confirm(const UserId& user, bool leads) const {
 }
 
 void Routes::pull(ConnId conn, std::uint64_t req, const UserId& user, Tick now) {
-  pulls_.emplace(PullKey{conn, req}, Pull{user, now});
+  pulls_.emplace(PullKey{conn, req}, Pull{user, now, ++pull_seq_});
 }
 
 std::size_t Routes::pulls_of(ConnId conn) const {
@@ -21,12 +22,17 @@ std::size_t Routes::pulls_of(ConnId conn) const {
       std::distance(pulls_.lower_bound({conn, 0}), pulls_.lower_bound({ConnId{conn.n + 1}, 0})));
 }
 
-std::optional<Pull> Routes::take_pull(ConnId conn, std::uint64_t req) {
+std::optional<Pull> Routes::take_pull(ConnId conn, std::uint64_t req, Tick now) {
   const auto at = pulls_.find({conn, req});
   if (at == pulls_.end()) return std::nullopt;
   const Pull pull = at->second;
   pulls_.erase(at);
+  answered_ = {pull.user, now, pull.seq};
   return pull;
+}
+
+Tick Routes::waits_since(const Pull& pull) const {
+  return pull.seq > answered_.seq ? std::max(pull.asked, answered_.asked) : pull.asked;
 }
 
 void Routes::restart_watches(Tick now) {
@@ -68,6 +74,7 @@ void Routes::erase_merge(const RecordKey& key) {
 
 void Routes::clear() {
   pulls_.clear();
+  answered_ = {};
   merges_.clear();
   merge_bytes_ = 0;
 }

@@ -18,6 +18,7 @@ namespace moot {
 struct Pull {
   UserId user;
   Tick asked;
+  std::uint64_t seq = 0;  // the order of asking
 };
 
 // A record that somebody says was committed (CH_MERGE).
@@ -40,9 +41,12 @@ class Routes {
 
   // A repeated one keeps its time.
   void pull(ConnId conn, std::uint64_t req, const UserId& user, Tick now);
-  std::optional<Pull> take_pull(ConnId conn, std::uint64_t req);
+  // It is answered: those asked after it wait from now on, as a leader answers one after another.
+  std::optional<Pull> take_pull(ConnId conn, std::uint64_t req, Tick now);
   std::size_t pulls_of(ConnId conn) const;
   const std::map<PullKey, Pull>& pulls() const { return pulls_; }
+  // Since when the leader could have answered it.
+  Tick waits_since(const Pull& pull) const;
   void restart_watches(Tick now);
   void forget(ConnId conn);  // its pulls
 
@@ -57,6 +61,8 @@ class Routes {
 
  private:
   std::map<PullKey, Pull> pulls_;
+  std::uint64_t pull_seq_ = 0;
+  Pull answered_;  // the last one; `asked`: when its answer came
   std::map<RecordKey, Merge> merges_;
   std::size_t merge_bytes_ = 0;
 };
