@@ -27,10 +27,10 @@ BenchChannel::BenchChannel(Driver& driver, std::size_t n, Keeper keeper, const s
                        auto& member = members_[c.index];
                        const auto* status = std::get_if<s::ChStatus>(&cmd);
                        if (status != nullptr && status->id == id_ && !member) {
-                         member = std::make_unique<Member>(c, id_, 1 + c.index);
+                         member = std::make_unique<Member>(c, legs_, id_, 1 + c.index);
                          ++joined;
                        }
-                       if (member) member->replica().step(now(), cmd, *member);
+                       if (member) member->step(cmd);
                      },
                  .closed = [](Client&) { give_up("the server ended a connection."); }});
   driver_.clients()[0]->send(c::ChCreate{.id = id_, .name = Name{name}, .keeper = keeper});

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bench/driver.h"
+#include "bench/legs.h"
 #include "channel/memory_records.h"
 #include "channel/replica.h"
 #include "model/limits.h"
@@ -17,7 +18,8 @@ namespace moot::bench {
 // A member: a replica on the connection, and its disk.
 class Member : public ReplicaEffects {
  public:
-  Member(Client& client, const ChannelId& channel, std::uint64_t seed) : client_(client) {
+  Member(Client& client, Legs& legs, const ChannelId& channel, std::uint64_t seed)
+      : client_(client), legs_(legs) {
     ReplicaConfig config{.channel = channel, .self = client.who().user, .seed = seed, .since = {}};
     put_be64(config.replica.octets.data(), seed);
     replica_.emplace(config, disk_, disk_.load());
@@ -26,6 +28,7 @@ class Member : public ReplicaEffects {
 
   void send(const c::Any& cmd) override {
     ++commands;
+    legs_.sent(client_.index, cmd);
     client_.send(cmd);
   }
   void persist(std::span<const rop::Any> ops, Ticket ticket, bool urgent) override {
@@ -45,6 +48,12 @@ class Member : public ReplicaEffects {
     ++syncs;
     replica_->durable(now(), last_, *this);
   }
+  void step(const s::Any& cmd) {
+    legs_.heard(client_.index, cmd);
+    const std::uint64_t before = committed;
+    replica_->step(now(), cmd, *this);
+    if (committed > before) legs_.committed(client_.index, cmd);
+  }
   void tick() {
     const auto due = replica_->next_deadline();
     if (due && *due <= now().tick) replica_->tick(now(), *this);
@@ -53,10 +62,11 @@ class Member : public ReplicaEffects {
 
   std::uint64_t committed = 0;
   std::uint64_t commands = 0;
-  std::uint64_t syncs = 0;
+  std::uint64_t syncs = 0;  // counted here: `disk_` is memory
 
  private:
   Client& client_;
+  Legs& legs_;
   MemoryRecords disk_;
   std::optional<Replica> replica_;
   std::vector<rop::Any> unsynced_;
@@ -78,6 +88,7 @@ class BenchChannel {
   // At all members together.
   std::uint64_t committed() const { return of_all(&Member::committed); }
   std::uint64_t heard() const { return heard_; }  // commands of the server
+  Legs& legs() { return legs_; }
   template <class Count>
   std::uint64_t of_all(Count count) const {
     std::uint64_t sum = 0;
@@ -88,6 +99,7 @@ class BenchChannel {
  private:
   Driver& driver_;
   ChannelId id_;
+  Legs legs_;
   std::vector<std::unique_ptr<Member>> members_;
   std::uint64_t heard_ = 0;
 };

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "apps/moot/show.h"
 #include "apps/moot/tui_status.h"
@@ -11,12 +12,14 @@
 namespace moot::app::tui {
 namespace {
 
-constexpr int kSideFrom = 64;     // columns from which the left column is shown
-constexpr int kMembersFrom = 96;  // and the right one
-constexpr int kSideWidth = 18;
-constexpr int kSideWidthWide = 22;
-constexpr int kWide = 110;
-constexpr int kMembersWidth = 18;
+// The columns at the sides, by how many columns there are. At 80 both are narrow, so that 50 are
+// left for what is said.
+struct Sides {
+  int from;
+  int side_width;
+  int members_width;
+};
+constexpr std::array<Sides, 4> kSides{{{64, 18, 0}, {80, 14, 13}, {96, 18, 18}, {110, 22, 18}}};
 constexpr int kInputRowsMax = 5;
 constexpr std::string_view kRule = "\u2500";
 constexpr std::string_view kBar = "\u2502";
@@ -154,10 +157,14 @@ void draw_members(Grid& grid, const State& state, const Panes& p) {
   const Client::Channel& c = state.room().channel;
   const int left = state.size.columns - p.members_width + 1;
   const int end = state.size.columns;
-  grid.put(p.log_top, left, "Members", {.dim = true}, end);
   const std::string count = fmt::format("{}/{}", c.online_n, c.members_n);
+  for (const std::string_view heading : {"Members", "Here"}) {
+    if (columns(heading) + 1 + columns(count) > end - left) continue;
+    grid.put(p.log_top, left, heading, {.dim = true}, end);
+    break;
+  }
   grid.put(p.log_top, end - columns(count), count, {.dim = true}, end);
-  // Who is there stands first.
+  // Who is there stands first, and of those who leads.
   std::vector<std::string> all;
   for (const bool online : {true, false}) {
     for (const std::string& user : c.members) {
@@ -166,6 +173,9 @@ void draw_members(Grid& grid, const State& state, const Panes& p) {
   }
   const auto online_n = static_cast<std::size_t>(std::ranges::count_if(
       c.members, [&](const auto& u) { return std::ranges::find(c.online, u) != c.online.end(); }));
+  const auto there = all.begin() + static_cast<std::ptrdiff_t>(online_n);
+  if (const auto leader = std::find(all.begin(), there, c.leader); leader != there)
+    std::rotate(all.begin(), leader, leader + 1);
   const int room = p.log_height - 1;
   for (int i = 0; i < room && i < static_cast<int>(all.size()); ++i) {
     const int row = p.log_top + 1 + i;
@@ -178,11 +188,15 @@ void draw_members(Grid& grid, const State& state, const Panes& p) {
     const bool online = static_cast<std::size_t>(i) < online_n;
     const bool leads = user == c.leader;
     const auto role = std::ranges::find(c.roles, user, &std::pair<std::string, std::string>::first);
-    const std::string tag = leads ? "leads" : role == c.roles.end() ? "" : safe(role->second);
+    const std::string name = safe(user);
+    std::string tag = leads ? "leads" : role == c.roles.end() ? "" : safe(role->second);
+    // A name needs the room more than the word for what somebody is; that he leads stays to be
+    // seen.
+    if (columns(name) + 1 + columns(tag) > end - left - 2) tag = leads ? "\u25c6" : "";
     const int tag_at = end - columns(tag);
     grid.put(row, left, online ? "\u25cf" : "\u25cb", {.dim = !online}, end);
     Style style = online ? with_colour(user, leads) : Style{.dim = true};
-    grid.put(row, left + 2, fit(safe(user), tag_at - left - 3), style, tag_at);
+    grid.put(row, left + 2, fit(name, tag_at - left - (tag.empty() ? 2 : 3)), style, tag_at);
     grid.put(row, tag_at, tag, {.bold = leads, .dim = !leads}, end);
   }
 }
@@ -324,8 +338,11 @@ Panes panes(const State& state) {
   const Size size = state.size;
   Panes p;
   if (size.rows < kSizeMin.rows || size.columns < kSizeMin.columns) return p;
-  if (size.columns >= kSideFrom) p.side_width = size.columns >= kWide ? kSideWidthWide : kSideWidth;
-  if (size.columns >= kMembersFrom && state.room().is_channel()) p.members_width = kMembersWidth;
+  for (const Sides& sides : kSides) {
+    if (size.columns < sides.from) break;
+    p.side_width = sides.side_width;
+    p.members_width = state.room().is_channel() ? sides.members_width : 0;
+  }
   p.log_left = p.side_width > 0 ? p.side_width + 1 : 0;
   p.log_width = size.columns - p.log_left - (p.members_width > 0 ? p.members_width + 2 : 0);
   const int most = std::min(kInputRowsMax, size.rows / 4);

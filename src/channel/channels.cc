@@ -101,7 +101,6 @@ Turn Channels::Impl::turn(Now now, const ChannelId& channel, ChannelEffects& fx)
          .status = l.status,
          .recents = recents,
          .keys = stamp_keys,
-         .unproven = config.unproven_merges,
          .msg_bytes_max = config.msg_bytes_max,
          .frame_bytes_max = config.frame_bytes_max};
   if (const Ticket marked = clock.gate(); marked > durable) t.after(marked);

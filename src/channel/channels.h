@@ -26,10 +26,6 @@ struct ChannelsConfig {
   bool member_kept = true;  // may be created: `keepers` of the configuration
   bool server_kept = true;
   bool lobby = true;
-  // A key that made stamps was lost: records that name an unknown one may still be merged when
-  // somebody else confirms them (replication.md, hole 31). Off, because two members who forge
-  // together could name any key.
-  bool unproven_merges = false;
   // Random values, used only where the store has none yet.
   ChannelId lobby_id;
   KeyBytes stamp_key;

@@ -397,7 +397,7 @@ void Coordinator::tick(const Turn& turn) {
     }
   }
   for (const auto& [key, pull] : routes_.pulls()) {
-    const Tick due = pull.asked + LeaderWatch::pull_patience(round_trip);
+    const Tick due = routes_.waits_since(pull) + LeaderWatch::pull_patience(round_trip);
     failed = failed || due <= now;
     earlier(check_at_, due);
   }

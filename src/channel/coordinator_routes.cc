@@ -40,15 +40,13 @@ void Coordinator::append(const Turn& turn, ConnId conn, const c::ChAppend& cmd) 
                     "The page names no connection or has a malformed record; send it whole.");
   }
   const ConnId to{*cmd.sid};
-  const std::optional<Pull> pull = routes_.take_pull(to, cmd.req);
+  const std::optional<Pull> pull = routes_.take_pull(to, cmd.req, turn.now.tick);
   if (!pull) return;  // who asked is gone, or asked somebody else (holes 3 and 26)
   std::vector<AppendRecord> records;
   records.reserve(cmd.messages.size());
   for (const AppendRecord& record : cmd.messages) {
     if (!(record.from == pull->user || turn.roster.sees(pull->user, record.id))) continue;
-    if (!mutant(Mutant::m20_append_unchecked) && check_stamp(turn, record) != StampCheck::valid) {
-      continue;
-    }
+    if (!mutant(Mutant::m20_append_unchecked) && !stamp_valid(turn, record)) continue;
     records.push_back(record);
   }
   turn.send(to, s::ChAppend{.id = cmd.id,
@@ -74,8 +72,7 @@ void Coordinator::merge(const Turn& turn, ConnId conn, const UserId& user, const
   std::optional<MsgId> no_room;
   std::vector<MergeRecord> records;
   for (const MergeRecord& record : cmd.msg) {
-    const StampCheck stamp = check_stamp(turn, record);
-    if (stamp == StampCheck::bad) {
+    if (!stamp_valid(turn, record)) {
       if (!forged) forged = record.id;
       continue;
     }
@@ -99,7 +96,7 @@ void Coordinator::merge(const Turn& turn, ConnId conn, const UserId& user, const
     }
     // From before the leader's time: it waits for a leader who may see it.
     if (!sees(turn, leader_->user, stored)) continue;
-    if (!routes_.merge(user, std::move(stored), stamp == StampCheck::unknown_key)) {
+    if (!routes_.merge(user, std::move(stored))) {
       if (!no_room) no_room = record.id;
       continue;
     }

@@ -209,6 +209,31 @@ TEST_F(Coordinator, AConnectionHasAtMostTwelvePullsWaiting) {
   EXPECT_EQ(w.refusal("cyd pull #ops req=12"), "");
 }
 
+// Many ask, and his line is slow: he is not deposed as long as he answers one after another.
+TEST_F(Coordinator, ALeaderWhoAnswersPullsInTheirOrderHasHisTimeForEach) {
+  for (const char* who : {"ben", "cyd", "dan"}) {
+    for (int i = 0; i < 6; ++i)
+      EXPECT_EQ(w.refusal(std::string(who) + " pull #ops req=" + std::to_string(i)), "");
+  }
+  for (const char* who : {"ben", "cyd", "dan"}) {
+    for (int i = 0; i < 6; ++i) {
+      w.run("wait 4000");
+      w.run(std::string("ada append #ops m1 to=") + who + " req=" + std::to_string(i));
+    }
+  }
+  EXPECT_EQ(w.report("#ops").leader, *UserId::parse("ada"));
+}
+
+TEST_F(Coordinator, ALeaderWhoPassesSomebodyOverIsDeposedWhateverElseHeAnswers) {
+  w.run("ben pull #ops req=0");
+  for (int i = 0; i < 6; ++i) w.run("cyd pull #ops req=" + std::to_string(i));
+  for (int i = 0; i < 3; ++i) {
+    w.run("ada append #ops m1 to=cyd req=" + std::to_string(i));
+    w.run("wait 4000");
+  }
+  EXPECT_EQ(w.report("#ops").leader, UserId{});
+}
+
 TEST_F(Coordinator, APageForSomebodyWhoIsGoneIsDropped) {
   w.run("dan pull #ops req=1");
   const std::string answer = "ada append #ops m1 to=dan req=1";

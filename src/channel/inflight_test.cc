@@ -89,35 +89,24 @@ TEST(InflightTable, HasRoomForSoManyMessagesAndOctets) {
 TEST(Routes, MergesTakeAtMostTheirRoomAndAKnownOneTakesNone) {
   Routes routes;
   std::uint64_t n = 0;
-  while (routes.merge(user(0), record(n, 16'384), false)) ++n;
+  while (routes.merge(user(0), record(n, 16'384))) ++n;
   EXPECT_EQ(n, limits::kMergeBytesPerChannel / 16'384);
-  const Merge* again = routes.merge(user(1), record(3, 16'384), false);
+  const Merge* again = routes.merge(user(1), record(3, 16'384));
   ASSERT_NE(again, nullptr);
   EXPECT_EQ(again->claimants.size(), 2u);
   routes.check_invariants();
   routes.clear();
-  EXPECT_NE(routes.merge(user(0), record(n, 16'384), false), nullptr);
+  EXPECT_NE(routes.merge(user(0), record(n, 16'384)), nullptr);
 }
 
 TEST(Routes, SmallMergesAreBoundedByTheirNumber) {
   Routes routes;
   std::uint64_t n = 0;
-  while (routes.merge(user(0), record(n, 1), false)) ++n;
+  while (routes.merge(user(0), record(n, 1))) ++n;
   EXPECT_EQ(n, limits::kMergesPerChannel);
-}
-
-TEST(Routes, WhatNobodyElseCanProveLeavesRoomForOthers) {
-  Routes routes;
-  std::uint64_t n = 0;
-  while (routes.merge(user(0), record(n, 1), true)) ++n;
-  EXPECT_EQ(n, limits::kUnprovenMergesPerMember);
-  EXPECT_NE(routes.merge(user(0), record(n, 1), false), nullptr) << "proven by its stamp";
-  EXPECT_NE(routes.merge(user(1), record(n + 1, 1), true), nullptr);
-  routes.merge(user(1), record(3, 1), true);
-  routes.check_invariants();
   routes.erase_merge(record(3, 1).key());
-  EXPECT_NE(routes.merge(user(0), record(n + 2, 1), true), nullptr) << "a place is free again";
-  EXPECT_EQ(routes.merge(user(0), record(n + 3, 1), true), nullptr);
+  EXPECT_NE(routes.merge(user(0), record(n, 1)), nullptr) << "a place is free again";
+  EXPECT_EQ(routes.merge(user(0), record(n + 1, 1)), nullptr);
   routes.check_invariants();
 }
 

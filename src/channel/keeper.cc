@@ -132,7 +132,7 @@ void ServerKeeper::merge(const Turn& turn, ConnId conn, const c::ChMerge& cmd) {
   }
   std::optional<MsgId> forged;
   for (const MergeRecord& record : cmd.msg) {
-    if (check_stamp(turn, record) != StampCheck::valid) {
+    if (!stamp_valid(turn, record)) {
       if (!forged) forged = record.id;
       continue;
     }

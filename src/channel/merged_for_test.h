@@ -85,10 +85,6 @@ class MergedWorld {
   const std::vector<Given>& genuine() const { return genuine_; }
   World& world() { return world_; }
   bool is_genuine(const Given& g) const { return std::ranges::find(genuine_, g) != genuine_.end(); }
-  // A key that the server has lost, of which nothing can be said (replication.md, hole 31).
-  bool of_unknown_key(const Given& g) const {
-    return check_stamp(keys(), g.stamp, channel_, g.id, g.from, g.msg) == StampCheck::unknown_key;
-  }
 
   // The ERR codes of ben's page; what it made the server say is in world().fx().lines.
   std::vector<Errc> merge(const std::vector<Given>& page) {

@@ -137,18 +137,17 @@ Stamp make_stamp(const StampKey& key, const ChannelId& channel, const MsgId& id,
   return stamp;
 }
 
-StampCheck check_stamp(std::span<const StampKey> keys, Bytes stamp, const ChannelId& channel,
-                       const MsgId& id, const UserId& from, Bytes msg) {
-  if (stamp.size() != kStampBytes) return StampCheck::bad;
+bool stamp_valid(std::span<const StampKey> keys, Bytes stamp, const ChannelId& channel,
+                 const MsgId& id, const UserId& from, Bytes msg) {
+  if (stamp.size() != kStampBytes) return false;
   const std::uint32_t key_id = get_be32(stamp.data());
   for (const StampKey& key : keys) {
     if (key.id != key_id) continue;
     Stamp given;
     std::copy_n(stamp.begin(), kStampBytes, given.begin());
-    return equal_ct(given, make_stamp(key, channel, id, from, msg)) ? StampCheck::valid
-                                                                    : StampCheck::bad;
+    return equal_ct(given, make_stamp(key, channel, id, from, msg));
   }
-  return StampCheck::unknown_key;
+  return false;
 }
 
 }  // namespace moot

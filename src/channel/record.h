@@ -56,13 +56,12 @@ class Fingerprint {
 // ---- stamps (replication.md D3) -----------------------------------------------------------
 inline constexpr std::size_t kStampBytes = 20;
 using Stamp = std::array<std::uint8_t, kStampBytes>;
-enum class StampCheck : std::uint8_t { valid, bad, unknown_key };
 
 Stamp make_stamp(const StampKey& key, const ChannelId& channel, const MsgId& id, const UserId& from,
                  Bytes msg);
-// `unknown_key`: of 20 octets, but no key of `keys` has its id; it proves nothing (hole 31).
-StampCheck check_stamp(std::span<const StampKey> keys, Bytes stamp, const ChannelId& channel,
-                       const MsgId& id, const UserId& from, Bytes msg);
+// Did one of `keys` make the stamp for this? One of a key that is lost proves nothing (ADR 14).
+bool stamp_valid(std::span<const StampKey> keys, Bytes stamp, const ChannelId& channel,
+                 const MsgId& id, const UserId& from, Bytes msg);
 
 // ---- numbers ------------------------------------------------------------------------------
 constexpr std::size_t majority(std::size_t users) { return users / 2 + 1; }

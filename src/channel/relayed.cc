@@ -40,8 +40,7 @@ bool admit_stamp_and_time(const Turn& turn, ConnId conn, const UserId& user, con
     if (mutant(Mutant::m10_no_stamp) || mutant(Mutant::m09_no_confirmation_no_stamp)) {
       return true;
     }
-    if (moot::check_stamp(turn.keys, *cmd.stamp, turn.id(), cmd.msg_id, author, cmd.msg) ==
-        StampCheck::valid) {
+    if (moot::stamp_valid(turn.keys, *cmd.stamp, turn.id(), cmd.msg_id, author, cmd.msg)) {
       return true;
     }
     turn.err(conn, Errc::bad_stamp,
@@ -95,14 +94,12 @@ bool page_ok(const Turn& turn, const Page& page) {
 bool well_formed(const Turn& turn, AppendRecords page) { return page_ok(turn, page); }
 bool well_formed(const Turn& turn, MergeRecords page) { return page_ok(turn, page); }
 
-StampCheck check_stamp(const Turn& turn, const Record& record) {
+bool stamp_valid(const Turn& turn, const Record& record) {
   if (mutant(Mutant::m10_no_stamp) || mutant(Mutant::m09_no_confirmation_no_stamp)) {
-    return StampCheck::valid;
+    return true;
   }
-  if (!record.stamp) return StampCheck::bad;
-  const StampCheck check =
-      moot::check_stamp(turn.keys, *record.stamp, turn.id(), record.id, record.from, record.msg);
-  return check == StampCheck::unknown_key && !turn.unproven ? StampCheck::bad : check;
+  return record.stamp &&
+         moot::stamp_valid(turn.keys, *record.stamp, turn.id(), record.id, record.from, record.msg);
 }
 
 StoredRecord record_of(const Turn& turn, const c::ChMsg& cmd, const UserId& author) {

@@ -28,7 +28,7 @@ bool admit_stamp_and_time(const Turn& turn, ConnId conn, const UserId& user, con
 bool well_formed(const Turn& turn, AppendRecords page);
 bool well_formed(const Turn& turn, MergeRecords page);
 
-StampCheck check_stamp(const Turn& turn, const Record& record);
+bool stamp_valid(const Turn& turn, const Record& record);
 
 // The record a let-through CH_MSG is, stamped now if it was not before.
 StoredRecord record_of(const Turn& turn, const c::ChMsg& cmd, const UserId& author);

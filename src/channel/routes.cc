@@ -1,5 +1,6 @@
 #include "channel/routes.h"
 
+#include <algorithm>
 #include <iterator>
 
 #include "base/check.h"
@@ -13,7 +14,7 @@ bool Merge::may_confirm(const UserId& user, bool leads) const {
 }
 
 void Routes::pull(ConnId conn, std::uint64_t req, const UserId& user, Tick now) {
-  pulls_.emplace(PullKey{conn, req}, Pull{user, now});
+  pulls_.emplace(PullKey{conn, req}, Pull{user, now, ++pull_seq_});
 }
 
 std::size_t Routes::pulls_of(ConnId conn) const {
@@ -21,12 +22,17 @@ std::size_t Routes::pulls_of(ConnId conn) const {
       std::distance(pulls_.lower_bound({conn, 0}), pulls_.lower_bound({ConnId{conn.n + 1}, 0})));
 }
 
-std::optional<Pull> Routes::take_pull(ConnId conn, std::uint64_t req) {
+std::optional<Pull> Routes::take_pull(ConnId conn, std::uint64_t req, Tick now) {
   const auto at = pulls_.find({conn, req});
   if (at == pulls_.end()) return std::nullopt;
   const Pull pull = at->second;
   pulls_.erase(at);
+  answered_ = {pull.user, now, pull.seq};
   return pull;
+}
+
+Tick Routes::waits_since(const Pull& pull) const {
+  return pull.seq > answered_.seq ? std::max(pull.asked, answered_.asked) : pull.asked;
 }
 
 void Routes::restart_watches(Tick now) {
@@ -37,7 +43,7 @@ void Routes::forget(ConnId conn) {
   pulls_.erase(pulls_.lower_bound({conn, 0}), pulls_.lower_bound({ConnId{conn.n + 1}, 0}));
 }
 
-Merge* Routes::merge(const UserId& claimant, StoredRecord record, bool unproven) {
+Merge* Routes::merge(const UserId& claimant, StoredRecord record) {
   const RecordKey key = record.key();
   if (const auto known = merges_.find(key); known != merges_.end()) {
     known->second.claimants.insert(claimant);
@@ -49,16 +55,8 @@ Merge* Routes::merge(const UserId& claimant, StoredRecord record, bool unproven)
       merge_bytes_ + bytes > limits::kMergeBytesPerChannel) {
     return nullptr;
   }
-  if (unproven) {
-    std::size_t& theirs = unproven_by_[claimant];
-    if (theirs >= limits::kUnprovenMergesPerMember) return nullptr;
-    ++theirs;
-  }
   merge_bytes_ += bytes;
-  Merge merge{.record = std::move(record),
-              .claimants = {claimant},
-              .first = claimant,
-              .unproven = unproven};
+  Merge merge{.record = std::move(record), .claimants = {claimant}};
   return &merges_.emplace(key, std::move(merge)).first->second;
 }
 
@@ -71,30 +69,23 @@ void Routes::erase_merge(const RecordKey& key) {
   const auto at = merges_.find(key);
   if (at == merges_.end()) return;
   merge_bytes_ -= at->second.record.msg.size() + at->second.record.cert.size();
-  if (at->second.unproven) {
-    const auto theirs = unproven_by_.find(at->second.first);
-    if (--theirs->second == 0) unproven_by_.erase(theirs);
-  }
   merges_.erase(at);
 }
 
 void Routes::clear() {
   pulls_.clear();
+  answered_ = {};
   merges_.clear();
   merge_bytes_ = 0;
-  unproven_by_.clear();
 }
 
 void Routes::check_invariants() const {
   std::size_t bytes = 0;
-  std::map<UserId, std::size_t> unproven;
   for (const auto& [key, merge] : merges_) {
     MOOT_CHECK(merge.record.key() == key && !merge.claimants.empty());
     bytes += merge.record.msg.size() + merge.record.cert.size();
-    if (merge.unproven) ++unproven[merge.first];
   }
   MOOT_CHECK(bytes == merge_bytes_ && bytes <= limits::kMergeBytesPerChannel);
-  MOOT_CHECK(unproven == unproven_by_);
 }
 
 }  // namespace moot

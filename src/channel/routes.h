@@ -18,14 +18,13 @@ namespace moot {
 struct Pull {
   UserId user;
   Tick asked;
+  std::uint64_t seq = 0;  // the order of asking
 };
 
 // A record that somebody says was committed (CH_MERGE).
 struct Merge {
   StoredRecord record;  // with the acks of all claims
   UserSet claimants;
-  UserId first;           // of them
-  bool unproven = false;  // its stamp is of a key that is lost: only a confirmation proves it
   bool confirmed = false;
 
   // May this user's acknowledgement confirm it? Nobody confirms what he alone claims.
@@ -42,14 +41,17 @@ class Routes {
 
   // A repeated one keeps its time.
   void pull(ConnId conn, std::uint64_t req, const UserId& user, Tick now);
-  std::optional<Pull> take_pull(ConnId conn, std::uint64_t req);
+  // It is answered: those asked after it wait from now on, as a leader answers one after another.
+  std::optional<Pull> take_pull(ConnId conn, std::uint64_t req, Tick now);
   std::size_t pulls_of(ConnId conn) const;
   const std::map<PullKey, Pull>& pulls() const { return pulls_; }
+  // Since when the leader could have answered it.
+  Tick waits_since(const Pull& pull) const;
   void restart_watches(Tick now);
   void forget(ConnId conn);  // its pulls
 
-  // Null: no room, in all or for what this one claims without proof.
-  Merge* merge(const UserId& claimant, StoredRecord record, bool unproven);
+  // Null: no room.
+  Merge* merge(const UserId& claimant, StoredRecord record);
   Merge* find_merge(const RecordKey& key);
   void erase_merge(const RecordKey& key);
   const std::map<RecordKey, Merge>& merges() const { return merges_; }
@@ -59,9 +61,10 @@ class Routes {
 
  private:
   std::map<PullKey, Pull> pulls_;
+  std::uint64_t pull_seq_ = 0;
+  Pull answered_;  // the last one; `asked`: when its answer came
   std::map<RecordKey, Merge> merges_;
   std::size_t merge_bytes_ = 0;
-  std::map<UserId, std::size_t> unproven_by_;  // by first claimant
 };
 
 }  // namespace moot

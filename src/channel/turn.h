@@ -27,7 +27,6 @@ struct Turn {
   StatusNotice& status;
   Recents& recents;
   std::span<const StampKey> keys;  // the last one makes new stamps
-  bool unproven;                   // ChannelsConfig::unproven_merges
   std::uint32_t msg_bytes_max;
   std::uint32_t frame_bytes_max;
 

@@ -176,8 +176,6 @@ inline constexpr std::size_t kInflightPerChannel = 4'096;  // over: ERR busy
 inline constexpr std::size_t kInflightBytesPerChannel = 16 * 1024 * 1024;
 inline constexpr std::size_t kMergeBytesPerChannel = 8 * 1024 * 1024;  // over: ERR busy
 inline constexpr std::size_t kMergesPerChannel = 16'384;
-// Under the stamp of a key that is lost, which only others can confirm; over: ERR busy to the one.
-inline constexpr std::size_t kUnprovenMergesPerMember = 1'024;
 // Routed to leaders and not answered: so many pages fit between the bounds of the send queue.
 inline constexpr std::size_t kPullsPerConn = 12;          // over: ERR busy
 inline constexpr std::size_t kInvitedPerChannel = 1'000;  // and barred; over: ERR limit

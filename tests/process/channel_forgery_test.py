@@ -195,19 +195,24 @@ class Confusions(ChannelCase):
         world.cyd.hear(record, merged=True)
         self.assertEqual(record["stamp"], stamp)
 
-    def test_H23_two_contents_under_one_id_are_two_records(self):
-        world = self.new_led_channel()
+    def two_contents(self, world):
+        """The first is committed, the second stamped after a restart, under one id of ben's."""
         first = world.commit(world.ben, "first")
         self.server.kill()  # which forgets what it relayed
         self.server.start()
         for member in world.values():
             member.again().attach()
-        world.ada.status(online=["ada", "ben", "cyd"])
+        world.ada.status(online=sorted(world))
         world.elect(world.ada)
         second = world.ben.record("second", first["id"])
         world.ben.say(second)
         world.cyd.hear(second)
         self.assertNotEqual(second["stamp"], first["stamp"])
+        return first, second
+
+    def test_H23_two_contents_under_one_id_are_two_records(self):
+        world = self.new_led_channel()
+        first, second = self.two_contents(world)
         wrong = {"id": first["id"], "channel": world.channel, "digest": first["digest"]}
         self.assert_refused(world.cyd, "unknown_msg", "ACK_CH_MSG", **wrong)
         world.cyd.ack(second)
@@ -230,6 +235,21 @@ class Confusions(ChannelCase):
                                  set(member.log))
 
     def test_H23_both_contents_travel_in_pages_and_are_told_apart_by_their_stamps(self):
+        world = self.new_led_channel(("ada", "ben", "cyd", "dan"))
+        first, second = self.two_contents(world)
+        genuine = [on_page(r) for r in sorted((first, second), key=lambda r: r["digest"])]
+        swapped = [on_page(first, stamp=second["stamp"]), on_page(second, stamp=first["stamp"])]
+        mixed = [swapped[0], genuine[0], swapped[1], genuine[1]]
+        world.dan.pull(anchor=None)
+        world.ada.append(world.ada.wait("CH_PULL", user="dan"), mixed)
+        self.assertEqual(world.dan.wait("CH_APPEND")["messages"], genuine)
+        # The same page from a member: what the leader is given to look at.
+        err = self.assert_refused(world.cyd, "bad_stamp", "CH_MERGE", msg=mixed, id=world.channel,
+                                  req=1)
+        self.assertEqual(err["id"], first["id"])
+        self.assertEqual(world.ada.wait("CH_MERGE")["msg"], genuine)
+
+    def test_H23_a_server_that_keeps_the_channel_takes_no_second_content(self):
         world = self.new_channel(keeper="server")
         first = world.ben.say("first")
         world.cyd.hear(first)

@@ -93,6 +93,35 @@ class Waiting(ChannelCase):
         self.assertLessEqual(routed, 8 * 2**20)
         self.assertGreater(routed, 8 * 2**20 - 17_000)
 
+    def test_16384_records_of_a_channel_wait_to_be_merged(self):
+        world = self.new_led_channel()
+        records = []
+        for most in (4_096, 4_096, 4_096, 4_096, 1):  # as many as are in flight at a time
+            said = [world.ben.record("x") for _ in range(most)]
+            cmds = [{"cmd": "CH_MSG", "id": world.channel, "msg_id": r["id"], "msg": r["msg"]}
+                    for r in said]
+            for i in range(0, most, 512):
+                world.ben.send("BATCH", cmds=cmds[i:i + 512])
+                for member in world.values():
+                    member.barrier()
+            stamps = {c["msg_id"]: c["stamp"] for c in world.ben.came("CH_MSG")}
+            records += [on_page(r, stamp=stamps[r["id"]]) for r in said]
+            self.server.kill()  # which makes them all strangers with a stamp
+            self.server.start()
+            for member in world.values():
+                member.again().attach()
+            world.ada.status(online=["ada", "ben", "cyd"])
+            world.elect(world.ada)
+        for i in range(0, 16_384, 256):
+            self.assert_done(world.cyd, "CH_MERGE", id=world.channel, req=i,
+                             msg=records[i:i + 256])
+            world.ada.barrier()
+        over = self.assert_refused(world.cyd, "busy", "CH_MERGE", id=world.channel, req=16_384,
+                                   msg=[records[0], records[16_384]])
+        self.assertEqual(over["id"], records[16_384]["id"])
+        self.assertGreater(over["retry_ms"], 0)
+        # One that waits already takes no room, and goes to the leader again.
+        self.assertEqual(world.ada.wait("CH_MERGE", req=16_384)["msg"], [records[0]])
 
     def test_DO_06_one_who_does_not_read_is_let_go_and_the_others_are_served(self):
         world = self.new_channel(keeper="server")
