@@ -3,7 +3,7 @@ what it hears, and the ledger finds what must not be.
 
 A private message is acknowledged when its author hears MSG_ACK, or when an INFO behind it is answered
 (protocol.md 5.7): from then on it has to reach every device of its recipient, and every other device of
-its author. A message to a channel that the server keeps is acknowledged in the same way, or when
+its author; a note to oneself the other devices, or the one that wrote it where it is the only one. A message to a channel that the server keeps is acknowledged in the same way, or when
 anybody hears its CH_MSG, or finds it on a page; from then on it has to be in the channel's history.
 """
 
@@ -84,7 +84,8 @@ class Ledger:
         if "to" in c:
             right = (device.account, c["to"]) == (said.author, said.to) and device is not said.origin
         else:
-            right = device.account == said.to
+            note = said.to == said.author and len(self.devices[said.to]) > 1
+            right = device.account == said.to and not (note and device is said.origin)
         if not right:
             self.found(f"{name} reached {device.account}, for whom it is not: {c}")
         if device in said.got:
@@ -125,13 +126,14 @@ class Ledger:
             if not (said.acked or said.safe):
                 continue
             name = f"a message of {said.author} to {said.to}, {said.id.hex()}, acknowledged"
-            for device in self.devices.get(said.to, ()):
+            others = [d for d in self.devices[said.author] if d is not said.origin]
+            if said.to != said.author:
+                wanted = [*self.devices.get(said.to, ()), *others]
+            else:
+                wanted = others or [said.origin]
+            for device in wanted:
                 if device not in said.got:
                     self.found(f"{name}, never reached device {device.number} of {device.account}:"
-                               + said.story())
-            for device in self.devices[said.author]:
-                if device is not said.origin and said.to != said.author and device not in said.got:
-                    self.found(f"{name}, never reached device {device.number} of its author:"
                                + said.story())
         return self.findings
 

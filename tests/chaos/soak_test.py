@@ -88,7 +88,7 @@ class PrivateTest(LedgerCase):
         self.said.acks_sent = 1
         self.acknowledge()
         self.ledger.private_findings()
-        self.assert_finding("never reached device 1 of its author")
+        self.assert_finding("never reached device 1 of ada")
 
     def test_finds_an_altered_message(self):
         self.reach(self.bob, msg=b"other")
@@ -109,6 +109,35 @@ class PrivateTest(LedgerCase):
     def test_finds_one_that_comes_back_to_the_device_that_wrote_it(self):
         self.reach(self.ada)
         self.assert_finding("for whom it is not")
+
+    def note(self, author, *readers):
+        said = self.ledger.say(author, author.account, moot_wire.new_ulid(), moot_wire.text_content("2 x"))
+        said.sends, said.acks_sent = 1, 1
+        for who in readers:
+            self.ledger.heard(who, {"from": author.account, "msg_id": said.id, "msg": said.msg,
+                                    "sent": ms_of(said.id)})
+        self.ledger.acknowledged(author, {"from": author.account, "msg_id": said.id})
+        self.ledger.private_findings()
+
+    def test_takes_a_note_to_oneself_that_the_other_device_has(self):
+        self.note(self.ada, self.phone)
+        self.assert_good()
+
+    def test_takes_a_note_that_the_only_device_has_again(self):
+        self.note(self.cyd, self.cyd)
+        self.assert_good()
+
+    def test_finds_a_note_that_the_other_device_lacks(self):
+        self.note(self.ada)
+        self.assert_finding("to ada.* never reached device 1 of ada")
+
+    def test_finds_a_note_that_the_only_device_lacks(self):
+        self.note(self.cyd)
+        self.assert_finding("to cyd.* never reached device 4 of cyd")
+
+    def test_finds_a_note_that_comes_back_though_there_is_another_device(self):
+        self.note(self.ada, self.phone, self.ada)
+        self.assert_finding("reached ada, for whom it is not")
 
     def test_takes_a_second_time_until_the_acknowledgement_is_safe(self):
         self.reach(self.bob)
