@@ -7,7 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <sys/timex.h>
 
@@ -15,6 +14,7 @@
 #include "apps/mootd/doctor_fronts.h"
 #include "apps/mootd/findings.h"
 #include "apps/mootd/key_output.h"
+#include "apps/mootd/server_user.h"
 #include "net/admin.h"
 #include "net/admin_socket.h"
 #include "net/clock.h"
@@ -28,7 +28,6 @@ namespace {
 constexpr std::uint64_t kDayMs = 86'400'000;
 constexpr std::uint64_t kCertificateDays = 21;
 constexpr Millis kSlowFsync{50};
-constexpr rlim_t kFewDescriptors = 4'096;
 constexpr std::uint64_t kLittleRoom = 256ull * 1024 * 1024;
 constexpr UnixMs kEarliest{1'760'000'000'000};  // when this program was not there yet
 
@@ -43,10 +42,26 @@ void look_at_listener(Findings& f, const net::ListenOptions& l, bool running) {
   }
 }
 
-void look_at_certificate(Findings& f, const net::ListenOptions& l, UnixMs now) {
+// Of a running server: that one tells by itself.
+void look_at_http(Findings& f, const net::HttpOptions& http) {
+  if (http.off()) return;
+  const std::string topic = "port " + http.address;
+  const Status ok = net::can_serve_http(http);
+  if (ok) return f.good(topic, "free");
+  if (!http.by_default) return f.bad(topic, ok.error().message);
+  f.look(topic, ok.error().message + " Nobody asked for it, so the server will go without");
+}
+
+void look_at_certificate(Findings& f, const Config& config, const net::ListenOptions& l,
+                         UnixMs now) {
   const std::string topic = "certificate " + l.cert;
   const auto identity = net::TlsIdentity::load(l.cert, l.key, l.client_ca);
   if (!identity) return f.bad(topic, l.option + ": " + identity.error().message);
+  std::vector<std::string> files{l.cert, l.key};
+  if (!l.client_ca.empty()) files.push_back(l.client_ca);
+  if (const Status ok = readable_by_server(config, files); !ok) {
+    return f.bad(topic, l.option + ": " + ok.error().message);
+  }
   const auto end = net::certificate_end(l.cert);
   if (!end) return f.bad(topic, end.error().message);
   const std::string pin = "pin " + identity->pin();
@@ -93,18 +108,6 @@ void look_at_disk(Findings& f, const std::string& dir) {
   f.good("disk", took);
 }
 
-void look_at_descriptors(Findings& f) {
-  rlimit files{};
-  ::getrlimit(RLIMIT_NOFILE, &files);
-  const std::string n =
-      files.rlim_max == RLIM_INFINITY ? "no limit" : std::to_string(files.rlim_max);
-  if (files.rlim_max < kFewDescriptors) {
-    return f.look("descriptors", n + ", one for each connection; raise LimitNOFILE of the unit, or "
-                                     "`ulimit -Hn`");
-  }
-  f.good("descriptors", n);
-}
-
 std::vector<std::string_view> lines_of(std::string_view text) {
   std::vector<std::string_view> lines;
   while (!text.empty()) {
@@ -137,6 +140,7 @@ void look_at_store(Findings& f, const Config& config) {
   const auto store = carry_out(config, {"doctor", {}});
   if (!store) return f.bad("store", store.error().message);
   for (const net::AdminReply::Key& finding : store->keys) f.told(finding);
+  if (store->code != 0) f.bad("store", store->note);
 }
 
 }  // namespace
@@ -150,8 +154,9 @@ int run_doctor(const Config& config, bool json) {
   const bool running = asked && asked->has_value();
   for (const net::ListenOptions& l : config.server.listen) {
     look_at_listener(f, l, running);
-    if (l.door == net::Door::tls) look_at_certificate(f, l, now);
+    if (l.door == net::Door::tls) look_at_certificate(f, config, l, now);
   }
+  if (!running) look_at_http(f, config.server.http);
   look_at_fronts(f, config, running);
   const auto where = configured_addresses(config);
   if (const Status ok = net::reachable(net::key_address(where)); !ok) {
@@ -159,7 +164,7 @@ int run_doctor(const Config& config, bool json) {
   }
   look_at_clock(f, now);
   look_at_disk(f, config.server.data_dir);
-  look_at_descriptors(f);
+  if (!running) f.told(net::descriptors_finding());
   if (look_at_server(f, carry_out(config, status, std::move(asked)))) look_at_store(f, config);
   return f.any_bad() ? kExitFailed : kExitDone;
 }

@@ -350,9 +350,13 @@ AdminResult doctor(const Context& c) {
     *backup = backup_finding(store, now);
     return store.check();
   };
-  result.then = [backup](Hub&, const Status& worked) {
-    if (!worked) return failed(worked.error());
-    return replied({0, {}, {}, {finding("store", "good", "every seal opens"), *backup}});
+  result.then = [backup, serving = c.serving](Hub&, const Status& worked) {
+    std::vector<AdminReply::Key> all;
+    if (serving != nullptr) all = serving->findings();
+    if (!worked) return replied({1, {}, worked.error().message, std::move(all)});
+    all.push_back(finding("store", "good", "every seal opens"));
+    all.push_back(*backup);
+    return replied({0, {}, {}, std::move(all)});
   };
   return result;
 }

@@ -46,7 +46,8 @@ inline constexpr std::string_view kBackupMade = "backup made";
 
 // What is known only where connections are served.
 struct Serving {
-  std::function<std::vector<AdminReply::Key>()> fronts;  // what became of them since the start
+  std::function<std::vector<AdminReply::Key>()> fronts;    // what became of them since the start
+  std::function<std::vector<AdminReply::Key>()> findings;  // of the process that serves
 };
 
 // What a command came to. `after`: answer once that is on disk.

@@ -15,16 +15,30 @@
 #include <memory>
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include "net/http_port.h"
 #include "net/listener.h"
 
 namespace moot::net {
+namespace {
+
+constexpr rlim_t kFewDescriptors = 4'096;
+
+}  // namespace
 
 Status can_listen(const ListenOptions& options) {
   boost::asio::io_context ctx(1);
   const auto listener = Listener::open(ctx, options);
   if (!listener) return std::unexpected(listener.error());
+  return {};
+}
+
+Status can_serve_http(const HttpOptions& http) {
+  boost::asio::io_context ctx(1);
+  const auto port = HttpPort::open(ctx, {.address = http.address, .option = "http.listen"}, {});
+  if (!port) return std::unexpected(port.error());
   return {};
 }
 
@@ -66,6 +80,30 @@ Result<Millis> fsync_time(const std::string& dir) {
   }
   std::ranges::sort(times);
   return times[times.size() / 2];
+}
+
+AdminReply::Key descriptors_finding() {
+  rlimit files{};
+  ::getrlimit(RLIMIT_NOFILE, &files);
+  const std::string n =
+      files.rlim_max == RLIM_INFINITY ? "no limit" : std::to_string(files.rlim_max);
+  if (files.rlim_max >= kFewDescriptors) return finding("descriptors", "good", n);
+  return finding("descriptors", "look",
+                 n + ", one for each connection; raise LimitNOFILE of the unit, or `ulimit -Hn`");
+}
+
+std::vector<AdminReply::Key> own_findings(const HttpOptions& http, bool serves_http) {
+  std::vector<AdminReply::Key> all;
+  if (!http.off()) {
+    const std::string topic = "port " + http.address;
+    all.push_back(serves_http
+                      ? finding(topic, "good", "the running server's")
+                      : finding(topic, "look",
+                                "another program had it when the server started, which goes "
+                                "without; set `http.listen` to another one, or `off`"));
+  }
+  all.push_back(descriptors_finding());
+  return all;
 }
 
 }  // namespace moot::net

@@ -12,6 +12,7 @@
 
 #include "net/admin_socket.h"
 #include "net/clock.h"
+#include "net/doctor.h"
 #include "net/http_port.h"
 #include "net/hub.h"
 #include "net/listener.h"
@@ -108,7 +109,9 @@ class Server {
   std::vector<InBatch> batches_;
   SpareDescriptor spare_;
   std::vector<std::unique_ptr<Listener>> listeners_;
-  const Serving serving_{.fronts = [this] { return fronts(); }};
+  const Serving serving_{
+      .fronts = [this] { return fronts(); },
+      .findings = [this] { return own_findings(options_.http, http_ != nullptr); }};
   std::unique_ptr<AdminSocket> admin_;
   std::unique_ptr<HttpPort> http_;
   std::uint64_t early_drops_ = 0;

@@ -16,6 +16,12 @@ import unittest
 
 from support import MOOTD, PATIENCE, Server
 
+as_root = unittest.skipUnless(os.geteuid() == 0, "only root can become somebody else")
+
+
+def few_descriptors():
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+
 
 class DoctorCase(unittest.TestCase):
     def setUp(self):
@@ -126,14 +132,84 @@ class Doctor(DoctorCase):
         code, lines = self.doctor(*args)
         self.assertEqual((code, lines[topic][0]), (1, "BAD"))
 
-    def test_few_descriptors_are_told(self):
-        def few():
-            resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+    @as_root
+    def test_a_key_that_the_servers_user_cannot_read_is_bad(self):
+        topic, args = self.certificate(400)
+        nobody = pwd.getpwnam("nobody")
+        self.dir.chmod(0o711)
+        for path in (self.data, *self.data.iterdir()):
+            os.chown(path, nobody.pw_uid, nobody.pw_gid)
+        key = self.dir / "key.pem"
+        key.chmod(0o600)
+        (self.dir / "cert.pem").chmod(0o644)
+        for configured in ((), ("--set", 'user="nobody"')):
+            with self.subTest(configured=configured):
+                code, lines = self.doctor(*args, *configured)
+                self.assertEqual((code, lines[topic][0]), (1, "BAD"))
+                self.assertIn(f"the server's user, nobody, cannot read {key} (Permission denied)",
+                              lines[topic][1])
+        os.chown(key, nobody.pw_uid, -1)
+        self.assertEqual(self.doctor(*args)[1][topic][0], "good")
+        self.assertEqual(self.doctor(*args, "--set", 'user="daemon"')[1][topic][0], "BAD")
+        os.chown(key, 0, pwd.getpwnam("daemon").pw_gid)
+        key.chmod(0o640)
+        self.assertEqual(self.doctor(*args, "--set", 'user="daemon"')[1][topic][0], "good")
+        for path in (self.data, *self.data.iterdir()):
+            os.chown(path, 0, 0)
+        self.assertEqual(self.doctor(*args)[1][topic][0], "good", "root reads it all the same")
 
-        _, lines = self.doctor(*self.listening("127.0.0.1:0"), limit=few)
+    def test_few_descriptors_are_told(self):
+        _, lines = self.doctor(*self.listening("127.0.0.1:0"), limit=few_descriptors)
         self.assertEqual(lines["descriptors"][0], "look")
         self.assertIn("256", lines["descriptors"][1])
         self.assertIn("LimitNOFILE", lines["descriptors"][1])
+
+    def test_the_descriptors_of_a_running_server_are_its_own(self):
+        args = self.listening("127.0.0.1:0")
+        with Server(MOOTD, self.data, ["--http-listen", "off"]) as server:
+            _, lines = self.doctor(*args, limit=few_descriptors)
+            self.assertEqual(lines["descriptors"][0], "good", "the asker's own limit is not its")
+            resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (256, 256))
+            _, lines = self.doctor(*args)
+            self.assertEqual(lines["descriptors"][0], "look")
+            self.assertIn("256, one for each connection", lines["descriptors"][1])
+
+    def test_the_port_of_http_is_looked_at_like_the_others(self):
+        args = self.listening("127.0.0.1:0")
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            address = f"127.0.0.1:{free.getsockname()[1]}"
+        code, lines = self.doctor(*args, "--set", f"http.listen={address}")
+        self.assertEqual((code, lines[f"port {address}"]), (0, ("good", "free")))
+        code, lines = self.doctor(*args, "--set", "http.listen=off")
+        self.assertEqual((code, [topic for topic in lines if topic.startswith("port ")]),
+                         (0, ["port 127.0.0.1:0"]))
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            address = f"127.0.0.1:{taken.getsockname()[1]}"
+            code, lines = self.doctor(*args, "--set", f"http.listen={address}")
+        self.assertEqual((code, lines[f"port {address}"][0]), (1, "BAD"))
+        self.assertIn("http.listen: cannot listen on", lines[f"port {address}"][1])
+        self.assertIn("choose another", lines[f"port {address}"][1])
+
+    def test_the_port_of_http_of_a_running_server_is_its_own(self):
+        with Server(MOOTD, self.data, ["--http-listen", "127.0.0.1:0"]):
+            code, lines = self.doctor(*self.listening("127.0.0.1:0"))
+        self.assertEqual((code, lines["port 127.0.0.1:0"]), (0, ("good", "the running server's")))
+
+    def test_the_port_of_http_that_nobody_asked_for_may_be_anothers(self):
+        try:
+            taken = socket.create_server(("127.0.0.1", 7680))
+        except OSError:
+            self.skipTest("another program has the port")
+        args = self.listening("127.0.0.1:0")
+        with taken:
+            code, lines = self.doctor(*args)
+            self.assertEqual((code, lines["port 127.0.0.1:7680"][0]), (0, "look"))
+            self.assertIn("will go without", lines["port 127.0.0.1:7680"][1])
+            with Server(MOOTD, self.data) as server:
+                self.assertIn("http.off", server.log())
+                code, lines = self.doctor(*args)
+        self.assertEqual((code, lines["port 127.0.0.1:7680"][0]), (0, "look"))
+        self.assertIn("which goes without; set `http.listen`", lines["port 127.0.0.1:7680"][1])
 
     def test_the_last_backup_has_its_age(self):
         args = self.listening("127.0.0.1:0")

@@ -18,9 +18,10 @@ from support import HERE, MOOTD, PATIENCE, Raw, Server, ServerCase, wire
 FIXTURES = HERE.parent / "fixtures"
 
 
-def mootd(data_dir, *args):
+def mootd(data_dir, *args, env=None):
     return subprocess.run([MOOTD, *map(str, args), "--data-dir", str(data_dir)],
-                          capture_output=True, text=True, timeout=120, check=False)
+                          capture_output=True, text=True, timeout=120, check=False,
+                          env={**os.environ, **(env or {})})
 
 
 class Upgrade(unittest.TestCase):
@@ -328,6 +329,94 @@ class Losses(ServerCase):
         self.server.admin("user", "remove", "gus")
         self.assert_silent(Raw(gus).cnn())
         self.assertEqual(mootd(self.server.data_dir, "user", "add", "gus").returncode, 1)
+
+
+class MasterFromCredential(unittest.TestCase):
+    """The master key as systemd hands it over: a directory that CREDENTIALS_DIRECTORY names."""
+
+    def setUp(self):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="mootd-test-"))
+        self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
+        self.data = self.dir / "data"
+        self.given = self.dir / "credentials"
+        self.given.mkdir(mode=0o700)
+        self.env = {"CREDENTIALS_DIRECTORY": str(self.given)}
+
+    def new_master(self):
+        """As the page makes it."""
+        return subprocess.run(["openssl", "rand", "-hex", "32"], check=True, capture_output=True).stdout
+
+    def give(self, **keys):
+        """What is there at the next start: these, and nothing else."""
+        for file in self.given.iterdir():
+            file.unlink()
+        for name, text in keys.items():
+            file = self.given / name.replace("_", "-")
+            file.write_bytes(text)
+            file.chmod(0o400)
+
+    def server(self):
+        return Server(MOOTD, self.data, ["--http-listen", "off"], self.env)
+
+    def log_in(self, key, server):
+        key.port = server.port
+        Raw(key).open().socket.close()
+
+    def refused_to_start(self):
+        done = mootd(self.data, "run", "--listen", "127.0.0.1:0", "--http-listen", "off", env=self.env)
+        self.assertNotIn("ready", done.stdout)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        return done.stderr
+
+    def test_it_is_rotated_as_the_page_says(self):
+        first, second = self.new_master(), self.new_master()
+        self.give(moot_master=first)
+        with self.server() as server:
+            key = wire.Key.of_file(server.admin("user", "add", "ada"))
+            self.log_in(key, server)
+            # It says so and does nothing.
+            done = mootd(self.data, "master", "rotate")
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("give the new one as moot-master and this one as moot-master-old", done.stderr)
+            self.log_in(key, server)
+            self.assertEqual(server.stop(), 0)
+        self.assertFalse((self.data / "master.key").exists())
+        # The new key as moot-master, the old one as moot-master-old, start again, rotate.
+        self.give(moot_master=second, moot_master_old=first)
+        with self.server() as server:
+            self.log_in(key, server)
+            server.admin("master", "rotate")
+            self.log_in(key, server)
+            self.assertEqual(server.stop(), 0)
+        # Remove moot-master-old.
+        self.give(moot_master=second)
+        with self.server() as server:
+            self.log_in(key, server)
+            self.assertIn("every seal opens", server.admin("doctor"))
+            self.assertIn("whole", server.admin("audit", "verify"))
+            self.assertEqual(server.stop(), 0)
+        self.assertFalse((self.data / "master.key").exists())
+        # The old key opens nothing any more.
+        self.give(moot_master=first)
+        self.assertIn("master key", self.refused_to_start())
+
+    def test_a_new_key_alone_is_refused_and_the_old_one_still_serves(self):
+        first, second = self.new_master(), self.new_master()
+        self.give(moot_master=first)
+        self.assertEqual(mootd(self.data, "user", "add", "ada", env=self.env).returncode, 0)
+        self.give(moot_master=second)
+        self.assertIn("master key", self.refused_to_start())
+        self.give(moot_master=first)
+        with self.server() as server:
+            self.assertIn("@ada", server.admin("user", "list"))
+
+    def test_on_the_stopped_store_a_command_needs_the_directory(self):
+        self.give(moot_master=self.new_master())
+        self.assertEqual(mootd(self.data, "user", "add", "ada", env=self.env).returncode, 0)
+        done = mootd(self.data, "user", "list")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("is missing", done.stderr)
+        self.assertIn("@ada", mootd(self.data, "user", "list", env=self.env).stdout)
 
 
 class Certificates(unittest.TestCase):
