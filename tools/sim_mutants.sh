@@ -6,7 +6,7 @@ cd "$(dirname "$(readlink -f "$0")")/.."
 seeds=${1:-1000}
 shift || true
 mutants=("$@")
-[ ${#mutants[@]} -gt 0 ] || mapfile -t mutants < <(seq 1 22)
+[ ${#mutants[@]} -gt 0 ] || mapfile -t mutants < <(seq 1 23)
 build=build/mutants
 
 cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DMOOT_TESTS=OFF -DMOOT_BENCH=OFF \

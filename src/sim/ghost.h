@@ -45,6 +45,9 @@ class Ghost {
   void fail(std::string_view invariant, std::string what);
 
   // ---- the server ----
+  // What its disk says when it starts, and what it writes since: who is a member, and since when.
+  void begins(const ServerSnapshot& disk);
+  void persists(const op::Any& op);
   void connection(ConnId conn, unsigned user) { conn_users_.resize(conn.n + 1, user); }
   void handles(std::int64_t us, ConnId conn, const c::ChMsg& cmd);
   void handles(std::int64_t us, ConnId conn, const c::ChMerge& cmd);
@@ -61,6 +64,9 @@ class Ghost {
   void online(const std::vector<UserId>& users);
   bool anything_in_flight() const { return in_flight_ > 0; }
   void server_stopped();
+  // The first id of what the user may see of others: where history begins with one's joining, 120 s
+  // before it (protocol.md 6.3).
+  MsgId sees_from(unsigned user) const;
 
   // ---- devices ----
   void sends(std::int64_t us, Device& device, const c::Any& cmd);
@@ -81,7 +87,8 @@ class Ghost {
  private:
   using Mask = std::uint32_t;  // of users
   struct Fact {
-    bool sent = false;       // its author sent it
+    bool sent = false;  // its author sent it
+    unsigned author = 31;
     bool committed = false;  // a CH_MSG_COMMIT of it left the server, once
     bool decided = false;    // in this life of the server
     bool in_flight = false;
@@ -96,6 +103,8 @@ class Ghost {
     ByteBuf stamp;
   };
 
+  bool may_see(unsigned user, const MsgId& id, unsigned author) const;
+  void check_sight(const Handling& now, Conns to, const s::Any& cmd);
   void relayed(std::int64_t us, const Handling& now, Conns to, const s::ChMsg& cmd);
   void commits(std::int64_t us, const Handling& now, const s::ChMsgCommit& cmd);
   void check_quorum(std::int64_t us, const RecordKey& key, const Fact& fact, Users acks);
@@ -114,6 +123,9 @@ class Ghost {
   std::map<RecordKey, RecordKey> renamed_;
   std::map<RecordKey, bool> given_up_;
   std::uint64_t commits_ = 0;
+  bool since_join_ = false;
+  std::map<unsigned, UnixMs> joined_;  // members, as decided
+  std::vector<RecordKey> in_hand_;     // what the CH_MSG or CH_MERGE being handled brings
 
   ConnId leader_conn_;  // as decided; 0: none
   std::uint64_t leader_election_ = 0;

@@ -45,6 +45,10 @@ Plan Plan::of(std::uint64_t seed, std::optional<FaultSet> only) {
   p.server_disk_us = log_uniform(shape, 200, 50'000);
   p.message_us = log_uniform(shape, 30'000, 3'000'000);
 
+  // A stream of its own: a seed in which it does not come is what it was.
+  Rng history = stream(seed, "late joiners");
+  p.since_join = chance(history, 0.15);
+
   // One stream a class: naming some of them changes nothing about the others.
   const bool calm = seed % 10 == 0;
   for (std::size_t i = 0; i < kFaults; ++i) {

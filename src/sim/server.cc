@@ -13,6 +13,7 @@ void Server::start(std::int64_t us) {
   ++life;
   const TextRules text{[](std::string_view) { return true; },
                        [](std::string_view t) { return std::string(t); }};
+  ghost_.begins(disk);
   channels_ = std::make_unique<Channels>(config_, text, disk, records);
   channels_->start(clock.at(us), *this);
   step_over();
@@ -124,6 +125,7 @@ void Server::send_after(Ticket after, Conns to, const s::Any& cmd) {
 }
 
 Ticket Server::persist(op::Any op) {
+  ghost_.persists(op);
   unsynced_.push_back({Ticket{++last_.n}, handling_.step, std::move(op)});
   return last_;
 }
