@@ -175,7 +175,6 @@ void Ghost::decides(std::int64_t us, const Handling& now, Conns to, const s::Any
     if (status->leader || leader_conn_.n == 0 || now.cmd == "CH_LEAVE" || now.cmd == "CH_KICK") {
       return;
     }
-    counters_.hit(Sometimes::deposed);
     leader_conn_ = {};
   }
 }

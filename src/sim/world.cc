@@ -216,9 +216,6 @@ Outcome World::run() {
   out_.commits = ghost_->commits();
   out_.simulated_ms = now_ / kMs;
   out_.ended_at_us = now_;
-  for (const auto& [us, incident] : out_.incidents) {
-    if (incident.kind < kFaults) ++out_.injected[incident.kind];
-  }
   return out_;
 }
 
