@@ -135,6 +135,13 @@ void Ghost::handles(std::int64_t, ConnId conn, const c::AckChMsg& cmd) {
   if (claim->second.claimants != Mask{1} << conn_users_.at(conn.n)) claim->second.confirmed = true;
 }
 
+void Ghost::asked(const RecordKey& key, Users users) {
+  const auto at = facts_.find(key);
+  if (at == facts_.end()) return;
+  at->second.counted_on = 0;
+  for (const UserId& user : users) at->second.counted_on |= Mask{1} << user_number(user);
+}
+
 // Any other reason to wait ends with the election under way.
 void Ghost::told_to_wait(std::int64_t us, ConnId conn, std::uint64_t ms) {
   constexpr std::int64_t kElectionMs = Millis(limits::kElectionTimeout).count();
@@ -206,11 +213,13 @@ void Ghost::relayed(std::int64_t us, const Handling& now, Conns to, const s::ChM
     ++in_flight_;
     fact.acked = 0;
     fact.asked = users_of(to);
+    fact.reached = fact.asked;
     fact.asked_again = false;
     fact.quorum = false;
     fact.relayed_at = us;
     return;
   }
+  fact.reached |= users_of(to);
   const bool replay = now.cmd == "CH_ATTACH" && to.size() == 1 && to.front() == now.conn &&
                       fact.replayed_step != now.step;
   if (replay) {
@@ -256,12 +265,17 @@ void Ghost::commits(std::int64_t us, const Handling& now, const s::ChMsgCommit& 
 void Ghost::check_quorum(std::int64_t us, const RecordKey& key, const Fact& fact, Users acks) {
   Mask acked = 0;
   for (const UserId& user : acks) acked |= Mask{1} << user_number(user);
-  // Whom a second round asks is not always seen from here, so two are the least then.
+  // Whom a second round asks is the server's choice among those who are here and answer: of members
+  // to whom it sent the message, or who have it.
   constexpr std::int64_t kAskedAgainUs = Millis(limits::kInflightTimeout).count() * 1'000;
   const bool again = fact.asked_again || us - fact.relayed_at >= kAskedAgainUs;
-  const Mask asked = again ? ~Mask{0} : fact.asked;
-  const int need =
-      again ? 2 : static_cast<int>(quorum(static_cast<unsigned>(std::popcount(asked))));
+  Mask members = 0;
+  for (const auto& [user, since] : joined_) members |= Mask{1} << user;
+  const Mask asked = again ? fact.counted_on & members : fact.asked;
+  if ((asked & ~(fact.reached | fact.acked)) != 0) {
+    return fail("S3", "counts on members whom it was never sent: " + named(key));
+  }
+  const int need = static_cast<int>(quorum(static_cast<unsigned>(std::popcount(asked))));
   if (std::popcount(acked & asked) < need) {
     return fail("S3", "committed with " + std::to_string(std::popcount(acked & asked)) +
                           " acknowledgements of those asked, " + std::to_string(need) +
@@ -421,10 +435,44 @@ void Ghost::stepped(Device& device) {
   device.records_before = records;
 }
 
-void Ghost::looked_through(const Device& device) {
-  if (device.replica->history().below(std::nullopt) == device.records) return;
-  fail("S4", "the history of device " + std::to_string(device.index) +
-                 " is not what it was plus what came");
+void Ghost::looked_through(Device& device) {
+  const HistoryIndex& history = device.replica->history();
+  if (history.below(std::nullopt) != device.records) {
+    fail("S4", "the history of device " + std::to_string(device.index) +
+                   " is not what it was plus what came");
+  }
+  // What was shown keeps its order, whatever came between.
+  std::optional<std::uint64_t> last;
+  for (const RecordKey& key : device.shown) {
+    const std::uint64_t at = history.rank(key);
+    if (at >= history.count() || history.nth(at) != key || (last && at <= *last)) {
+      return fail("S4", "device " + std::to_string(device.index) + " shows " + named(key) +
+                            " at another place among those it has shown");
+    }
+    last = at;
+  }
+  if (history.empty()) return;
+  constexpr std::size_t kShown = 8;
+  std::vector<std::uint64_t> places;
+  for (std::size_t i = 0; i < kShown; ++i)
+    places.push_back((history.count() - 1) * i / (kShown - 1));
+  const auto [from, to] = std::ranges::unique(places);
+  places.erase(from, to);
+  device.shown.clear();
+  for (const std::uint64_t at : places) device.shown.push_back(history.nth(at));
+}
+
+void Ghost::ordered(const Device& device) {
+  const HistoryIndex& history = device.replica->history();
+  std::vector<RecordKey> keys;
+  history.keys({}, std::nullopt, history.count(), keys);
+  const std::string who = "device " + std::to_string(device.index);
+  if (keys.size() != history.count() ||
+      std::ranges::adjacent_find(keys, std::ranges::greater_equal{}) != keys.end()) {
+    return fail("S6", who + " shows its history out of order");
+  }
+  const auto [at, first] = sequences_.try_emplace(history.below(std::nullopt).sum(), keys);
+  if (!first && at->second != keys) fail("S6", who + " shows the same records in another order");
 }
 
 void Ghost::asked_to_confirm(const Device& device, const RecordKey& key, bool acknowledged) {

@@ -52,6 +52,8 @@ class Ghost {
   void handles(std::int64_t us, ConnId conn, const c::ChMsg& cmd);
   void handles(std::int64_t us, ConnId conn, const c::ChMerge& cmd);
   void handles(std::int64_t us, ConnId conn, const c::AckChMsg& cmd);
+  // A commit is asked for; before it the server counts on these.
+  void asked(const RecordKey& key, Users users);
   // A candidate lost; one is told to ask again later.
   void refused(std::int64_t us, ConnId conn) { refused_at_[conn] = us; }
   void told_to_wait(std::int64_t us, ConnId conn, std::uint64_t ms);
@@ -73,7 +75,9 @@ class Ghost {
   void tells(Device& device, const note::Any& what);
   void stepped(Device& device);
   // Now and then: its history is what it was plus what it told.
-  void looked_through(const Device& device);
+  void looked_through(Device& device);
+  // At the end: the keys of a history, in its order. Two of the same set have the same.
+  void ordered(const Device& device);
   // It was asked whether it holds the record, and it does: what it acknowledged in answer.
   void asked_to_confirm(const Device& device, const RecordKey& key, bool acknowledged);
 
@@ -94,7 +98,9 @@ class Ghost {
     bool in_flight = false;
     bool asked_again = false;
     bool quorum = false;
-    Mask asked = 0;
+    Mask asked = 0;       // whom it was relayed to at first, but for those who left
+    Mask reached = 0;     // all whom it was relayed to since
+    Mask counted_on = 0;  // as the server says at the commit: who was asked last
     Mask acked = 0;
     std::int64_t relayed_at = 0;
     std::uint64_t replayed_step = 0;
@@ -142,8 +148,9 @@ class Ghost {
     UserId leader;
     ConnId conn;
   };
-  std::map<std::uint64_t, Term> terms_;        // as they left the server
-  std::map<std::uint64_t, unsigned> leading_;  // election: device that leads
+  std::map<std::uint64_t, Term> terms_;                 // as they left the server
+  std::map<std::uint64_t, unsigned> leading_;           // election: device that leads
+  std::map<Digest, std::vector<RecordKey>> sequences_;  // by the sum of the set
 };
 
 }  // namespace moot::sim

@@ -65,6 +65,9 @@ void Server::step(std::int64_t us, ConnId conn, const c::Any& any) {
         if constexpr (requires { channels_->step(Now{}, conn, cmd, *this); }) {
           handling_ = {conn, Cmd::kTable.name, handling_.step + 1};
           if constexpr (requires { ghost_.handles(us, conn, cmd); }) ghost_.handles(us, conn, cmd);
+          if constexpr (std::same_as<Cmd, c::ChCommit>) {
+            ghost_.asked({cmd.id, cmd.digest}, channels_->asked(cmd.channel, {cmd.id, cmd.digest}));
+          }
           channels_->step(clock.at(us), conn, cmd, *this);
           if constexpr (std::same_as<Cmd, c::ChAttach> || std::same_as<Cmd, c::ChLeave> ||
                         std::same_as<Cmd, c::ChKick>) {

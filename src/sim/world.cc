@@ -380,6 +380,7 @@ void World::start(Device& device) {
   device.disk_at = -1;
   device.hung_until = 0;
   device.records_before = 0;
+  device.shown.clear();
   write(device.index, Diary::What::up);
   device.replica = std::make_unique<Replica>(device.config, device.disk, device.disk.load());
   Fingerprint whole;

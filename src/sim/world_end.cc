@@ -208,6 +208,9 @@ void World::check_end() {
   }
   if (now_ - equal_since_ < kRestLasts) return;
   done_ = true;
+  for (const auto& d : devices_) {
+    if (d->running()) ghost_->ordered(*d);
+  }
   // Comparisons without a cause are all that goes on.
   if (frames_ - quiet_frames_ > 200 * devices_.size()) {
     return ghost_->fail("L5", std::to_string(frames_ - quiet_frames_) + " frames at rest");
