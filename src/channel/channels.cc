@@ -496,6 +496,23 @@ std::optional<ChannelReport> Channels::report(const ChannelId& channel) const {
   return impl_->report(*roster);
 }
 
+std::vector<RecordKey> Channels::in_flight(const ChannelId& channel) const {
+  std::vector<RecordKey> keys;
+  const auto at = impl_->live.find(channel);
+  const auto* c = at == impl_->live.end() ? nullptr : std::get_if<Coordinator>(&at->second.rules);
+  if (c == nullptr) return keys;
+  for (const auto& [id, message] : c->messages().all()) keys.push_back(message.record.key());
+  return keys;
+}
+
+std::vector<UserId> Channels::asked(const ChannelId& channel, const RecordKey& key) const {
+  const auto at = impl_->live.find(channel);
+  const auto* c = at == impl_->live.end() ? nullptr : std::get_if<Coordinator>(&at->second.rules);
+  const Inflight* message = c == nullptr ? nullptr : c->messages().find(key.id);
+  if (message == nullptr || message->record.key() != key) return {};
+  return message->asked.list();
+}
+
 std::vector<UserId> Channels::peers(const UserId& user) const {
   UserSet all;
   for (const ChannelId& id : impl_->membership.of(user)) {

@@ -119,6 +119,9 @@ class Channels {
   Status remove(Now now, const ChannelId& channel, ChannelEffects& fx);
   // An invitation that names a channel: no one need be asked.
   Status add_member(Now now, const ChannelId& channel, const UserId& user, ChannelEffects& fx);
+  // What was relayed and is not committed, by key, and whose acknowledgements count for it.
+  std::vector<RecordKey> in_flight(const ChannelId& channel) const;
+  std::vector<UserId> asked(const ChannelId& channel, const RecordKey& key) const;
   // Users who share a channel other than the lobby with `user`, in order (presence `shared`).
   std::vector<UserId> peers(const UserId& user) const;
   bool share_channel(const UserId& a, const UserId& b) const;

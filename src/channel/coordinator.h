@@ -57,6 +57,7 @@ class Coordinator {
 
   bool standing() const { return elections_.candidate().has_value(); }
   std::size_t in_flight() const { return inflight_.size(); }
+  const InflightTable& messages() const { return inflight_; }
   std::uint64_t epoch() const { return epoch_; }
   // Pulls of the connection that wait for their page.
   std::size_t pulls_of(ConnId conn) const { return routes_.pulls_of(conn); }

@@ -29,6 +29,7 @@ enum class Mutant : int {
   m20_append_unchecked = 20,         // coordinator: a leader's page is not checked for stamps
   m21_no_confirmation = 21,          // leader: the stamp alone suffices
   m22_refused_for_ever = 22,         // coordinator: a refused candidate is never freed
+  m23_late_see_all = 23,             // server: who joined late is sent what is older (`since_join`)
 };
 
 #ifdef MOOT_MUTANTS

@@ -72,6 +72,7 @@ struct Device {
   std::optional<MsgId> two_faced;  // an id under which it said one thing
   bool liar = false;
   std::uint64_t records_before = 0;       // S4
+  std::vector<RecordKey> shown;           // some of what it has committed, in the order shown (S4)
   Fingerprint records;                    // of its history, as it was told record by record (S4)
   std::optional<RecordKey> acknowledged;  // last
   unsigned rounds = 0;                    // of the comparison under way

@@ -1,6 +1,7 @@
 #include "sim/ghost.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <charconv>
 
@@ -45,6 +46,7 @@ bool Ghost::committed(const RecordKey& key) const {
 void Ghost::preload(const StoredRecord& record) {
   Fact& fact = facts_[record.key()];
   fact.sent = true;
+  fact.author = user_number(record.from);
   fact.committed = true;
   fact.stamp = record.stamp;
   fact.shown_ms = record.id.time().ms;
@@ -52,16 +54,78 @@ void Ghost::preload(const StoredRecord& record) {
 
 // ---- the server --------------------------------------------------------------------------------
 
+void Ghost::begins(const ServerSnapshot& disk) {
+  joined_.clear();
+  for (const ChannelSnapshot& c : disk.channels) {
+    since_join_ = c.channel.history == History::since_join;
+    for (const ChannelMember& m : c.members) joined_[user_number(m.user)] = m.joined;
+  }
+}
+
+void Ghost::persists(const op::Any& op) {
+  if (const auto* put = std::get_if<op::PutMember>(&op)) {
+    joined_[user_number(put->member.user)] = put->member.joined;
+  } else if (const auto* gone = std::get_if<op::RemoveMember>(&op)) {
+    joined_.erase(user_number(gone->user));
+  }
+}
+
+MsgId Ghost::sees_from(unsigned user) const {
+  constexpr std::uint64_t kBeforeMs = 120'000;
+  const auto at = joined_.find(user);
+  if (!since_join_ || at == joined_.end() || at->second.ms <= kBeforeMs) return {};
+  return MsgId::make({at->second.ms - kBeforeMs}, std::array<std::uint8_t, 10>{});
+}
+
+bool Ghost::may_see(unsigned user, const MsgId& id, unsigned author) const {
+  return joined_.contains(user) && (user == author || sees_from(user) <= id);
+}
+
+// S9: nobody is sent what he may not see, but what he brings himself (protocol.md 6.3).
+void Ghost::check_sight(const Handling& now, Conns to, const s::Any& cmd) {
+  const bool brings = now.cmd == c::ChMsg::kTable.name || now.cmd == c::ChMerge::kTable.name;
+  const auto shown = [&](const RecordKey& key, unsigned author) {
+    for (const ConnId conn : to) {
+      const unsigned user = conn_users_.at(conn.n);
+      if (may_see(user, key.id, author)) continue;
+      if (brings && conn == now.conn && std::ranges::count(in_hand_, key) > 0) continue;
+      fail("S9", "u" + std::to_string(user) + " is sent what he may not see: " + named(key));
+    }
+  };
+  const auto named_only = [&](const RecordKey& key) {
+    const auto fact = facts_.find(key);
+    if (fact != facts_.end() && fact->second.sent) shown(key, fact->second.author);
+  };
+  const auto page = [&](const auto& records) {
+    for (const auto& r : records) shown({r.id, {}}, user_number(r.from));
+  };
+  if (const auto* msg = std::get_if<s::ChMsg>(&cmd)) {
+    shown(key_of(msg->msg_id, msg->from, msg->msg), user_number(msg->from));
+  } else if (const auto* commit = std::get_if<s::ChMsgCommit>(&cmd)) {
+    named_only({commit->id, commit->digest});
+  } else if (const auto* ask = std::get_if<s::ChMsgConfirm>(&cmd)) {
+    named_only({ask->message, ask->digest});
+  } else if (const auto* append = std::get_if<s::ChAppend>(&cmd)) {
+    page(append->messages);
+  } else if (const auto* merge = std::get_if<s::ChMerge>(&cmd)) {
+    page(merge->msg);
+  }
+}
+
 void Ghost::handles(std::int64_t, ConnId conn, const c::ChMsg& cmd) {
   const UserId user = user_id(conn_users_.at(conn.n));
+  in_hand_.assign(1, key_of(cmd.msg_id, cmd.from.value_or(user), cmd.msg));
   if (cmd.from && *cmd.from != user) return;
-  facts_[key_of(cmd.msg_id, user, cmd.msg)].sent = true;
+  Fact& fact = facts_[in_hand_.front()];
+  fact.sent = true;
+  fact.author = user_number(user);
 }
 
 void Ghost::handles(std::int64_t, ConnId conn, const c::ChMerge& cmd) {
+  in_hand_.clear();
   for (const MergeRecord& record : cmd.msg) {
-    claims_[key_of(record.id, record.from, record.msg)].claimants |= Mask{1}
-                                                                     << conn_users_.at(conn.n);
+    in_hand_.push_back(key_of(record.id, record.from, record.msg));
+    claims_[in_hand_.back()].claimants |= Mask{1} << conn_users_.at(conn.n);
   }
 }
 
@@ -69,6 +133,13 @@ void Ghost::handles(std::int64_t, ConnId conn, const c::AckChMsg& cmd) {
   const auto claim = claims_.find({cmd.id, cmd.digest});
   if (claim == claims_.end()) return;
   if (claim->second.claimants != Mask{1} << conn_users_.at(conn.n)) claim->second.confirmed = true;
+}
+
+void Ghost::asked(const RecordKey& key, Users users) {
+  const auto at = facts_.find(key);
+  if (at == facts_.end()) return;
+  at->second.counted_on = 0;
+  for (const UserId& user : users) at->second.counted_on |= Mask{1} << user_number(user);
 }
 
 // Any other reason to wait ends with the election under way.
@@ -88,6 +159,7 @@ void Ghost::told_to_wait(std::int64_t us, ConnId conn, std::uint64_t ms) {
 }
 
 void Ghost::decides(std::int64_t us, const Handling& now, Conns to, const s::Any& cmd) {
+  check_sight(now, to, cmd);
   if (const auto* msg = std::get_if<s::ChMsg>(&cmd)) {
     relayed(us, now, to, *msg);
   } else if (const auto* commit = std::get_if<s::ChMsgCommit>(&cmd)) {
@@ -110,7 +182,6 @@ void Ghost::decides(std::int64_t us, const Handling& now, Conns to, const s::Any
     if (status->leader || leader_conn_.n == 0 || now.cmd == "CH_LEAVE" || now.cmd == "CH_KICK") {
       return;
     }
-    counters_.hit(Sometimes::deposed);
     leader_conn_ = {};
   }
 }
@@ -128,6 +199,9 @@ void Ghost::relayed(std::int64_t us, const Handling& now, Conns to, const s::ChM
   } else if (!equal(fact.stamp, cmd.stamp) || fact.shown_ms != cmd.sent) {
     return fail("S2", "two stamps or two times of one message: " + named(key));
   }
+  const bool hidden = std::ranges::any_of(
+      joined_, [&](const auto& m) { return !may_see(m.first, cmd.msg_id, fact.author); });
+  if (hidden) counters_.hit(Sometimes::hidden_from_late);
   if (cmd.committed.value_or(false)) return;
   if (cmd.merged.value_or(false)) {
     fact.merged_step = now.step;
@@ -139,11 +213,13 @@ void Ghost::relayed(std::int64_t us, const Handling& now, Conns to, const s::ChM
     ++in_flight_;
     fact.acked = 0;
     fact.asked = users_of(to);
+    fact.reached = fact.asked;
     fact.asked_again = false;
     fact.quorum = false;
     fact.relayed_at = us;
     return;
   }
+  fact.reached |= users_of(to);
   const bool replay = now.cmd == "CH_ATTACH" && to.size() == 1 && to.front() == now.conn &&
                       fact.replayed_step != now.step;
   if (replay) {
@@ -189,12 +265,17 @@ void Ghost::commits(std::int64_t us, const Handling& now, const s::ChMsgCommit& 
 void Ghost::check_quorum(std::int64_t us, const RecordKey& key, const Fact& fact, Users acks) {
   Mask acked = 0;
   for (const UserId& user : acks) acked |= Mask{1} << user_number(user);
-  // Whom a second round asks is not always seen from here, so two are the least then.
+  // Whom a second round asks is the server's choice among those who are here and answer: of members
+  // to whom it sent the message, or who have it.
   constexpr std::int64_t kAskedAgainUs = Millis(limits::kInflightTimeout).count() * 1'000;
   const bool again = fact.asked_again || us - fact.relayed_at >= kAskedAgainUs;
-  const Mask asked = again ? ~Mask{0} : fact.asked;
-  const int need =
-      again ? 2 : static_cast<int>(quorum(static_cast<unsigned>(std::popcount(asked))));
+  Mask members = 0;
+  for (const auto& [user, since] : joined_) members |= Mask{1} << user;
+  const Mask asked = again ? fact.counted_on & members : fact.asked;
+  if ((asked & ~(fact.reached | fact.acked)) != 0) {
+    return fail("S3", "counts on members whom it was never sent: " + named(key));
+  }
+  const int need = static_cast<int>(quorum(static_cast<unsigned>(std::popcount(asked))));
   if (std::popcount(acked & asked) < need) {
     return fail("S3", "committed with " + std::to_string(std::popcount(acked & asked)) +
                           " acknowledgements of those asked, " + std::to_string(need) +
@@ -239,6 +320,9 @@ void Ghost::elected(Conns to, const s::ChElected& cmd) {
   if (fresh) {
     term.leader = cmd.leader;
     counters_.hit(terms_.size() == 1 ? Sometimes::elected : Sometimes::another_led);
+    const MsgId from = sees_from(user_number(cmd.leader));
+    const auto earlier = [&](const auto& m) { return sees_from(m.first) < from; };
+    if (std::ranges::any_of(joined_, earlier)) counters_.hit(Sometimes::leader_joined_late);
   }
   if (term.leader != cmd.leader) {
     return fail("S5", "two leaders of election " + std::to_string(cmd.election));
@@ -351,10 +435,44 @@ void Ghost::stepped(Device& device) {
   device.records_before = records;
 }
 
-void Ghost::looked_through(const Device& device) {
-  if (device.replica->history().below(std::nullopt) == device.records) return;
-  fail("S4", "the history of device " + std::to_string(device.index) +
-                 " is not what it was plus what came");
+void Ghost::looked_through(Device& device) {
+  const HistoryIndex& history = device.replica->history();
+  if (history.below(std::nullopt) != device.records) {
+    fail("S4", "the history of device " + std::to_string(device.index) +
+                   " is not what it was plus what came");
+  }
+  // What was shown keeps its order, whatever came between.
+  std::optional<std::uint64_t> last;
+  for (const RecordKey& key : device.shown) {
+    const std::uint64_t at = history.rank(key);
+    if (at >= history.count() || history.nth(at) != key || (last && at <= *last)) {
+      return fail("S4", "device " + std::to_string(device.index) + " shows " + named(key) +
+                            " at another place among those it has shown");
+    }
+    last = at;
+  }
+  if (history.empty()) return;
+  constexpr std::size_t kShown = 8;
+  std::vector<std::uint64_t> places;
+  for (std::size_t i = 0; i < kShown; ++i)
+    places.push_back((history.count() - 1) * i / (kShown - 1));
+  const auto [from, to] = std::ranges::unique(places);
+  places.erase(from, to);
+  device.shown.clear();
+  for (const std::uint64_t at : places) device.shown.push_back(history.nth(at));
+}
+
+void Ghost::ordered(const Device& device) {
+  const HistoryIndex& history = device.replica->history();
+  std::vector<RecordKey> keys;
+  history.keys({}, std::nullopt, history.count(), keys);
+  const std::string who = "device " + std::to_string(device.index);
+  if (keys.size() != history.count() ||
+      std::ranges::adjacent_find(keys, std::ranges::greater_equal{}) != keys.end()) {
+    return fail("S6", who + " shows its history out of order");
+  }
+  const auto [at, first] = sequences_.try_emplace(history.below(std::nullopt).sum(), keys);
+  if (!first && at->second != keys) fail("S6", who + " shows the same records in another order");
 }
 
 void Ghost::asked_to_confirm(const Device& device, const RecordKey& key, bool acknowledged) {

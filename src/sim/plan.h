@@ -58,6 +58,7 @@ struct Plan {
   bool crowded = false;    // one device missed all their commits, and has no room for more
   bool wire = false;       // every command goes through both sessions, as a signed frame
   std::int64_t wall_off_max_ms = 7'200'000;  // of a wall clock from the time
+  bool since_join = false;                   // a member sees nothing from before he joined
   bool large = false;                        // some messages are as long as they may be
   double some_stay_dead = 0;
   FaultSet faults;

@@ -13,6 +13,7 @@ void Server::start(std::int64_t us) {
   ++life;
   const TextRules text{[](std::string_view) { return true; },
                        [](std::string_view t) { return std::string(t); }};
+  ghost_.begins(disk);
   channels_ = std::make_unique<Channels>(config_, text, disk, records);
   channels_->start(clock.at(us), *this);
   step_over();
@@ -64,6 +65,9 @@ void Server::step(std::int64_t us, ConnId conn, const c::Any& any) {
         if constexpr (requires { channels_->step(Now{}, conn, cmd, *this); }) {
           handling_ = {conn, Cmd::kTable.name, handling_.step + 1};
           if constexpr (requires { ghost_.handles(us, conn, cmd); }) ghost_.handles(us, conn, cmd);
+          if constexpr (std::same_as<Cmd, c::ChCommit>) {
+            ghost_.asked({cmd.id, cmd.digest}, channels_->asked(cmd.channel, {cmd.id, cmd.digest}));
+          }
           channels_->step(clock.at(us), conn, cmd, *this);
           if constexpr (std::same_as<Cmd, c::ChAttach> || std::same_as<Cmd, c::ChLeave> ||
                         std::same_as<Cmd, c::ChKick>) {
@@ -124,6 +128,7 @@ void Server::send_after(Ticket after, Conns to, const s::Any& cmd) {
 }
 
 Ticket Server::persist(op::Any op) {
+  ghost_.persists(op);
   unsynced_.push_back({Ticket{++last_.n}, handling_.step, std::move(op)});
   return last_;
 }

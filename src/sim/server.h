@@ -78,6 +78,9 @@ class Server : private ChannelEffects {
   void err(ConnId to, Errc code, std::string_view sentence, const ErrDetail& detail) override;
   void disconnect(ConnId conn, DcnnCode code, std::string_view sentence) override;
   void refused_candidate(ConnId conn) override { ghost_.refused(now_us_, conn); }
+  void happened(ChannelEvent event) override {
+    if (event == ChannelEvent::deposed) counters_.hit(Sometimes::deposed);
+  }
   void leave(Conns to, const Down& cmd);
   void tell_online();
   void step_over();

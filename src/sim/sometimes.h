@@ -35,7 +35,7 @@ enum class Sometimes : std::uint8_t {
   unknown_msg,
   new_id,
   arrived_late,
-  torn_tail,
+  lost_tail,
   lost_commit_mark,
   disk_wiped,
   backup_restored,
@@ -54,6 +54,9 @@ enum class Sometimes : std::uint8_t {
   died_for_good,
   kept_by_server,
   through_wire,
+  since_join,
+  hidden_from_late,
+  leader_joined_late,
   kCount,
 };
 inline constexpr std::size_t kSometimes = static_cast<std::size_t>(Sometimes::kCount);
@@ -84,7 +87,7 @@ inline constexpr std::array<std::string_view, kSometimes> kSometimesNames{
     "unknown_msg",
     "new_id",
     "arrived_late",
-    "torn_tail",
+    "lost_tail",
     "lost_commit_mark",
     "disk_wiped",
     "backup_restored",
@@ -103,6 +106,9 @@ inline constexpr std::array<std::string_view, kSometimes> kSometimesNames{
     "died_for_good",
     "kept_by_server",
     "through_wire",
+    "since_join",
+    "hidden_from_late",
+    "leader_joined_late",
 };
 
 class Counters {

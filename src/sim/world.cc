@@ -13,6 +13,7 @@ namespace {
 constexpr std::int64_t kMs = 1'000;
 constexpr std::int64_t kSecond = 1'000'000;
 constexpr std::uint64_t kAtOnceMax = 200'000;
+constexpr std::uint64_t kOldestMs = 864'000'000;  // what is there at the start is so old at most
 }  // namespace
 
 std::string seconds(std::int64_t us) {
@@ -93,22 +94,32 @@ World::World(const Options& options)
                      .name = "ops",
                      .folded = "ops",
                      .keeper = plan_.keeper,
+                     .history = plan_.since_join ? History::since_join : History::all,
                      .creator = user_id(0),
                      .epoch = 1};
+  // Where history begins with one's joining, some of all but three came in these ten days, or now.
+  Rng joins = stream(plan_.seed, "joins");
+  const auto joined = [&](unsigned user) -> UnixMs {
+    if (!plan_.since_join || user < 3 || chance(joins, 0.4)) return {};
+    return {NodeClock::kWallStart - (chance(joins, 0.3) ? 0 : joins.below(kOldestMs))};
+  };
   for (unsigned user = 0; user < plan_.users; ++user) {
     Account account;
     account.id = user_id(user);
     server_->disk.accounts.push_back(account);
     if (user + plan_.outsiders < plan_.users) {
-      channel.members.push_back({user_id(user), user == 0 ? Role::owner : Role::none, {}});
+      channel.members.push_back(
+          {user_id(user), user == 0 ? Role::owner : Role::none, joined(user)});
     }
   }
   server_->disk.channels.push_back(channel);
   stamp_key_ = {.id = 7, .key = config.stamp_key};
   server_->disk.stamp_keys.push_back(stamp_key_);
+  ghost_->begins(server_->disk);
   preload();
   if (plan_.keeper == Keeper::server) counters_.hit(Sometimes::kept_by_server);
   if (plan_.wire) counters_.hit(Sometimes::through_wire);
+  if (plan_.since_join) counters_.hit(Sometimes::since_join);
 }
 
 void World::preload() {
@@ -118,7 +129,7 @@ void World::preload() {
     rng.fill(random);
     StoredRecord r;
     // Up to ten days old.
-    r.id = MsgId::make({NodeClock::kWallStart - 3'600'000 - rng.below(864'000'000)}, random);
+    r.id = MsgId::make({NodeClock::kWallStart - 3'600'000 - rng.below(kOldestMs)}, random);
     r.from = user_id(static_cast<unsigned>(rng.below(plan_.users)));
     const std::string body = "old " + std::to_string(i);
     append(r.msg, as_bytes(body));
@@ -130,7 +141,10 @@ void World::preload() {
     ghost_->preload(r);
     const std::size_t sure = rng.below(devices_.size());
     for (auto& d : devices_) {
-      const bool has = d->index == sure || !chance(rng, plan_.holes);
+      const bool missed = d->index != sure && chance(rng, plan_.holes);
+      // Who is no member yet was one once, so he may have what he will not see any more.
+      const bool sees = ghost_->sees_from(d->user) <= r.id || r.from == d->config.self;
+      const bool has = !missed && sees;
       if (plan_.crowded && d->index == 0) {
         d->disk.apply(rop::PutPending{{r, false}});
       } else if (has) {
@@ -202,9 +216,6 @@ Outcome World::run() {
   out_.commits = ghost_->commits();
   out_.simulated_ms = now_ / kMs;
   out_.ended_at_us = now_;
-  for (const auto& [us, incident] : out_.incidents) {
-    if (incident.kind < kFaults) ++out_.injected[incident.kind];
-  }
   return out_;
 }
 
@@ -369,6 +380,7 @@ void World::start(Device& device) {
   device.disk_at = -1;
   device.hung_until = 0;
   device.records_before = 0;
+  device.shown.clear();
   write(device.index, Diary::What::up);
   device.replica = std::make_unique<Replica>(device.config, device.disk, device.disk.load());
   Fingerprint whole;

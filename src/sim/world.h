@@ -46,7 +46,7 @@ struct Outcome {
   std::uint64_t commits = 0;
   std::int64_t simulated_ms = 0;
   Counters counters;
-  std::array<std::uint64_t, kFaults> injected{};
+  std::array<std::uint64_t, kFaults> injected{};  // those that did something
   FaultSet faults;
   std::vector<std::pair<std::int64_t, Incident>> incidents;  // with their times, us
   std::int64_t healed_at_us = -1;                            // -1: it failed before
@@ -170,13 +170,20 @@ class World : private ServerWorld {
   void preload();
 
   // ---- faults (world_faults.cc) ----
+  enum class Struck : std::uint8_t {
+    nothing,
+    later,  // it prepared what a later one of its kind does
+    now,
+  };
   void inject(Fault fault);
+  Struck strike(Fault fault);
   Device* any_device(Rng& rng, bool running);
   bool change_roster(Rng& rng);
-  void slow_down(Link& link, Fault fault, Rng& rng);
-  void jump_clock(Rng& rng);
+  // Each says whether it did anything.
+  bool slow_down(Link& link, Fault fault, Rng& rng);
+  bool jump_clock(Rng& rng);
   void restart_later(Device& device, Rng& rng);
-  void forge(Device& device, Rng& rng);
+  bool forge(Device& device, Rng& rng);
   void lie(Device& device, const c::Any& cmd);
   bool lies(const Device& device) const { return !healed_ && device.liar; }
 
@@ -184,6 +191,9 @@ class World : private ServerWorld {
   void heal();
   void check_end();
   bool kept_by(const Device& device, RecordKey key) const;
+  MsgId shared_by_three() const;           // three members who are to stay see what is since then
+  MsgId shared_from(unsigned user) const;  // from there on a member's history is the others'
+  Fingerprint others(const MsgId& from) const;
   std::string unequal();          // what keeps the cluster from being done; empty: nothing
   std::size_t under_way() const;  // commands that somebody will still receive
 

@@ -86,6 +86,44 @@ void World::heal() {
   at(now_ + kSecond, Kind::check, 0);
 }
 
+// What fewer than three may see cannot be proposed; what they hold of it stays with them.
+MsgId World::shared_by_three() const {
+  std::vector<MsgId> from;
+  for (unsigned user = 0; user < plan_.users; ++user) {
+    if (member(user) && !devices_[user]->dead) from.push_back(ghost_->sees_from(user));
+  }
+  std::ranges::sort(from);
+  return from.empty() ? MsgId{} : from[std::min<std::size_t>(from.size() - 1, 2)];
+}
+
+// He may see it, and so may the leader, whom he asks for it; what the leader may not see waits for
+// another one (protocol.md 6.3).
+MsgId World::shared_from(unsigned user) const {
+  const MsgId own = ghost_->sees_from(user);
+  if (plan_.keeper == Keeper::server) return own;
+  MsgId from = std::max(own, shared_by_three());
+  for (const auto& d : devices_) {
+    if (d->running() && d->replica->leading()) from = std::max(from, ghost_->sees_from(d->user));
+  }
+  return from;
+}
+
+Fingerprint World::others(const MsgId& from) const {
+  Fingerprint set;
+  if (plan_.keeper == Keeper::server) {
+    for (const auto& [key, record] : kept_.all(channel_)) {
+      if (from <= key.id) set.add(key.digest);
+    }
+    return set;
+  }
+  const Device* leader = nullptr;
+  for (const auto& d : devices_) {
+    if (d->dead || !member(d->user) || !d->running()) continue;
+    if (leader == nullptr || d->replica->leading()) leader = d.get();
+  }
+  return leader->replica->history().between(from_id(from), std::nullopt);
+}
+
 std::string World::unequal() {
   if (!server_->running()) return "L1: the server is down";
   const auto report = server_->channels().report(channel_);
@@ -93,32 +131,34 @@ std::string World::unequal() {
   if (report->leader.empty()) {
     return "L1: nobody leads, " + std::to_string(report->online.size()) + " online";
   }
-  std::optional<Fingerprint> first;
-  if (plan_.keeper == Keeper::server) {
-    first.emplace();
-    for (const auto& [key, record] : kept_.all(channel_)) first->add(key.digest);
-  }
+  const MsgId proposable = plan_.keeper == Keeper::server ? MsgId{} : shared_by_three();
+  std::optional<std::pair<MsgId, Fingerprint>> first;
   for (auto& d : devices_) {
     if (d->dead || !member(d->user)) continue;
     const std::string who = "device " + std::to_string(d->index);
     if (!d->running() || d->link == 0) return "L1: " + who + " is not connected";
     if (!d->replica->can_send()) return "L2: " + who + " cannot send";
-    if (d->replica->pending().size() > 0) {
-      return "L3: " + who + " has " + std::to_string(d->replica->pending().size()) + " in doubt";
-    }
+    const auto doubts = std::ranges::count_if(d->replica->pending().all(), [&](const auto& entry) {
+      return proposable <= entry.first.id;
+    });
+    if (doubts > 0) return "L3: " + who + " has " + std::to_string(doubts) + " in doubt";
     if (!d->replica->synced()) return "L4: " + who + " is not synced";
     // What a member merged who left since is nobody's but the leader's, who proposes it in time.
     if (d->replica->claims() > 0) {
       return "L5: " + who + " decides on " + std::to_string(d->replica->claims());
     }
-    const Fingerprint whole = d->replica->history().below(std::nullopt);
-    if (!first) first = whole;
-    if (whole != *first) {
-      return "L4: " + who + " holds " + std::to_string(whole.count()) + ", others " +
-             std::to_string(first->count());
+    const MsgId from = shared_from(d->user);
+    const Fingerprint own = d->replica->history().between(from_id(from), std::nullopt);
+    if (!first || first->first != from) first = {from, others(from)};
+    if (own != first->second) {
+      return "L4: " + who + " holds " + std::to_string(own.count()) + ", others " +
+             std::to_string(first->second.count());
     }
   }
-  if (report->in_flight > 0) return "L5: " + std::to_string(report->in_flight) + " in flight";
+  const auto in_flight =
+      std::ranges::count_if(server_->channels().in_flight(channel_),
+                            [&](const RecordKey& key) { return proposable <= key.id; });
+  if (in_flight > 0) return "L5: " + std::to_string(in_flight) + " in flight";
   return {};
 }
 
@@ -168,6 +208,9 @@ void World::check_end() {
   }
   if (now_ - equal_since_ < kRestLasts) return;
   done_ = true;
+  for (const auto& d : devices_) {
+    if (d->running()) ghost_->ordered(*d);
+  }
   // Comparisons without a cause are all that goes on.
   if (frames_ - quiet_frames_ > 200 * devices_.size()) {
     return ghost_->fail("L5", std::to_string(frames_ - quiet_frames_) + " frames at rest");
@@ -183,10 +226,15 @@ void World::check_end() {
                                   " differences");
   }
   for (const auto& [survivor, holders] : to_survive_) {
-    // Who left afterwards, by a command that was on its way, took with him what he alone had.
-    if (std::ranges::none_of(holders, [&](unsigned user) { return member(user); })) continue;
+    // Who left afterwards, by a command that was on its way, took with him what he alone had; who
+    // came back since does not compare what is older.
+    const auto can_tell = [&](unsigned user) {
+      return member(user) && ghost_->sees_from(user) <= survivor.id;
+    };
+    if (std::ranges::none_of(holders, can_tell)) continue;
     for (auto& d : devices_) {
       if (d->dead || !member(d->user) || kept_by(*d, survivor)) continue;
+      if (survivor.id < shared_from(d->user)) continue;
       return ghost_->fail(ghost_->committed(survivor) ? "L4" : "L2",
                           "device " + std::to_string(d->index) + " lacks " + text(survivor.id));
     }

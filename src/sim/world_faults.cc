@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/check.h"
 #include "channel/record.h"
 #include "sim/world.h"
 
@@ -25,8 +26,19 @@ void World::restart_later(Device& device, Rng& rng) {
 }
 
 void World::inject(Fault fault) {
+  switch (strike(fault)) {
+    case Struck::nothing:
+      return out_.incidents.pop_back();
+    case Struck::later:
+      return;
+    case Struck::now:
+      ++out_.injected[static_cast<std::size_t>(fault)];
+  }
+}
+
+World::Struck World::strike(Fault fault) {
   Rng rng = details(static_cast<std::uint8_t>(fault));
-  const auto misses = [&] { out_.incidents.pop_back(); };
+  const auto struck = [](bool something) { return something ? Struck::now : Struck::nothing; };
   Device* d = any_device(rng, true);
   if (fault == Fault::hung_leader) {
     d = nullptr;
@@ -35,13 +47,13 @@ void World::inject(Fault fault) {
     }
   }
   const bool needs_device = fault != Fault::server_crash && fault != Fault::roster;
-  if (needs_device && d == nullptr) return misses();
+  if (needs_device && d == nullptr) return Struck::nothing;
   const bool needs_link = fault == Fault::cut || fault == Fault::half_open ||
                           fault == Fault::stall || fault == Fault::delay ||
                           fault == Fault::slow_link || fault == Fault::forger ||
                           fault == Fault::colluders;
   if (needs_link && (d->link == 0 || link(d->link).up.cut || link(d->link).down.cut)) {
-    return misses();
+    return Struck::nothing;
   }
   trace([&] {
     return "fault " + std::string(kFaultNames[static_cast<std::size_t>(fault)]) +
@@ -60,7 +72,8 @@ void World::inject(Fault fault) {
       Link& l = link(d->link);
       if (chance(rng, 0.5)) l.up.packets.clear();
       if (chance(rng, 0.5)) l.down.packets.clear();
-      return cut(d->link, 0, 0);
+      cut(d->link, 0, 0);
+      return Struck::now;
     }
     case Fault::half_open: {
       Link& l = link(d->link);
@@ -68,23 +81,27 @@ void World::inject(Fault fault) {
       l.down.packets.clear();
       const std::int64_t late = log_between(rng, kSecond, 190 * kSecond);
       const bool server_late = chance(rng, 0.5);
-      return cut(d->link, server_late ? 0 : late, server_late ? late : 0);
+      cut(d->link, server_late ? 0 : late, server_late ? late : 0);
+      return Struck::now;
     }
     case Fault::stall: {
       const std::int64_t until = now_ + log_between(rng, 10 * kMs, 60 * kSecond);
-      if (chance(rng, 0.7)) link(d->link).up.stalled_until = until;
-      if (chance(rng, 0.7)) link(d->link).down.stalled_until = until;
-      return;
+      const bool up = chance(rng, 0.7);
+      const bool down = chance(rng, 0.7);
+      if (up) link(d->link).up.stalled_until = until;
+      if (down) link(d->link).down.stalled_until = until;
+      return struck(up || down);
     }
     case Fault::delay:
     case Fault::slow_link:
-      return slow_down(link(d->link), fault, rng);
+      return struck(slow_down(link(d->link), fault, rng));
     case Fault::crash:
       stop(*d, d->unsynced.size());
-      return restart_later(*d, rng);
+      restart_later(*d, rng);
+      return Struck::now;
     case Fault::power_cut: {
       const std::size_t kept = rng.below(d->unsynced.size() + 1);
-      if (kept < d->unsynced.size()) counters_.hit(Sometimes::torn_tail);
+      if (kept < d->unsynced.size()) counters_.hit(Sometimes::lost_tail);
       for (std::size_t i = kept; i < d->unsynced.size(); ++i) {
         for (const rop::Any& op : d->unsynced[i].ops) {
           if (std::holds_alternative<rop::PutCommitted>(op)) {
@@ -93,10 +110,11 @@ void World::inject(Fault fault) {
         }
       }
       stop(*d, kept);
-      return restart_later(*d, rng);
+      restart_later(*d, rng);
+      return Struck::now;
     }
     case Fault::server_crash: {
-      if (!server_->running()) return misses();
+      if (!server_->running()) return Struck::nothing;
       const std::size_t kept =
           chance(rng, 0.5) ? server_->unsynced() : rng.below(server_->unsynced() + 1);
       if (kept < server_->unsynced()) counters_.hit(Sometimes::server_lost_tail);
@@ -112,7 +130,8 @@ void World::inject(Fault fault) {
         push(conn, l.down, Kind::down, {0, {}, Pipe<Down>::Mark::closed}, late);
         l.down.cut = true;
       }
-      return at(now_ + log_between(rng, 50 * kMs, 20 * kSecond), Kind::server_restart, 0);
+      at(now_ + log_between(rng, 50 * kMs, 20 * kSecond), Kind::server_restart, 0);
+      return Struck::now;
     }
     case Fault::wipe:
       stop(*d, 0);
@@ -121,41 +140,43 @@ void World::inject(Fault fault) {
       d->config.seed = rng.next();
       put_be64(d->config.replica.octets.data(), d->config.seed);
       counters_.hit(Sometimes::disk_wiped);
-      return restart_later(*d, rng);
+      restart_later(*d, rng);
+      return Struck::now;
     case Fault::restore:
       if (chance(rng, 0.5) || d->backup.committed().empty()) {
         d->backup = d->disk;
-        return;
+        return Struck::later;
       }
       stop(*d, 0);
       d->lose(d->backup);
       counters_.hit(Sometimes::backup_restored);
       write(d->index, Diary::What::fault, "backup restored");
-      return restart_later(*d, rng);
+      restart_later(*d, rng);
+      return Struck::now;
     case Fault::clock:
-      return jump_clock(rng);
+      return struck(jump_clock(rng));
     case Fault::hang:
     case Fault::hung_leader:
       d->hung_until = now_ + log_between(rng, 100 * kMs, 60 * kSecond);
-      return;
+      return Struck::now;
     case Fault::roster:
-      if (!change_roster(rng)) misses();
-      return;
+      return struck(change_roster(rng));
     case Fault::forger:
     case Fault::colluders:
-      if (!d->forger) return misses();
-      return forge(*d, rng);
+      if (!d->forger) return Struck::nothing;
+      return struck(forge(*d, rng));
     case Fault::liar:
-      return;  // lies whenever the replica sends
+      return Struck::nothing;  // lies whenever the replica sends, and is counted then
     case Fault::slow_disk: {
       const std::int64_t until = now_ + log_between(rng, kSecond, 30 * kSecond);
       (chance(rng, 0.3) ? server_disk_slow_until_ : d->disk_slow_until) = until;
-      return;
+      return Struck::now;
     }
   }
+  MOOT_CHECK(!"a fault");
 }
 
-void World::slow_down(Link& l, Fault fault, Rng& rng) {
+bool World::slow_down(Link& l, Fault fault, Rng& rng) {
   const std::int64_t until = now_ + log_between(rng, kSecond, 60 * kSecond);
   const std::int64_t more = log_between(rng, 20 * kMs, 2 * kSecond);
   const auto slow = [&](auto& pipe) {
@@ -163,16 +184,21 @@ void World::slow_down(Link& l, Fault fault, Rng& rng) {
     pipe.longer_us = fault == Fault::delay ? more : 0;
     pipe.apart_us = fault == Fault::slow_link ? more : 0;
   };
-  if (chance(rng, 0.7)) slow(l.up);
-  if (chance(rng, 0.7)) slow(l.down);
+  const bool up = chance(rng, 0.7);
+  const bool down = chance(rng, 0.7);
+  if (up) slow(l.up);
+  if (down) slow(l.down);
+  return up || down;
 }
 
-void World::jump_clock(Rng& rng) {
+bool World::jump_clock(Rng& rng) {
   const std::int64_t by = log_between(rng, 100, 3'600'000) * (chance(rng, 0.5) ? 1 : -1);
   NodeClock& clock =
       chance(rng, 0.4) ? server_->clock : devices_[rng.below(devices_.size())]->clock;
-  clock.wall_off_ms = std::clamp<std::int64_t>(clock.wall_off_ms + by, -plan_.wall_off_max_ms,
-                                               plan_.wall_off_max_ms);
+  const std::int64_t before = clock.wall_off_ms;
+  clock.wall_off_ms =
+      std::clamp<std::int64_t>(before + by, -plan_.wall_off_max_ms, plan_.wall_off_max_ms);
+  return clock.wall_off_ms != before;
 }
 
 // The owner, user 0, stays; so do three members at least.
@@ -209,7 +235,7 @@ bool World::change_roster(Rng& rng) {
 
 // ---- forgers and liars -------------------------------------------------------------------------
 
-void World::forge(Device& device, Rng& rng) {
+bool World::forge(Device& device, Rng& rng) {
   const auto any_user = [&] { return user_id(static_cast<unsigned>(rng.below(plan_.users))); };
   std::array<std::uint8_t, 10> random;
   rng.fill(random);
@@ -232,7 +258,7 @@ void World::forge(Device& device, Rng& rng) {
   if (!device.disk.committed().empty() && chance(rng, 0.5)) {
     genuine = device.disk.committed().rbegin()->second;
     record.stamp = Bytes(genuine->stamp);
-    if (record.stamp->empty()) return;
+    if (record.stamp->empty()) return false;
     if (chance(rng, 0.5)) record.id = genuine->id;
     record.timestamp = record.id.time().ms;
   }
@@ -242,7 +268,8 @@ void World::forge(Device& device, Rng& rng) {
     case 1: {
       counters_.hit(Sometimes::forged_merge);
       const MergeRecord page[] = {record};
-      return send_up(device, c::ChMerge{page, channel_, 1'000'000 + rng.below(1'000)});
+      send_up(device, c::ChMerge{page, channel_, 1'000'000 + rng.below(1'000)});
+      return true;
     }
     case 2: {  // one id for two texts, at once or with hours between
       c::ChMsg msg;
@@ -252,7 +279,8 @@ void World::forge(Device& device, Rng& rng) {
         counters_.hit(Sometimes::equivocated);
         msg.msg_id = *device.two_faced;
         msg.retry = true;
-        return send_up(device, msg);
+        send_up(device, msg);
+        return true;
       }
       msg.msg_id = MsgId::make(server_->clock.at(now_).wall, random);
       device.two_faced = msg.msg_id;
@@ -260,25 +288,28 @@ void World::forge(Device& device, Rng& rng) {
       const std::string other = body + ", nor that";
       msg.msg = as_bytes(other);
       if (chance(rng, 0.5)) send_up(device, msg);
-      return;
+      return true;
     }
     case 3: {
-      if (victim == device.config.self) return;
+      if (victim == device.config.self) return false;
       c::ChMsg msg;
       msg.id = channel_;
       msg.msg_id = record.id;
       msg.msg = record.msg;
       msg.from = record.from;
       msg.stamp = record.stamp;
-      return send_up(device, msg);
+      send_up(device, msg);
+      return true;
     }
     case 4:
       counters_.hit(Sometimes::false_ack);
-      return send_up(device, c::AckChMsg{record.id, channel_, digest, {}});
+      send_up(device, c::AckChMsg{record.id, channel_, digest, {}});
+      return true;
     case 5:
       counters_.hit(Sometimes::false_vote);
-      return send_up(device, c::ChVote{device.replica->election_seen() + rng.below(3), any_user(),
-                                       channel_, record.id, rng.below(1'000)});
+      send_up(device, c::ChVote{device.replica->election_seen() + rng.below(3), any_user(),
+                                channel_, record.id, rng.below(1'000)});
+      return true;
     default: {
       c::ChCommit commit;
       commit.id = record.id;
@@ -286,7 +317,8 @@ void World::forge(Device& device, Rng& rng) {
       commit.acks = acks;
       commit.election = device.replica->election_seen();
       commit.digest = digest;
-      return send_up(device, commit);
+      send_up(device, commit);
+      return true;
     }
   }
 }
@@ -294,13 +326,15 @@ void World::forge(Device& device, Rng& rng) {
 // A liar's replica works as it should; what it sends does not.
 void World::lie(Device& device, const c::Any& cmd) {
   if (chance(device.lying, 0.5)) return send_up(device, cmd);
+  const auto lies = [&] { ++out_.injected[static_cast<std::size_t>(Fault::liar)]; };
   if (const auto* page = std::get_if<c::ChAppend>(&cmd)) {
     counters_.hit(Sometimes::forged_page);
     c::ChAppend lied = *page;
     std::vector<AppendRecord> records(page->messages.begin(), page->messages.end());
-    if (!records.empty() && chance(device.lying, 0.5)) {
+    const bool omits = !records.empty() && chance(device.lying, 0.5);
+    if (omits) {
       records.erase(records.begin() +
-                    static_cast<std::ptrdiff_t>(device.lying.below(records.size())));  // omits
+                    static_cast<std::ptrdiff_t>(device.lying.below(records.size())));
     }
     std::array<std::uint8_t, 10> random;
     device.lying.fill(random);
@@ -308,7 +342,8 @@ void World::lie(Device& device, const c::Any& cmd) {
     std::array<std::uint8_t, kStampBytes> stamp{};
     put_be32(stamp.data(), stamp_key_.id);
     AppendRecord forged;
-    if (chance(device.lying, 0.5) && records.size() < 255) {
+    const bool forges = chance(device.lying, 0.5) && records.size() < 255;
+    if (forges) {
       forged.id = page->upto ? *page->upto : MsgId::make(device.clock.at(now_).wall, random);
       forged.from = user_id(0);
       forged.msg = as_bytes(body);
@@ -317,10 +352,12 @@ void World::lie(Device& device, const c::Any& cmd) {
       records.push_back(forged);
     }
     lied.messages = records;
+    if (omits || forges) lies();
     return send_up(device, lied);
   }
   if (const auto* vote = std::get_if<c::ChVote>(&cmd)) {
     counters_.hit(Sometimes::false_vote);
+    lies();
     c::ChVote lied = *vote;
     lied.user = user_id(static_cast<unsigned>(device.lying.below(plan_.users)));
     lied.count += device.lying.below(100);
@@ -329,11 +366,13 @@ void World::lie(Device& device, const c::Any& cmd) {
   if (const auto* lead = std::get_if<c::ChLead>(&cmd)) {
     c::ChLead lied = *lead;
     lied.count += 1'000'000;
+    lies();
     return send_up(device, lied);
   }
   if (const auto* commit = std::get_if<c::ChCommit>(&cmd)) {
-    if (chance(device.lying, 0.5)) return;  // never commits
+    if (chance(device.lying, 0.5)) return lies();  // never commits
     if (chance(device.lying, 0.5)) {
+      lies();
       c::ChCommit lied = *commit;
       lied.election -= 1;
       return send_up(device, lied);
