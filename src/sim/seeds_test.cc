@@ -36,6 +36,8 @@ INSTANTIATE_TEST_SUITE_P(WhoHasNotHeardThatHeIsOutProposes, Seed, testing::Value
 INSTANTIATE_TEST_SUITE_P(WhatOneIsToldTheLeaderIs, Seed, testing::Values(5151));
 // A leader proposed a claim that he had proposed two seconds before as in doubt.
 INSTANTIATE_TEST_SUITE_P(AClaimInDoubtIsProposedOnce, Seed, testing::Values(9635));
+// Two members retried for ever what nobody else may see, who all joined later.
+INSTANTIATE_TEST_SUITE_P(WhatTooFewMaySeeIsTriedInVain, Seed, testing::Values(3369));
 
 }  // namespace
 }  // namespace moot::sim

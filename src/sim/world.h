@@ -191,7 +191,9 @@ class World : private ServerWorld {
   void heal();
   void check_end();
   bool kept_by(const Device& device, RecordKey key) const;
-  MsgId shared_by_three() const;           // three members who are to stay see what is since then
+  MsgId shared_by_three() const;
+  // What members have to send of which too few may see it.
+  std::size_t in_vain() const;             // three members who are to stay see what is since then
   MsgId shared_from(unsigned user) const;  // from there on a member's history is the others'
   Fingerprint others(const MsgId& from) const;
   std::string unequal();          // what keeps the cluster from being done; empty: nothing

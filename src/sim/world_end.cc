@@ -16,6 +16,8 @@ constexpr std::int64_t kSecond = 1'000'000;
 constexpr std::int64_t kRestWithin = 420 * kSecond;
 constexpr std::int64_t kRestWithinAfterLies = 2'400 * kSecond;
 constexpr std::int64_t kRestLasts = 60 * kSecond;
+// Retries of one message and their refusals while the rest lasts.
+constexpr std::uint64_t kFramesInVain = 40;
 }  // namespace
 
 void World::heal() {
@@ -94,6 +96,19 @@ MsgId World::shared_by_three() const {
   }
   std::ranges::sort(from);
   return from.empty() ? MsgId{} : from[std::min<std::size_t>(from.size() - 1, 2)];
+}
+
+std::size_t World::in_vain() const {
+  if (plan_.keeper == Keeper::server) return 0;
+  const MsgId proposable = shared_by_three();
+  std::size_t n = 0;
+  for (const auto& d : devices_) {
+    if (d->dead || !member(d->user) || !d->running()) continue;
+    n += static_cast<std::size_t>(
+        std::ranges::count_if(d->replica->pending().all(),
+                              [&](const auto& entry) { return entry.first.id < proposable; }));
+  }
+  return n;
 }
 
 // He may see it, and so may the leader, whom he asks for it; what the leader may not see waits for
@@ -211,8 +226,8 @@ void World::check_end() {
   for (const auto& d : devices_) {
     if (d->running()) ghost_->ordered(*d);
   }
-  // Comparisons without a cause are all that goes on.
-  if (frames_ - quiet_frames_ > 200 * devices_.size()) {
+  // Comparisons without a cause are all that goes on, and what too few may see is tried in vain.
+  if (frames_ - quiet_frames_ > 200 * devices_.size() + kFramesInVain * in_vain()) {
     return ghost_->fail("L5", std::to_string(frames_ - quiet_frames_) + " frames at rest");
   }
   std::uint64_t proposals = 0;
