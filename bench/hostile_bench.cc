@@ -230,14 +230,19 @@ struct Stage {
   Chat chat;
 };
 
-// Calm first: what the others are compared with.
-double bogus_connections(const Options& o) {
-  // This machine's own address is no stranger's.
-  Stage stage(o, 0, {"--set", "limits.exempt=[\"127.0.0.1/32\"]"});
+// What the others are compared with: the p99.
+double calm_talk(const Options& o, Stage& stage) {
   Scene quiet{.name = "calm"};
   play(stage.driver, stage.chat, stage.server, std::min(o.seconds, 20.0), quiet, [] {});
   const double calm = percentile(quiet.latency, 0.99);
   report(o, quiet, calm);
+  return calm;
+}
+
+double bogus_connections(const Options& o) {
+  // This machine's own address is no stranger's.
+  Stage stage(o, 0, {"--set", "limits.exempt=[\"127.0.0.1/32\"]"});
+  const double calm = calm_talk(o, stage);
   Scene flooded{.name = "bogus connections"};
   Flood flood(stage.server.port());
   play(stage.driver, stage.chat, stage.server, o.seconds, flooded, [&] { flood.step(); });
@@ -322,6 +327,16 @@ void hostile(const Options& o) {
         [](Client& c, const ChannelId& channel, std::uint64_t n) {
           c.send(c::ChLead{.election = n << 20 | 1, .id = channel, .last = {}, .count = 0});
         });
+}
+
+void readers(const Options& o) {
+  pin_to_load_processor();
+  double calm = 0;
+  {
+    Stage stage(o, 0, {});
+    calm = calm_talk(o, stage);
+  }
+  slow_readers(o, calm);
 }
 
 }  // namespace moot::bench

@@ -8,5 +8,7 @@ namespace moot::bench {
 // bogus connections, readers that do not read, a storm of fan-out, a storm of candidacies. Each for
 // `seconds` (security.md 5).
 void hostile(const Options& o);
+// Of these the readers that do not read alone.
+void readers(const Options& o);
 
 }  // namespace moot::bench

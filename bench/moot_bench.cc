@@ -174,12 +174,13 @@ int main_of(int argc, char** argv) {
     } else if (a == "--json") {
       o.json = true;
     } else if (a == "pm" || a == "channel" || a == "pull" || a == "idle" || a == "revoke" ||
-               a == "frame" || a == "scale" || a == "hostile" || a == "refusals") {
+               a == "frame" || a == "scale" || a == "hostile" || a == "readers" ||
+               a == "refusals") {
       o.only.push_back(a);
     } else {
       std::printf(
-          "moot-bench [pm] [channel] [pull] [idle] [revoke] [frame] [scale] [hostile] [refusals]\n"
-          "  [--runs N] [--connections N] [--records N] [--seconds N] [--tries N]\n"
+          "moot-bench [pm] [channel] [pull] [idle] [revoke] [frame] [scale] [hostile] [readers]\n"
+          "  [refusals] [--runs N] [--connections N] [--records N] [--seconds N] [--tries N]\n"
           "  [--wall proxy|unix|tls] [--no-batch] [--json]\n\n"
           "Starts a mootd of its own on one processor, loads it from another and prints what it\n"
           "costs:\n"
@@ -197,9 +198,11 @@ int main_of(int argc, char** argv) {
           "  hostile an established chat beside 10,000 bogus connections a second,\n"
           "          1,000 slow readers, a storm of fan-out and one of elections,\n"
           "          each for --seconds (default 20)\n"
+          "  readers the calm chat and the slow readers alone: --seconds 600 shows whether the\n"
+          "          server's memory stays flat\n"
           "  refusals  whether the time of a refusal tells its reason,\n"
           "          --tries (default 1,000,000)\n"
-          "Without a name: all but scale, hostile and refusals.\n"
+          "Without a name: all but scale, hostile, readers and refusals.\n"
           "Medians of N runs (default 5) with the spread in brackets.\n");
       return a == "--help" || a == "-h" ? 0 : 2;
     }
@@ -232,6 +235,7 @@ int main_of(int argc, char** argv) {
   if (wanted(o, "revoke")) revocation(o);
   if (!o.only.empty() && wanted(o, "scale")) scale(o);
   if (!o.only.empty() && wanted(o, "hostile")) hostile(o);
+  if (!o.only.empty() && wanted(o, "readers")) readers(o);
   if (!o.only.empty() && wanted(o, "refusals")) refusals(o);
   return 0;
 }
