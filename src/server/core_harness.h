@@ -135,6 +135,9 @@ inline std::string msg_line(std::string_view from, unsigned n) {
   return "MSG from=@" + std::string(from) + " msg_id=" + id_text(n) +
          " msg=010203 sent=1700000000000";
 }
+inline std::string msg_ack(unsigned n, std::string_view from) {
+  return "MSG_ACK msg_id=" + id_text(n) + " from=@" + std::string(from);
+}
 inline bool has(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
 }

@@ -7,10 +7,6 @@
 namespace moot::server {
 namespace {
 
-std::string msg_ack(unsigned n, std::string_view from) {
-  return "MSG_ACK msg_id=" + id_text(n) + " from=@" + std::string(from);
-}
-
 TEST(PrivateDevices, ReachEveryDeviceOnce) {
   Harness h({"ada", "bob"});
   h.add_device("bob", 1);

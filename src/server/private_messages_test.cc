@@ -7,9 +7,6 @@
 namespace moot::server {
 namespace {
 
-std::string msg_ack(unsigned n, std::string_view from) {
-  return "MSG_ACK msg_id=" + id_text(n) + " from=@" + std::string(from);
-}
 TEST(PrivateMessages, AreRelayedAndConfirmedByTheRecipientsAcknowledgement) {
   Harness h({"ada", "bob"});
   const ConnId ada = h.connect("ada");
